@@ -1,0 +1,363 @@
+//! Configuration: two values, from code, the environment or the `monitoring:` section of a project file.
+//!
+//! Bad input is never guessed at: every error names where the value came from, the value and what is accepted.
+
+use std::{ffi::OsString, fmt};
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "project-file")]
+mod project_file;
+
+/// The variable that switches monitoring on.
+const ENABLED_VARIABLE: &str = "MONITORING_ENABLED";
+/// The variable that moves the endpoint.
+const PATH_VARIABLE: &str = "MONITORING_PATH";
+
+const ACCEPTED_BOOLEANS: &str = "1, t, true, yes, on, 0, f, false, no, off (in any case)";
+const ACCEPTED_PATHS: &str = "an absolute, literal path such as /metrics: no query, fragment, parameter, wildcard or \
+                              white space, not `/` and not under /api/";
+
+/// What [`MonitoringService::new`](crate::MonitoringService::new) needs to know.
+///
+/// ```
+/// use compozy_monitoring::Config;
+///
+/// let config = Config::default().enabled(true).path("/internal/metrics");
+/// assert!(config.enabled);
+/// assert_eq!(Config::default().path, "/metrics");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// Whether metrics are recorded and served. Default: `false`.
+    pub enabled: bool,
+    /// Where the application serves them. Default: `/metrics`.
+    pub path: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { enabled: false, path: "/metrics".to_owned() }
+    }
+}
+
+impl Config {
+    /// Sets whether metrics are recorded and served.
+    #[must_use]
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.enabled = enabled;
+        self
+    }
+
+    /// Sets the path of the endpoint. [`MonitoringService::new`](crate::MonitoringService::new) checks it.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Reads `MONITORING_ENABLED` and `MONITORING_PATH` over the defaults.
+    ///
+    /// `MONITORING_ENABLED` takes `1 0 t f true false yes no on off` in any case. White space around either value is
+    /// trimmed; a variable that is set but empty counts as unset.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
+    /// let config = compozy_monitoring::Config::from_env()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// A value that is not accepted, or is not UTF-8; the error names the variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::default().override_from_env()
+    }
+
+    /// Reads the same variables over a configuration that came from elsewhere: what is set in the environment wins.
+    ///
+    /// # Errors
+    /// As [`Config::from_env`].
+    pub fn override_from_env(self) -> Result<Self, ConfigError> {
+        self.override_from(std::env::vars_os())
+    }
+
+    /// The environment as an argument, so that tests need not change the process's own.
+    fn override_from(mut self, vars: impl Iterator<Item = (OsString, OsString)>) -> Result<Self, ConfigError> {
+        /// What `envy` fills in, by the variables' lower-case names. The boolean is read by [`parse_bool`]: serde's
+        /// own accepts one spelling only.
+        #[derive(Deserialize)]
+        struct Variables {
+            monitoring_enabled: Option<String>,
+            monitoring_path: Option<String>,
+        }
+
+        // `envy::from_env` panics on any variable that is not UTF-8, ours or not, so it is only shown ours.
+        let mut ours = Vec::new();
+        for (name, value) in vars {
+            let Some(name) = [ENABLED_VARIABLE, PATH_VARIABLE].into_iter().find(|known| name == **known) else {
+                continue;
+            };
+            match value.into_string() {
+                Ok(value) => ours.push((name.to_owned(), value)),
+                Err(raw) => {
+                    return Err(ConfigError::variable(name, &raw.to_string_lossy(), "is not UTF-8", accepted(name)));
+                }
+            }
+        }
+        let variables: Variables = envy::from_iter(ours).map_err(|error| ConfigError {
+            source: Source::Variable("MONITORING_*"),
+            problem: error.to_string(),
+            accepted: "text".to_owned(),
+        })?;
+
+        let set = |value: Option<String>| value.map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        if let Some(value) = set(variables.monitoring_enabled) {
+            self.enabled = parse_bool(&value).ok_or_else(|| {
+                ConfigError::variable(ENABLED_VARIABLE, &value, "is not a boolean", accepted(ENABLED_VARIABLE))
+            })?;
+        }
+        if let Some(value) = set(variables.monitoring_path) {
+            if let Err(problem) = check_path(&value) {
+                return Err(ConfigError::variable(PATH_VARIABLE, &value, problem, accepted(PATH_VARIABLE)));
+            }
+            self.path = value;
+        }
+        Ok(self)
+    }
+
+    /// What `MonitoringService::new` refuses, wherever the value came from.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        check_path(&self.path).map_err(|problem| ConfigError {
+            source: Source::Field("path"),
+            problem: format!("`{}` {problem}", shown(&self.path)),
+            accepted: ACCEPTED_PATHS.to_owned(),
+        })
+    }
+}
+
+/// Why a configuration was refused: where the value came from, the value, and what is accepted instead.
+///
+/// ```
+/// use compozy_monitoring::{Config, MonitoringService};
+///
+/// let error = MonitoringService::new(Config::default().path("metrics")).unwrap_err();
+/// assert!(error.to_string().contains("`metrics` is not absolute"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    source: Source,
+    problem: String,
+    accepted: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Source {
+    Variable(&'static str),
+    Field(&'static str),
+    #[cfg(feature = "project-file")]
+    File {
+        file: String,
+        line: Option<usize>,
+        key: Option<String>,
+    },
+}
+
+impl ConfigError {
+    fn variable(name: &'static str, value: &str, problem: &str, accepted: &str) -> Self {
+        Self {
+            source: Source::Variable(name),
+            problem: format!("`{}` {problem}", shown(value)),
+            accepted: accepted.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Source::Variable(name) => write!(f, "environment variable {name}: ")?,
+            Source::Field(name) => write!(f, "monitoring configuration, {name}: ")?,
+            #[cfg(feature = "project-file")]
+            Source::File { file, line, key } => {
+                write!(f, "{file}")?;
+                if let Some(line) = line {
+                    write!(f, ", line {line}")?;
+                }
+                if let Some(key) = key {
+                    write!(f, ", key {key}")?;
+                }
+                f.write_str(": ")?;
+            }
+        }
+        write!(f, "{}", self.problem)?;
+        if !self.accepted.is_empty() {
+            write!(f, "; accepted: {}", self.accepted)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+fn accepted(variable: &str) -> &'static str {
+    if variable == ENABLED_VARIABLE { ACCEPTED_BOOLEANS } else { ACCEPTED_PATHS }
+}
+
+/// A value as it may stand in a one-line message: no control characters, not endless.
+fn shown(value: &str) -> String {
+    let mut text: String = value.chars().take(100).flat_map(char::escape_debug).collect();
+    if value.chars().nth(100).is_some() {
+        text.push('…');
+    }
+    text
+}
+
+fn parse_bool(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "t" | "true" | "yes" | "on" => Some(true),
+        "0" | "f" | "false" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// Why a path cannot be the endpoint's, to be read after the path itself.
+fn check_path(path: &str) -> Result<(), &'static str> {
+    if path.is_empty() {
+        return Err("is empty");
+    }
+    if path.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("has white space or a control character");
+    }
+    if !path.starts_with('/') {
+        return Err("is not absolute");
+    }
+    if path.contains('?') {
+        return Err("has a query");
+    }
+    if path.contains('#') {
+        return Err("has a fragment");
+    }
+    if path.contains(['*', '<', '>', '{', '}']) || path.contains("/:") {
+        return Err("has a parameter or wildcard segment");
+    }
+    if path.trim_matches('/').is_empty() {
+        return Err("is the root");
+    }
+    if path.contains("//") || path.split('/').any(|segment| segment == "." || segment == "..") {
+        return Err("has an empty or a dot segment");
+    }
+    if path == "/api" || path.starts_with("/api/") {
+        return Err("is under /api/, which is versioned");
+    }
+    if !path.is_ascii() || path.contains(['%', '"', '\\', '^', '`', '|']) {
+        return Err("has a character that a URL has to encode");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::default().override_from(vars.iter().map(|(k, v)| (k.into(), v.into())))
+    }
+
+    #[test]
+    fn every_spelling_of_a_boolean_is_read_in_any_case() {
+        for (texts, expected) in
+            [(["1", "t", "true", "yes", "on"], true), (["0", "f", "false", "no", "off"], false)]
+        {
+            for text in texts {
+                for spelling in [text.to_owned(), text.to_uppercase(), format!(" \t{text}\n")] {
+                    let start = Config::default().enabled(!expected);
+                    let read = start
+                        .override_from([(ENABLED_VARIABLE.into(), spelling.clone().into())].into_iter())
+                        .unwrap();
+                    assert_eq!(read.enabled, expected, "{spelling:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn anything_else_is_an_error_that_names_the_variable_the_value_and_what_is_accepted() {
+        for text in ["ja", "2", "tru", "enabled", "true false", "-1", "01"] {
+            let error = from(&[(ENABLED_VARIABLE, text)]).unwrap_err().to_string();
+            assert!(error.contains(ENABLED_VARIABLE), "{error}");
+            assert!(error.contains(&format!("`{text}`")), "{error}");
+            assert!(error.contains("1, t, true, yes, on, 0, f, false, no, off"), "{error}");
+        }
+    }
+
+    #[test]
+    fn set_but_empty_counts_as_unset() {
+        let start = Config::default().enabled(true).path("/m");
+        let vars = [(ENABLED_VARIABLE.into(), "  ".into()), (PATH_VARIABLE.into(), "".into())];
+        assert_eq!(start.clone().override_from(vars.into_iter()).unwrap(), start);
+    }
+
+    #[test]
+    fn the_environment_wins_and_what_it_does_not_set_stays() {
+        let start = Config::default().enabled(true).path("/m");
+        let read = start.override_from([(ENABLED_VARIABLE.into(), "off".into())].into_iter()).unwrap();
+        assert_eq!(read, Config::default().path("/m"));
+    }
+
+    #[test]
+    fn a_lower_case_namesake_is_another_variable() {
+        assert_eq!(from(&[("monitoring_enabled", "maybe"), ("Monitoring_Enabled", "1")]).unwrap(), Config::default());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_not_utf8_is_an_error_when_it_is_ours_and_nothing_when_it_is_not() {
+        use std::os::unix::ffi::OsStringExt;
+        let raw = || OsString::from_vec(vec![b't', 0xff]);
+        let error = Config::default().override_from([(ENABLED_VARIABLE.into(), raw())].into_iter()).unwrap_err();
+        assert!(error.to_string().contains("MONITORING_ENABLED: `t\u{fffd}` is not UTF-8"), "{error}");
+        assert!(Config::default().override_from([("OTHER".into(), raw()), (raw(), raw())].into_iter()).is_ok());
+    }
+
+    #[test]
+    fn a_path_must_be_absolute_and_literal() {
+        for good in ["/metrics", "/internal/metrics", "/metrics/", "/apix/metrics", "/a-b_c.d~e", "/a:b", "/apis"] {
+            assert_eq!(check_path(good), Ok(()), "{good}");
+        }
+        for (bad, part) in [
+            ("", "empty"),
+            ("metrics", "absolute"),
+            ("/", "root"),
+            ("//", "root"),
+            ("/metrics?x=1", "query"),
+            ("/metrics#x", "fragment"),
+            ("/:name", "parameter"),
+            ("/a/*rest", "wildcard"),
+            ("/a/<\\d+>", "wildcard"),
+            ("/met rics", "white space"),
+            ("/met\u{a0}rics", "white space"),
+            ("/met\nrics", "white space"),
+            ("/api/metrics", "versioned"),
+            ("/api", "versioned"),
+            ("/a//b", "empty"),
+            ("/a/../api/x", "dot segment"),
+            ("/m%20", "encode"),
+            ("/mé", "encode"),
+        ] {
+            assert!(check_path(bad).unwrap_err().contains(part), "{bad:?}: {:?}", check_path(bad));
+            assert!(Config::default().path(bad).validate().is_err());
+            if !bad.trim().is_empty() {
+                let error = from(&[(PATH_VARIABLE, bad)]).unwrap_err().to_string();
+                assert!(error.contains(PATH_VARIABLE) && error.contains(part), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_in_a_message_is_one_short_line() {
+        let error = from(&[(ENABLED_VARIABLE, &format!("a\nb{}", "x".repeat(10_000)))]).unwrap_err().to_string();
+        assert!(!error.contains('\n') && error.len() < 400, "{error}");
+    }
+}

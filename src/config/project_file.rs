@@ -1,0 +1,237 @@
+//! The `monitoring:` section of a whole `compozy.yaml`; every other section is somebody else's business.
+//!
+//! The file is read into a tree whose nodes know their lines (`saphyr`), because a message that says which line to mend
+//! is worth more here than a derived deserializer.
+
+use std::path::Path;
+
+use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+
+use super::{ACCEPTED_PATHS, Config, ConfigError, Source, check_path, shown};
+
+const SECTION: &str = "monitoring";
+const KNOWN_KEYS: &str = "enabled, path";
+
+impl Config {
+    /// Reads the `monitoring:` section of a project file.
+    ///
+    /// Other sections may hold anything, as long as the file is valid YAML. A missing or null section is the default,
+    /// and so is a null value.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let file = std::env::temp_dir().join(format!("compozy-doc-{}.yaml", std::process::id()));
+    /// std::fs::write(&file, "name: my-project\nmonitoring:\n  enabled: true\n")?;
+    /// let config = compozy_monitoring::Config::from_project_file(&file)?;
+    /// assert!(config.enabled);
+    /// # std::fs::remove_file(&file)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// A file that cannot be read (a missing one included) or is not YAML, an unknown key in the section, a value of
+    /// the wrong kind, a path that cannot be an endpoint. The error names the file, the line and the key.
+    pub fn from_project_file(file: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let file = file.as_ref();
+        let name = file.display().to_string();
+        let bytes = std::fs::read(file).map_err(|error| {
+            problem(&name, None, None, &format!("cannot be read: {error}"), "a project file in YAML")
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
+            problem(&name, Some(line), None, "is not UTF-8", "a project file in YAML, encoded as UTF-8")
+        })?;
+        parse(&name, text.strip_prefix('\u{feff}').unwrap_or(&text))
+    }
+
+    /// Reads the project file, then the environment, which wins.
+    ///
+    /// # Errors
+    /// As [`Config::from_project_file`] and [`Config::override_from_env`]. A missing file is an error.
+    pub fn load(file: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        Self::from_project_file(file)?.override_from_env()
+    }
+}
+
+fn problem(file: &str, line: Option<usize>, key: Option<&str>, text: &str, accepted: &str) -> ConfigError {
+    ConfigError {
+        source: Source::File { file: file.to_owned(), line, key: key.map(str::to_owned) },
+        problem: text.to_owned(),
+        accepted: accepted.to_owned(),
+    }
+}
+
+fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
+    let documents = MarkedYaml::load_from_str(text).map_err(|error| {
+        let line = error.marker().line();
+        problem(file, Some(line), None, &format!("is not valid YAML: {}", error.info()), "a project file in YAML")
+    })?;
+    let mut config = Config::default();
+    let Some(root) = documents.first() else { return Ok(config) };
+    let top = match &untagged(root).data {
+        YamlData::Mapping(top) => top,
+        YamlData::Value(Scalar::Null) => return Ok(config),
+        _ => {
+            let line = Some(root.span.start.line());
+            return Err(problem(file, line, None, "is not a mapping of sections", "a project file in YAML"));
+        }
+    };
+    let Some((_, section)) = top.iter().find(|(key, _)| key.data.as_str() == Some(SECTION)) else {
+        return Ok(config);
+    };
+    let keys = match &untagged(section).data {
+        YamlData::Mapping(keys) => keys,
+        YamlData::Value(Scalar::Null) => return Ok(config),
+        other => {
+            let line = Some(section.span.start.line());
+            let text = format!("{} is not a mapping", display(other));
+            return Err(problem(file, line, Some(SECTION), &text, &format!("a mapping with the keys {KNOWN_KEYS}")));
+        }
+    };
+    for (key, value) in keys {
+        let name = key.data.as_str().map_or_else(|| display(&key.data), shown);
+        let line = Some(value.span.start.line());
+        let at = format!("{SECTION}.{name}");
+        let data = &value.data;
+        match name.as_str() {
+            "enabled" | "path" if matches!(data, YamlData::Value(Scalar::Null)) => {}
+            "enabled" => match data {
+                YamlData::Value(Scalar::Boolean(enabled)) => config.enabled = *enabled,
+                other => {
+                    let text = format!("{} is not a boolean", display(other));
+                    return Err(problem(file, line, Some(&at), &text, "true, false (without quotes)"));
+                }
+            },
+            "path" => match data {
+                YamlData::Value(Scalar::String(path)) => {
+                    if let Err(why) = check_path(path) {
+                        return Err(problem(file, line, Some(&at), &format!("`{}` {why}", shown(path)), ACCEPTED_PATHS));
+                    }
+                    config.path = path.clone().into_owned();
+                }
+                other => {
+                    let text = format!("{} is not text", display(other));
+                    return Err(problem(file, line, Some(&at), &text, ACCEPTED_PATHS));
+                }
+            },
+            _ => {
+                let line = Some(key.span.start.line());
+                return Err(problem(file, line, Some(&at), "is not a known key", KNOWN_KEYS));
+            }
+        }
+    }
+    Ok(config)
+}
+
+/// The node below a tag on a collection (`!!map`); a tag says nothing about the keys in it.
+fn untagged<'a, 'input>(node: &'a MarkedYaml<'input>) -> &'a MarkedYaml<'input> {
+    match &node.data {
+        YamlData::Tagged(_, inner) => inner,
+        _ => node,
+    }
+}
+
+/// A node in a message: scalars as they are, anything else by its kind.
+fn display<'input>(data: &YamlData<'input, MarkedYaml<'input>>) -> String {
+    match data {
+        YamlData::Value(Scalar::Null) => "null".to_owned(),
+        YamlData::Value(Scalar::Boolean(value)) => format!("`{value}`"),
+        YamlData::Value(Scalar::Integer(value)) => format!("`{value}`"),
+        YamlData::Value(Scalar::FloatingPoint(value)) => format!("`{value}`"),
+        YamlData::Value(Scalar::String(value)) => format!("the text `{}`", shown(value)),
+        YamlData::Sequence(_) => "a sequence".to_owned(),
+        YamlData::Mapping(_) => "a mapping".to_owned(),
+        _ => "this value".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The specification's example project, section 11.2.
+    const PROJECT: &str = "name: my-monitored-project\nversion: 0.1.0\n\nworkflows:\n    - source: ./workflow.yaml\n\n\
+                           monitoring:\n    enabled: true\n    path: /internal/metrics\n\nruntime:\n    permissions:\n    \
+                           \x20   - --allow-read\n";
+
+    fn error(text: &str) -> String {
+        parse("compozy.yaml", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn only_the_monitoring_section_of_a_whole_project_is_read() {
+        assert_eq!(parse("p", PROJECT).unwrap(), Config::default().enabled(true).path("/internal/metrics"));
+    }
+
+    #[test]
+    fn a_missing_a_null_and_an_empty_section_are_the_default() {
+        for text in ["", "\n# nothing\n", "name: x\n", "monitoring:\n", "monitoring: ~\n", "monitoring: {}\n", "--- \n"]
+        {
+            assert_eq!(parse("p", text).unwrap(), Config::default(), "{text:?}");
+        }
+        assert_eq!(parse("p", "monitoring:\n  enabled:\n  path: null\n").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn other_sections_may_hold_anything() {
+        let text = "x: !include other.yaml\ny: &a [1, {enabled: maybe}]\nz: *a\nnested:\n  monitoring: 5\n? [1, 2]\n: \
+                    pair\nenabled: 9\nmonitoring: {enabled: true}\n";
+        assert_eq!(parse("p", text).unwrap(), Config::default().enabled(true));
+    }
+
+    #[test]
+    fn an_alias_and_a_tagged_mapping_are_read_like_the_mapping_they_are() {
+        let text = "base: &m {enabled: true, path: /m}\nmonitoring: *m\n";
+        assert_eq!(parse("p", text).unwrap(), Config::default().enabled(true).path("/m"));
+        assert!(parse("p", "monitoring: !!map {enabled: true}\n").unwrap().enabled);
+    }
+
+    #[test]
+    fn an_error_names_file_line_and_key() {
+        let message = error("name: x\nmonitoring:\n  enabled: \"true\"\n");
+        assert_eq!(
+            message,
+            "compozy.yaml, line 3, key monitoring.enabled: the text `true` is not a boolean; accepted: true, false \
+             (without quotes)"
+        );
+        for (value, part) in [("yes", "`yes`"), ("1", "`1`"), ("[true]", "a sequence"), ("1.5", "`1.5`")] {
+            let message = error(&format!("monitoring:\n  enabled: {value}\n"));
+            assert!(message.contains("line 2, key monitoring.enabled") && message.contains(part), "{message}");
+        }
+        let message = error("monitoring:\n  enabled: true\n  path: metrics\n");
+        assert!(message.starts_with("compozy.yaml, line 3, key monitoring.path: `metrics` is not absolute"), "{message}");
+        let message = error("monitoring:\n  path: 5\n");
+        assert!(message.starts_with("compozy.yaml, line 2, key monitoring.path: `5` is not text"), "{message}");
+        let message = error("\nmonitoring: on\n");
+        assert!(message.starts_with("compozy.yaml, line 2, key monitoring: the text `on` is not a mapping"), "{message}");
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_lists_the_known_ones() {
+        let message = error("monitoring:\n  enabled: true\n  pth: /m\n");
+        assert_eq!(message, "compozy.yaml, line 3, key monitoring.pth: is not a known key; accepted: enabled, path");
+    }
+
+    #[test]
+    fn a_file_that_is_not_yaml_names_the_line() {
+        let message = error("name: x\nmonitoring: {enabled: true\nother: ]\n");
+        assert!(message.starts_with("compozy.yaml, line ") && message.contains("not valid YAML"), "{message}");
+        assert!(error("- a\n- b\n").contains("not a mapping of sections"));
+    }
+
+    #[test]
+    fn a_missing_file_and_one_that_is_not_utf8_are_errors_that_name_the_file() {
+        let folder = std::env::temp_dir().join(format!("compozy-config-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let missing = Config::from_project_file(folder.join("none.yaml")).unwrap_err().to_string();
+        assert!(missing.contains("none.yaml: cannot be read"), "{missing}");
+        let latin = folder.join("latin.yaml");
+        std::fs::write(&latin, b"name: x\nmonitoring: \xff\n").unwrap();
+        let message = Config::load(&latin).unwrap_err().to_string();
+        assert!(message.contains("latin.yaml, line 2: is not UTF-8"), "{message}");
+        let marked = folder.join("bom.yaml");
+        std::fs::write(&marked, "\u{feff}monitoring: {enabled: true}\n").unwrap();
+        assert!(Config::from_project_file(&marked).unwrap().enabled);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
