@@ -1,1 +1,143 @@
-fn main(){}
+//! A small Compozy-like API with one `/metrics`, on its own server.
+//!
+//! ```text
+//! MONITORING_ENABLED=true cargo run --example server --features prometheus,http-poem
+//! curl http://127.0.0.1:8080/api/v1/users/7; curl http://127.0.0.1:8080/metrics
+//! ```
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `COMPOZY_ADDR` | where to listen; `127.0.0.1:8080` by default |
+//! | `COMPOZY_CONFIG` | a project file whose `monitoring:` section is read first (feature `project-file`) |
+//! | `MONITORING_ENABLED`, `MONITORING_PATH` | win over the file |
+
+use std::{error::Error, io::IsTerminal, process::ExitCode, time::Duration};
+
+use compozy_monitoring::{Config, MonitoringService, build_info};
+use poem::{
+    EndpointExt, IntoResponse, Response, Route, Server, get, handler,
+    http::StatusCode,
+    listener::TcpListener,
+    web::{
+        Path,
+        sse::{Event, SSE},
+    },
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info};
+
+/// A module of the application, instrumented once: it does not know whether anybody is watching.
+mod tasks {
+    compozy_monitoring::families! {
+        pub list FAMILIES;
+
+        /// Task items processed
+        pub counter TASK_ITEMS_PROCESSED = "compozy_task_items_processed_total";
+        /// Time spent on one task
+        pub histogram TASK_DURATION = "compozy_task_duration_seconds" {
+            task_type: TaskType { Basic = "basic", Parallel = "parallel" },
+        };
+    }
+
+    /// Works through the items of a workflow.
+    pub fn process(items: u64) {
+        let started = std::time::Instant::now();
+        TASK_ITEMS_PROCESSED.increment(items);
+        let task_type = if items > 1 { TaskType::Parallel } else { TaskType::Basic };
+        TASK_DURATION.with(task_type).record(started.elapsed());
+    }
+}
+
+#[handler]
+fn user(Path(id): Path<u64>) -> String {
+    format!("{{\"id\":{id}}}\n")
+}
+
+#[handler]
+fn list_workflows() -> &'static str {
+    "[]\n"
+}
+
+#[handler]
+fn start_workflow() -> Response {
+    tasks::process(3);
+    (StatusCode::ACCEPTED, "{\"status\":\"started\"}\n").into_response()
+}
+
+/// Five events, one every 200 ms: the duration ends at the head, in-flight at the end of the stream.
+#[handler]
+fn events() -> SSE {
+    SSE::new(futures_util::stream::unfold(0, |number| async move {
+        if number == 5 {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Some((Event::message(format!("{number}")), number + 1))
+    }))
+}
+
+#[handler]
+fn health() -> &'static str {
+    "ok\n"
+}
+
+/// The project file when one is named, then the environment.
+fn configuration() -> Result<Config, Box<dyn Error>> {
+    let Some(file) = std::env::var_os("COMPOZY_CONFIG") else { return Ok(Config::from_env()?) };
+    from_file(&file)
+}
+
+#[cfg(feature = "project-file")]
+fn from_file(file: &std::ffi::OsStr) -> Result<Config, Box<dyn Error>> {
+    Ok(Config::load(file)?)
+}
+
+#[cfg(not(feature = "project-file"))]
+fn from_file(_: &std::ffi::OsStr) -> Result<Config, Box<dyn Error>> {
+    Err("COMPOZY_CONFIG is set, but this binary was built without the feature `project-file`".into())
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let service = MonitoringService::new(configuration()?)?;
+    build_info!(service);
+    service.register(tasks::FAMILIES);
+
+    let app = Route::new()
+        .at("/api/v1/users/:id", get(user))
+        .at("/api/v1/workflows", get(list_workflows).post(start_workflow))
+        .at("/api/v1/events", get(events))
+        .at("/health", get(health))
+        .at(service.path(), service.metrics_endpoint())
+        // Outermost: what other middleware answers is counted too.
+        .with(service.http_middleware());
+
+    let address = std::env::var("COMPOZY_ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    info!(address, "Listening");
+    Server::new(TcpListener::bind(address)).run_with_graceful_shutdown(app, stop, Some(Duration::from_secs(5))).await?;
+    service.shutdown();
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            error!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -267,15 +267,12 @@ mod tests {
 
     #[test]
     fn every_spelling_of_a_boolean_is_read_in_any_case() {
-        for (texts, expected) in
-            [(["1", "t", "true", "yes", "on"], true), (["0", "f", "false", "no", "off"], false)]
-        {
+        for (texts, expected) in [(["1", "t", "true", "yes", "on"], true), (["0", "f", "false", "no", "off"], false)] {
             for text in texts {
                 for spelling in [text.to_owned(), text.to_uppercase(), format!(" \t{text}\n")] {
                     let start = Config::default().enabled(!expected);
-                    let read = start
-                        .override_from([(ENABLED_VARIABLE.into(), spelling.clone().into())].into_iter())
-                        .unwrap();
+                    let read =
+                        start.override_from([(ENABLED_VARIABLE.into(), spelling.clone().into())].into_iter()).unwrap();
                     assert_eq!(read.enabled, expected, "{spelling:?}");
                 }
             }

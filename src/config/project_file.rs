@@ -105,7 +105,13 @@ fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
             "path" => match data {
                 YamlData::Value(Scalar::String(path)) => {
                     if let Err(why) = check_path(path) {
-                        return Err(problem(file, line, Some(&at), &format!("`{}` {why}", shown(path)), ACCEPTED_PATHS));
+                        return Err(problem(
+                            file,
+                            line,
+                            Some(&at),
+                            &format!("`{}` {why}", shown(path)),
+                            ACCEPTED_PATHS,
+                        ));
                     }
                     config.path = path.clone().into_owned();
                 }
@@ -199,11 +205,17 @@ mod tests {
             assert!(message.contains("line 2, key monitoring.enabled") && message.contains(part), "{message}");
         }
         let message = error("monitoring:\n  enabled: true\n  path: metrics\n");
-        assert!(message.starts_with("compozy.yaml, line 3, key monitoring.path: `metrics` is not absolute"), "{message}");
+        assert!(
+            message.starts_with("compozy.yaml, line 3, key monitoring.path: `metrics` is not absolute"),
+            "{message}"
+        );
         let message = error("monitoring:\n  path: 5\n");
         assert!(message.starts_with("compozy.yaml, line 2, key monitoring.path: `5` is not text"), "{message}");
         let message = error("\nmonitoring: on\n");
-        assert!(message.starts_with("compozy.yaml, line 2, key monitoring: the text `on` is not a mapping"), "{message}");
+        assert!(
+            message.starts_with("compozy.yaml, line 2, key monitoring: the text `on` is not a mapping"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -1,0 +1,54 @@
+//! Every `compozy_*` family of this crate, declared once and with the macro that users have.
+
+use crate::{
+    family::Family,
+    recorder::{
+        Store,
+        cell::{CounterCell, GaugeCell},
+    },
+};
+
+/// A family without labels.
+pub(crate) type Plain<H> = Family<H, ()>;
+
+crate::families! {
+    /// Build information
+    pub(crate) gauge BUILD_INFO = "compozy_build_info" { version: str, commit_hash: str, rust_version: str };
+    /// Service uptime
+    pub(crate) counter UPTIME = "compozy_uptime_seconds_total";
+    /// 1 when monitoring is healthy; 0 while its upkeep is dead or within a minute of a caught fault
+    pub(crate) gauge HEALTH = "compozy_monitoring_health";
+    /// Labels dropped because their family does not have them
+    pub(crate) counter REJECTED_LABELS = "compozy_monitoring_rejected_labels_total";
+    /// Records folded into a series of other label values because their family is at its cap
+    pub(crate) counter OVERFLOWED_SERIES = "compozy_monitoring_overflowed_series_total";
+    /// Records lost to a fault of monitoring
+    pub(crate) counter ERRORS = "compozy_monitoring_errors_total";
+}
+
+#[cfg(feature = "http-poem")]
+crate::families! {
+    /// Total HTTP requests
+    pub(crate) counter HTTP_REQUESTS = "compozy_http_requests_total" {
+        method: Method {
+            Connect = "CONNECT", Delete = "DELETE", Get = "GET", Head = "HEAD", Options = "OPTIONS",
+            Patch = "PATCH", Post = "POST", Put = "PUT", Trace = "TRACE", Other = "OTHER",
+        },
+        path: str,
+        status_code: str,
+    };
+    /// HTTP request latency
+    pub(crate) histogram HTTP_DURATION = "compozy_http_request_duration_seconds" { method: Method, path: str };
+    /// Currently active requests
+    pub(crate) gauge HTTP_IN_FLIGHT = "compozy_http_requests_in_flight";
+}
+
+/// Families without labels are there, at zero, from the first scrape.
+pub(crate) fn declare(store: &Store) {
+    for counter in [&UPTIME, &REJECTED_LABELS, &OVERFLOWED_SERIES, &ERRORS] {
+        store.family::<CounterCell>(counter.late.def());
+    }
+    store.family::<GaugeCell>(HEALTH.late.def());
+    #[cfg(feature = "http-poem")]
+    store.family::<GaugeCell>(HTTP_IN_FLIGHT.late.def());
+}

@@ -1,0 +1,338 @@
+//! Declared families: what `families!` expands to.
+//!
+//! A [`Family`] is a `static` that knows its name, help, kind and labels. The types of its labels decide how it is
+//! stored: closed sets give a dense table, free text a capped one.
+
+use std::marker::PhantomData;
+
+use metrics::IntoF64;
+
+use crate::handles::{Counter, Gauge, Handle, Histogram, Late};
+
+/// The kind of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Goes up only.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts samples by bucket.
+    Histogram,
+}
+
+impl Kind {
+    /// The word of the exposition format.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// A label of a declared family: its name, and its values when they are a closed set.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
+pub struct LabelDef {
+    pub(crate) name: &'static str,
+    pub(crate) values: Option<&'static [&'static str]>,
+}
+
+impl LabelDef {
+    /// A label with the values of `L`.
+    #[must_use]
+    pub const fn of<L: LabelType>(name: &'static str) -> Self {
+        Self { name, values: L::VALUES }
+    }
+
+    #[cfg(all(test, feature = "prometheus"))]
+    pub(crate) const fn text(name: &'static str) -> Self {
+        Self { name, values: None }
+    }
+}
+
+/// What a family is, before anything is stored.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
+pub struct FamilyDef {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) labels: &'static [LabelDef],
+}
+
+impl FamilyDef {
+    /// Describes a family; `families!` calls it.
+    #[must_use]
+    pub const fn new(name: &'static str, help: &'static str, kind: Kind, labels: &'static [LabelDef]) -> Self {
+        Self { name, help, kind, labels }
+    }
+}
+
+/// A closed set of label values: an enum whose variants are the values.
+///
+/// `families! { .. { task_type: TaskType { Basic = "basic" } } }` declares the enum and implements this; an enum of
+/// your own implements it by hand and is named without braces.
+///
+/// ```
+/// use compozy_monitoring::ClosedLabel;
+///
+/// #[derive(Clone, Copy)]
+/// pub enum Priority { High, Low }
+///
+/// impl ClosedLabel for Priority {
+///     const VALUES: &'static [&'static str] = &["high", "low"];
+///     fn index(self) -> usize { self as usize }
+/// }
+///
+/// compozy_monitoring::families! {
+///     /// Tasks queued.
+///     pub counter TASKS_QUEUED = "compozy_tasks_queued_total" { priority: Priority };
+/// }
+/// TASKS_QUEUED.with(Priority::High).increment(1);
+/// ```
+pub trait ClosedLabel: Copy {
+    /// The values, each once.
+    const VALUES: &'static [&'static str];
+    /// The place of this value in [`Self::VALUES`].
+    fn index(self) -> usize;
+}
+
+/// Free text as a label value: sanitised, and capped by the family. Written `str` in `families!`.
+#[derive(Clone, Copy, Debug)]
+pub struct Text;
+
+/// The type of a label: a [`ClosedLabel`] or [`Text`].
+pub trait LabelType {
+    /// What a call site passes.
+    type Arg<'a>: Copy;
+    /// The values of a closed set.
+    const VALUES: Option<&'static [&'static str]>;
+    /// The place of a value in a closed set.
+    fn index(arg: Self::Arg<'_>) -> usize;
+    /// The value as text.
+    fn text<'a>(arg: Self::Arg<'a>) -> &'a str;
+}
+
+impl<T: ClosedLabel> LabelType for T {
+    type Arg<'a> = T;
+    const VALUES: Option<&'static [&'static str]> = Some(T::VALUES);
+
+    #[inline]
+    fn index(arg: Self::Arg<'_>) -> usize {
+        arg.index()
+    }
+
+    #[inline]
+    fn text<'a>(arg: Self::Arg<'a>) -> &'a str {
+        T::VALUES.get(arg.index()).copied().unwrap_or("other")
+    }
+}
+
+impl LabelType for Text {
+    type Arg<'a> = &'a str;
+    const VALUES: Option<&'static [&'static str]> = None;
+
+    #[inline]
+    fn index(_: Self::Arg<'_>) -> usize {
+        0
+    }
+
+    #[inline]
+    fn text<'a>(arg: Self::Arg<'a>) -> &'a str {
+        arg
+    }
+}
+
+/// How many values a label type has; 0 for free text.
+const fn values<L: LabelType>() -> usize {
+    match L::VALUES {
+        Some(values) => values.len(),
+        None => 0,
+    }
+}
+
+/// A declared family: kind `H` (the handle it gives out) and label types `L` (a tuple).
+///
+/// Made by [`families!`](crate::families), used as a `static`.
+pub struct Family<H: Handle, L> {
+    pub(crate) late: Late<H>,
+    labels: PhantomData<fn(L)>,
+}
+
+impl<H: Handle, L> std::fmt::Debug for Family<H, L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Family").finish_non_exhaustive()
+    }
+}
+
+impl<H: Handle, L> Family<H, L> {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(def: &'static FamilyDef) -> Self {
+        Self { late: Late::new(def), labels: PhantomData }
+    }
+}
+
+impl<H: Handle> Family<H, ()> {
+    /// The handle of a family without labels.
+    #[inline]
+    pub fn handle(&'static self) -> H {
+        self.late.dense(0)
+    }
+}
+
+impl Family<Counter, ()> {
+    /// Adds to the counter.
+    #[inline]
+    pub fn increment(&'static self, value: u64) {
+        self.handle().increment(value);
+    }
+
+    /// Raises the counter to a value that was counted elsewhere; a smaller one changes nothing.
+    #[inline]
+    pub fn absolute(&'static self, value: u64) {
+        self.handle().absolute(value);
+    }
+}
+
+impl Family<Gauge, ()> {
+    /// Adds to the gauge.
+    #[inline]
+    pub fn increment<T: IntoF64>(&'static self, value: T) {
+        self.handle().increment(value);
+    }
+
+    /// Takes from the gauge.
+    #[inline]
+    pub fn decrement<T: IntoF64>(&'static self, value: T) {
+        self.handle().decrement(value);
+    }
+
+    /// Sets the gauge.
+    #[inline]
+    pub fn set<T: IntoF64>(&'static self, value: T) {
+        self.handle().set(value);
+    }
+}
+
+impl Family<Histogram, ()> {
+    /// Records one sample, in seconds. A `Duration` is taken as seconds.
+    #[inline]
+    pub fn record<T: IntoF64>(&'static self, value: T) {
+        self.handle().record(value);
+    }
+
+    /// Records the same sample several times.
+    #[inline]
+    pub fn record_many<T: IntoF64>(&'static self, value: T, count: usize) {
+        self.handle().record_many(value, count);
+    }
+}
+
+/// `with` for one number of labels.
+macro_rules! with {
+    ($(#[$doc:meta])* $($label:ident $arg:ident),+) => {
+        impl<H: Handle, $($label: LabelType),+> Family<H, ($($label,)+)> {
+            $(#[$doc])*
+            #[allow(clippy::too_many_arguments)]
+            #[inline]
+            pub fn with(&'static self, $($arg: $label::Arg<'_>),+) -> H {
+                if const { true $(&& $label::VALUES.is_some())+ } {
+                    let mut index = 0;
+                    $(index = index * values::<$label>() + $label::index($arg);)+
+                    self.late.dense(index)
+                } else {
+                    self.late.text(&[$($label::text($arg)),+])
+                }
+            }
+        }
+    };
+}
+
+with!(
+    /// The handle of the series with this label value.
+    A a
+);
+with!(
+    /// The handle of the series with these label values, in the order of the declaration.
+    A a, B b
+);
+with!(
+    /// The handle of the series with these label values, in the order of the declaration.
+    A a, B b, C c
+);
+with!(
+    /// The handle of the series with these label values, in the order of the declaration.
+    A a, B b, C c, D d
+);
+with!(
+    /// The handle of the series with these label values, in the order of the declaration.
+    A a, B b, C c, D d, E e
+);
+with!(
+    /// The handle of the series with these label values, in the order of the declaration.
+    A a, B b, C c, D d, E e, F f
+);
+
+/// A declared family of any kind and labels: what [`MonitoringService::register`](crate::MonitoringService::register)
+/// takes a list of.
+pub trait DeclaredFamily: Sync {
+    #[doc(hidden)]
+    fn declare(&'static self, service: &crate::MonitoringService);
+}
+
+impl<H: Handle, L> DeclaredFamily for Family<H, L> {
+    fn declare(&'static self, service: &crate::MonitoringService) {
+        self.late.declare(service);
+    }
+}
+
+/// One family, a tuple of them, or a list such as `families!` declares with `pub list`.
+pub trait Families {
+    #[doc(hidden)]
+    fn declare(self, service: &crate::MonitoringService);
+}
+
+impl<H: Handle, L> Families for &'static Family<H, L> {
+    fn declare(self, service: &crate::MonitoringService) {
+        DeclaredFamily::declare(self, service);
+    }
+}
+
+impl Families for &[&'static dyn DeclaredFamily] {
+    fn declare(self, service: &crate::MonitoringService) {
+        for family in self {
+            family.declare(service);
+        }
+    }
+}
+
+impl<const N: usize> Families for [&'static dyn DeclaredFamily; N] {
+    fn declare(self, service: &crate::MonitoringService) {
+        self.as_slice().declare(service);
+    }
+}
+
+macro_rules! tuples {
+    ($($name:ident)+) => {
+        impl<$($name: Families),+> Families for ($($name,)+) {
+            #[allow(non_snake_case)]
+            fn declare(self, service: &crate::MonitoringService) {
+                let ($($name,)+) = self;
+                $($name.declare(service);)+
+            }
+        }
+    };
+}
+
+tuples!(A);
+tuples!(A B);
+tuples!(A B C);
+tuples!(A B C D);
+tuples!(A B C D E);
+tuples!(A B C D E F);
+tuples!(A B C D E F G);
+tuples!(A B C D E F G H);

@@ -1,0 +1,415 @@
+//! The handles that macros and families give out, and what a call site keeps.
+
+use std::sync::OnceLock;
+
+use metrics::{IntoF64, Key, Label};
+
+use crate::{
+    MonitoringService,
+    family::FamilyDef,
+    recorder::{
+        Resolved, Store,
+        cell::{Apply, Cell, CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
+        store::{FamilyIn, Table},
+    },
+    state::{self, GLOBAL, Target},
+};
+
+/// Whether this build records anything.
+pub const COMPILED: bool = true;
+
+/// Whether a record made now would go anywhere.
+#[inline]
+pub fn is_on() -> bool {
+    state::load() != 0
+}
+
+/// A handle of one kind.
+pub trait Handle: Sized + 'static {
+    #[doc(hidden)]
+    type Cell: Cell;
+    #[doc(hidden)]
+    fn wrap(repr: Repr<Self::Cell>) -> Self;
+}
+
+/// What a handle stands for.
+#[derive(Debug)]
+pub enum Repr<C: Cell> {
+    /// Nothing.
+    Off,
+    /// A call site with literal labels: asks at every record.
+    Site(&'static SiteCore<C>),
+    /// A series of a declared family with closed labels: asks at every record.
+    Late(&'static LateCore<C>, usize),
+    /// A series of the global service.
+    Kept(&'static C),
+    /// Whatever the labels led to.
+    Resolved(std::sync::Arc<ResolvedBox<C>>),
+    /// A handle of the `metrics` crate.
+    Raw(C::Raw),
+}
+
+/// Hides [`Resolved`] from the public handles.
+#[derive(Debug)]
+pub struct ResolvedBox<C: Cell>(Resolved<C>);
+
+impl<C: Cell> Apply<C> for ResolvedBox<C> {
+    fn apply(&self, op: C::Op) {
+        self.0.apply(op);
+    }
+}
+
+impl<C: Cell> Clone for Repr<C> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Off => Self::Off,
+            Self::Site(site) => Self::Site(site),
+            Self::Late(late, index) => Self::Late(late, *index),
+            Self::Kept(cell) => Self::Kept(cell),
+            Self::Resolved(resolved) => Self::Resolved(resolved.clone()),
+            Self::Raw(raw) => Self::Raw(raw.clone()),
+        }
+    }
+}
+
+impl<C: Cell> Repr<C> {
+    fn resolved(resolved: Resolved<C>) -> Self {
+        match resolved {
+            Resolved::Nothing => Self::Off,
+            Resolved::Raw(raw) => Self::Raw(raw),
+            resolved => Self::Resolved(std::sync::Arc::new(ResolvedBox(resolved))),
+        }
+    }
+
+    #[inline]
+    fn record(&self, op: C::Op) {
+        let state = state::load();
+        if state == 0 {
+            return;
+        }
+        match self {
+            Self::Off => {}
+            Self::Site(site) => site.record(state, op),
+            Self::Late(late, index) => late.record(state, *index, op),
+            Self::Kept(cell) => {
+                if state & GLOBAL != 0 {
+                    cell.apply(op);
+                }
+            }
+            Self::Resolved(resolved) => resolved.0.apply(op),
+            Self::Raw(raw) => C::apply_raw(raw, op),
+        }
+    }
+
+    fn into_raw(self) -> C::Raw {
+        match self {
+            Self::Off => C::raw_noop(),
+            Self::Raw(raw) => raw,
+            Self::Resolved(resolved) => C::raw_from(resolved),
+            late => C::raw_from(std::sync::Arc::new(AsTarget(late))),
+        }
+    }
+}
+
+/// A late handle behind a handle of the `metrics` crate.
+struct AsTarget<C: Cell>(Repr<C>);
+
+impl<C: Cell> Apply<C> for AsTarget<C> {
+    fn apply(&self, op: C::Op) {
+        self.0.record(op);
+    }
+}
+
+/// A call site with literal name and labels: resolves once and keeps what it found.
+#[derive(Debug)]
+pub struct SiteCore<C: Cell> {
+    key: Key,
+    kept: OnceLock<Resolved<C>>,
+}
+
+impl<C: Cell> SiteCore<C> {
+    #[inline]
+    fn record(&'static self, state: u8, op: C::Op) {
+        if state == GLOBAL
+            && let Some(kept) = self.kept.get()
+        {
+            kept.apply(op);
+        } else {
+            self.record_slow(op);
+        }
+    }
+
+    #[cold]
+    fn record_slow(&'static self, op: C::Op) {
+        let target = state::target();
+        let Some(store) = target.store() else { return };
+        let _ = state::guarded(self.key.name(), store, || {
+            // Resolved before it is kept: a fault logs, and a subscriber may come back to this very site.
+            let resolved = store.resolve(&self.key);
+            match target {
+                Target::Global(_) => self.kept.get_or_init(|| resolved).apply(op),
+                _ => resolved.apply(op),
+            }
+        });
+    }
+}
+
+/// What `counter!` and its like put into a `static`.
+#[derive(Debug)]
+pub struct Site<H: Handle>(SiteCore<H::Cell>);
+
+impl<H: Handle> Site<H> {
+    /// A call site of this name with these labels.
+    #[must_use]
+    pub const fn new(name: &'static str, labels: &'static [Label]) -> Self {
+        Self(SiteCore { key: Key::from_static_parts(name, labels), kept: OnceLock::new() })
+    }
+
+    /// The handle, which asks the site at every record.
+    #[inline]
+    pub fn handle(&'static self) -> H {
+        H::wrap(Repr::Site(&self.0))
+    }
+}
+
+/// A family in a `static`, found in the storage when it is first touched while monitoring is on.
+#[derive(Debug)]
+pub struct LateCore<C: Cell> {
+    def: &'static FamilyDef,
+    kept: OnceLock<Kept<C>>,
+}
+
+/// A family of the global service.
+#[derive(Debug)]
+enum Kept<C: Cell> {
+    Dense(std::sync::Arc<[C]>),
+    Other(FamilyIn<C>),
+}
+
+impl<C: Cell> LateCore<C> {
+    #[inline]
+    fn record(&'static self, state: u8, index: usize, op: C::Op) {
+        if state == GLOBAL
+            && let Some(Kept::Dense(cells)) = self.kept.get()
+            && let Some(cell) = cells.get(index)
+        {
+            cell.apply(op);
+        } else {
+            self.record_slow(index, op);
+        }
+    }
+
+    #[cold]
+    fn record_slow(&'static self, index: usize, op: C::Op) {
+        let target = state::target();
+        let Some(store) = target.store() else { return };
+        let _ = state::guarded(self.def.name, store, || self.series(&target, store, &self.values(index)).apply(op));
+    }
+
+    /// The label values that a place in the dense table stands for.
+    fn values(&self, mut index: usize) -> Vec<&'static str> {
+        let mut values = Vec::with_capacity(self.def.labels.len());
+        for label in self.def.labels.iter().rev() {
+            let known = label.values.unwrap_or_default();
+            values.push(known.get(index % known.len().max(1)).copied().unwrap_or_default());
+            index /= known.len().max(1);
+        }
+        values.reverse();
+        values
+    }
+
+    fn series(&'static self, target: &Target, store: &Store, values: &[&str]) -> Resolved<C> {
+        // As at a call site: found before it is kept.
+        let family = store.family(self.def);
+        let series = store.series_of(&family, values);
+        if matches!(target, Target::Global(_)) {
+            self.kept.get_or_init(|| match family {
+                FamilyIn::Own(family) => match &family.table {
+                    Table::Dense(dense) => Kept::Dense(dense.cells().clone()),
+                    Table::Text(_) => Kept::Other(FamilyIn::Own(family)),
+                },
+                other => Kept::Other(other),
+            });
+        }
+        series
+    }
+
+    /// A series whose labels are free text, resolved now.
+    #[inline]
+    fn text(&'static self, values: &[&str]) -> Repr<C> {
+        let state = state::load();
+        if state == 0 {
+            return Repr::Off;
+        }
+        if state == GLOBAL
+            && let Some(Kept::Other(FamilyIn::Own(family))) = self.kept.get()
+            && let Table::Text(table) = &family.table
+            && let Some(series) = table.peek(values)
+        {
+            return Repr::Kept(&series.cell);
+        }
+        self.text_slow(values)
+    }
+
+    #[cold]
+    fn text_slow(&'static self, values: &[&str]) -> Repr<C> {
+        let target = state::target();
+        let Some(store) = target.store() else { return Repr::Off };
+        let series = state::guarded(self.def.name, store, || self.series(&target, store, values));
+        series.map_or(Repr::Off, Repr::resolved)
+    }
+}
+
+/// What a [`Family`](crate::Family) keeps.
+#[derive(Debug)]
+pub struct Late<H: Handle>(LateCore<H::Cell>);
+
+impl<H: Handle> Late<H> {
+    pub(crate) const fn new(def: &'static FamilyDef) -> Self {
+        Self(LateCore { def, kept: OnceLock::new() })
+    }
+
+    pub(crate) fn def(&self) -> &'static FamilyDef {
+        self.0.def
+    }
+
+    #[inline]
+    pub(crate) fn dense(&'static self, index: usize) -> H {
+        H::wrap(Repr::Late(&self.0, index))
+    }
+
+    #[inline]
+    pub(crate) fn text(&'static self, values: &[&str]) -> H {
+        H::wrap(self.0.text(values))
+    }
+
+    pub(crate) fn declare(&'static self, service: &MonitoringService) {
+        if let Some(store) = service.store() {
+            let _ = state::guarded(self.0.def.name, store, || store.family::<H::Cell>(self.0.def));
+        }
+    }
+
+    /// The handle of one series in the storage of one service, whatever scope this is.
+    #[cfg(feature = "http-poem")]
+    pub(crate) fn series_in(&self, store: &Store, values: &[&str]) -> Resolved<H::Cell> {
+        store.series_of(&store.family(self.0.def), values)
+    }
+}
+
+/// The handle of a key with computed labels.
+pub fn resolve<H: Handle>(key: &Key) -> H {
+    let target = state::target();
+    let Some(store) = target.store() else { return H::wrap(Repr::Off) };
+    let resolved = state::guarded(key.name(), store, || store.resolve::<H::Cell>(key));
+    H::wrap(resolved.map_or(Repr::Off, Repr::resolved))
+}
+
+/// Runs a description against the service that records here.
+pub fn describe(run: impl FnOnce(&dyn metrics::Recorder)) {
+    if let Some(store) = state::target().store() {
+        let recorder = crate::recorder::StoreRecorder(store.clone());
+        let _ = state::guarded("describe", store, || run(&recorder));
+    }
+}
+
+macro_rules! handle {
+    ($(#[$doc:meta])* $name:ident, $cell:ty) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        #[must_use = "a handle does nothing until it records"]
+        pub struct $name(Repr<$cell>);
+
+        impl $name {
+            /// A handle that records nothing.
+            pub const fn noop() -> Self {
+                Self(Repr::Off)
+            }
+        }
+
+        impl Handle for $name {
+            type Cell = $cell;
+            #[inline]
+            fn wrap(repr: Repr<$cell>) -> Self {
+                Self(repr)
+            }
+        }
+
+        impl From<metrics::$name> for $name {
+            fn from(raw: metrics::$name) -> Self {
+                Self(Repr::Raw(raw))
+            }
+        }
+
+        impl From<$name> for metrics::$name {
+            fn from(handle: $name) -> Self {
+                handle.0.into_raw()
+            }
+        }
+    };
+}
+
+handle!(
+    /// A counter handle. It reads one byte at every record, so it is silent while monitoring is off.
+    Counter,
+    CounterCell
+);
+handle!(
+    /// A gauge handle. It reads one byte at every record, so it is silent while monitoring is off.
+    Gauge,
+    GaugeCell
+);
+handle!(
+    /// A histogram handle. It reads one byte at every record, so it is silent while monitoring is off.
+    Histogram,
+    HistogramCell
+);
+
+impl Counter {
+    /// Adds to the counter.
+    #[inline]
+    pub fn increment(&self, value: u64) {
+        self.0.record(CounterOp::Increment(value));
+    }
+
+    /// Raises the counter to a value that was counted elsewhere; a smaller one changes nothing.
+    #[inline]
+    pub fn absolute(&self, value: u64) {
+        self.0.record(CounterOp::Absolute(value));
+    }
+}
+
+impl Gauge {
+    /// Adds to the gauge.
+    #[inline]
+    pub fn increment<T: IntoF64>(&self, value: T) {
+        self.0.record(GaugeOp::Add(value.into_f64()));
+    }
+
+    /// Takes from the gauge.
+    #[inline]
+    pub fn decrement<T: IntoF64>(&self, value: T) {
+        self.0.record(GaugeOp::Add(-value.into_f64()));
+    }
+
+    /// Sets the gauge.
+    #[inline]
+    pub fn set<T: IntoF64>(&self, value: T) {
+        self.0.record(GaugeOp::Set(value.into_f64()));
+    }
+}
+
+impl Histogram {
+    /// Records one sample; in a `_seconds` family, in seconds. A `Duration` is taken as seconds.
+    #[inline]
+    pub fn record<T: IntoF64>(&self, value: T) {
+        self.0.record(HistogramOp { value: value.into_f64(), times: 1 });
+    }
+
+    /// Records the same sample several times.
+    #[inline]
+    pub fn record_many<T: IntoF64>(&self, value: T, count: usize) {
+        if count > 0 {
+            self.0.record(HistogramOp { value: value.into_f64(), times: count as u64 });
+        }
+    }
+}

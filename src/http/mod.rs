@@ -1,0 +1,10 @@
+//! The two things that a poem server needs: a middleware that counts, and an endpoint to scrape.
+
+mod encoding;
+mod endpoint;
+mod middleware;
+#[cfg(feature = "prometheus")]
+mod request;
+
+pub use endpoint::MetricsEndpoint;
+pub use middleware::{HttpMetrics, HttpMetricsEndpoint};

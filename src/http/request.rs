@@ -1,0 +1,295 @@
+//! What is known of one request, and the numbers it leaves behind.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use poem::{
+    Body, PathPattern, Request, Response, Result,
+    http::{self, StatusCode},
+};
+
+use crate::{
+    MonitoringService,
+    catalogue::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS, Method},
+    family::{ClosedLabel, LabelDef, Text},
+    recorder::{
+        Resolved, Store,
+        cell::{CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
+        store::SERIES_CAP,
+        table::{Found, TextTable},
+    },
+    service::Running,
+    state::{self, Entered},
+};
+
+type BoxBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
+
+/// The path of a request that no route took.
+const UNMATCHED: &str = "unmatched";
+/// The path of a request whose template got lost.
+const UNKNOWN: &str = "unknown";
+/// How many different status codes of one template and method are kept; further ones are looked up each time.
+const KEPT_STATUSES: usize = 8;
+
+static PATH: [LabelDef; 1] = [LabelDef::of::<Text>("path")];
+
+/// The middleware's side: the service, the templates seen so far and their series.
+#[derive(Debug)]
+pub(super) struct Watch {
+    service: MonitoringService,
+    skip: Vec<String>,
+    in_flight: OnceLock<Arc<Resolved<GaugeCell>>>,
+    templates: TextTable<Template>,
+}
+
+/// The series of one template, by method.
+#[derive(Debug, Default)]
+struct Template {
+    methods: [OnceLock<Box<Series>>; Method::VALUES.len()],
+}
+
+/// The series of one template and method.
+#[derive(Debug)]
+struct Series {
+    duration: Resolved<HistogramCell>,
+    requests: [OnceLock<(StatusCode, Resolved<CounterCell>)>; KEPT_STATUSES],
+}
+
+impl Watch {
+    pub(super) fn new(service: &MonitoringService, skip: Vec<String>) -> Self {
+        Self {
+            service: service.clone(),
+            skip,
+            in_flight: OnceLock::new(),
+            templates: TextTable::new(&PATH, SERIES_CAP),
+        }
+    }
+
+    fn running(&self) -> Option<&Running> {
+        self.service.running().map(Arc::as_ref).filter(|running| running.is_on())
+    }
+
+    /// The scope of a service that is not the process's one; nothing otherwise.
+    #[inline]
+    pub(super) fn enter(&self) -> Option<Entered<'_>> {
+        self.running().filter(|running| !running.is_global()).map(|_| self.service.enter())
+    }
+
+    /// Counts a request in, unless monitoring is off.
+    #[inline]
+    pub(super) fn start(&self, req: &Request) -> Option<InProgress<'_>> {
+        let running = self.running()?;
+        let in_flight = self.in_flight.get_or_init(|| Arc::new(HTTP_IN_FLIGHT.late.series_in(running.store(), &[])));
+        in_flight.apply(GaugeOp::Add(1.0));
+        Some(InProgress {
+            watch: self,
+            running,
+            method: method(req.method()),
+            started: Instant::now(),
+            in_flight: Some(in_flight),
+            phase: Phase::Inside,
+        })
+    }
+
+    fn record(&self, store: &Store, method: Method, path: &str, status: StatusCode, seconds: f64) {
+        if self.skip.iter().any(|skipped| skipped == path) {
+            return;
+        }
+        match self.templates.peek(&[path]) {
+            Some(template) => self.record_in(&template.cell, store, method, path, status, seconds),
+            None => {
+                let _ = state::guarded("compozy_http_requests_total", store, || match self.templates.get(&[path]) {
+                    Found::Series(template) => self.record_in(&template.cell, store, method, path, status, seconds),
+                    // More templates than series are allowed: the families themselves fold them.
+                    Found::Overflow(_) => {
+                        duration_of(store, method, path).apply(HistogramOp { value: seconds, times: 1 });
+                        requests_of(store, method, path, status).apply(CounterOp::Increment(1));
+                    }
+                });
+            }
+        }
+    }
+
+    fn record_in(
+        &self,
+        template: &Template,
+        store: &Store,
+        method: Method,
+        path: &str,
+        status: StatusCode,
+        seconds: f64,
+    ) {
+        let series = template.methods[method.index()].get_or_init(|| {
+            Box::new(Series {
+                duration: duration_of(store, method, path),
+                requests: [const { OnceLock::new() }; KEPT_STATUSES],
+            })
+        });
+        series.duration.apply(HistogramOp { value: seconds, times: 1 });
+        for slot in &series.requests {
+            let (known, requests) = slot.get_or_init(|| (status, requests_of(store, method, path, status)));
+            if *known == status {
+                requests.apply(CounterOp::Increment(1));
+                return;
+            }
+        }
+        requests_of(store, method, path, status).apply(CounterOp::Increment(1));
+    }
+}
+
+fn duration_of(store: &Store, method: Method, path: &str) -> Resolved<HistogramCell> {
+    HTTP_DURATION.late.series_in(store, &[Method::VALUES[method.index()], path])
+}
+
+fn requests_of(store: &Store, method: Method, path: &str, status: StatusCode) -> Resolved<CounterCell> {
+    HTTP_REQUESTS.late.series_in(store, &[Method::VALUES[method.index()], path, status.as_str()])
+}
+
+/// The nine standard methods and `OTHER`: a client chooses the token, so it must not become a label value.
+fn method(method: &http::Method) -> Method {
+    match *method {
+        http::Method::GET => Method::Get,
+        http::Method::POST => Method::Post,
+        http::Method::PUT => Method::Put,
+        http::Method::DELETE => Method::Delete,
+        http::Method::HEAD => Method::Head,
+        http::Method::OPTIONS => Method::Options,
+        http::Method::PATCH => Method::Patch,
+        http::Method::CONNECT => Method::Connect,
+        http::Method::TRACE => Method::Trace,
+        _ => Method::Other,
+    }
+}
+
+/// Where the handler is while we are not looking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Its code runs: a drop now is a panic that unwinds through us.
+    Inside,
+    /// It waits: a drop now is a client that left, a timeout or a shutdown.
+    Outside,
+    /// It answered.
+    Finished,
+}
+
+/// A request that was counted in and not yet out.
+#[derive(Debug)]
+pub(super) struct InProgress<'a> {
+    watch: &'a Watch,
+    running: &'a Running,
+    method: Method,
+    started: Instant,
+    in_flight: Option<&'a Arc<Resolved<GaugeCell>>>,
+    phase: Phase,
+}
+
+impl InProgress<'_> {
+    #[inline]
+    pub(super) fn enter(&mut self) {
+        self.phase = Phase::Inside;
+    }
+
+    #[inline]
+    pub(super) fn leave(&mut self) {
+        self.phase = Phase::Outside;
+    }
+
+    /// The response head is there: counts the request, and hands the in-flight token to a body that streams.
+    pub(super) fn finish(&mut self, result: &mut Result<Response>) {
+        self.phase = Phase::Finished;
+        let (status, template) = match &*result {
+            Ok(response) => (response.status(), response.data::<PathPattern>()),
+            Err(error) => (error.status(), error.data::<PathPattern>()),
+        };
+        let path = match template {
+            Some(template) => &*template.0,
+            None if status == StatusCode::NOT_FOUND => UNMATCHED,
+            None => UNKNOWN,
+        };
+        self.record(path, status);
+        if let Ok(response) = result
+            && status != StatusCode::SWITCHING_PROTOCOLS
+        {
+            let body: BoxBody = response.take_body().into();
+            if body.size_hint().exact().is_some() {
+                response.set_body(Body::from(body));
+            } else if let Some(in_flight) = self.in_flight.take() {
+                let in_flight = Some(InFlight(in_flight.clone()));
+                response.set_body(Body::from(BoxBody::new(Streamed { body, in_flight })));
+            }
+        }
+    }
+
+    /// Counted only while the service is on: what it does after a shutdown is nobody's business.
+    fn record(&self, path: &str, status: StatusCode) {
+        if self.running.is_on() {
+            let seconds = self.started.elapsed().as_secs_f64();
+            self.watch.record(self.running.store(), self.method, path, status, seconds);
+        }
+    }
+}
+
+impl Drop for InProgress<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        match self.phase {
+            Phase::Finished => {}
+            Phase::Inside => self.record(UNKNOWN, StatusCode::INTERNAL_SERVER_ERROR),
+            Phase::Outside => self.record(UNKNOWN, client_closed_request()),
+        }
+        if let Some(in_flight) = self.in_flight {
+            in_flight.apply(GaugeOp::Add(-1.0));
+        }
+    }
+}
+
+/// 499, as nginx counts a client that left before the answer.
+fn client_closed_request() -> StatusCode {
+    StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
+/// A unit of the in-flight gauge that outlives the request: it goes with the body.
+#[derive(Debug)]
+struct InFlight(Arc<Resolved<GaugeCell>>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.apply(GaugeOp::Add(-1.0));
+    }
+}
+
+/// A body that keeps its request in flight until it ends, fails or is dropped.
+struct Streamed {
+    body: BoxBody,
+    in_flight: Option<InFlight>,
+}
+
+impl http_body::Body for Streamed {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.in_flight = None;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

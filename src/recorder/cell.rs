@@ -1,0 +1,396 @@
+//! The value of one series: a few atomics that any thread may change at any time.
+
+use std::{
+    fmt::Debug,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use metrics::Key;
+
+use super::{foreign::Foreign, store::Owner, table::Series};
+use crate::family::Kind;
+
+/// Upper bounds of the histogram buckets in seconds, from the specification, section 3.3; `+Inf` follows.
+pub(crate) const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// [`BUCKETS`] as the values of the label `le`.
+pub(crate) const BUCKET_LABELS: [&str; 12] =
+    ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf"];
+
+/// What the storage, the handles and the exposition need to know of a kind of value.
+pub trait Cell: Default + Debug + Send + Sync + Sized + 'static {
+    /// One change of the value.
+    type Op: Copy;
+    /// The handle of the `metrics` crate for this kind.
+    type Raw: Clone + Debug + Send + Sync + 'static;
+
+    #[doc(hidden)]
+    const KIND: Kind;
+
+    /// Changes the value.
+    fn apply(&self, op: Self::Op);
+    /// Changes the value behind a foreign handle.
+    fn apply_raw(raw: &Self::Raw, op: Self::Op);
+    /// Whether nothing was ever recorded, as far as the value tells.
+    fn is_untouched(&self) -> bool;
+    /// A foreign handle that does nothing.
+    fn raw_noop() -> Self::Raw;
+    /// A foreign handle on something that can apply changes.
+    fn raw_from<A: Apply<Self>>(target: Arc<A>) -> Self::Raw;
+
+    #[doc(hidden)]
+    fn register_foreign(foreign: &Foreign, key: &Key) -> Self::Raw;
+    #[doc(hidden)]
+    fn own(family: Arc<super::store::FamilyStore<Self>>) -> Owner;
+    #[doc(hidden)]
+    fn owned(owner: &Owner) -> Option<&Arc<super::store::FamilyStore<Self>>>;
+}
+
+/// Something that takes changes: a cell, a series, a call site.
+pub trait Apply<C: Cell>: Send + Sync + 'static {
+    /// Takes one change.
+    fn apply(&self, op: C::Op);
+}
+
+/// A cell of a dense table, kept alive by its own handle.
+#[derive(Debug)]
+pub(crate) struct DenseCell<C> {
+    pub(crate) cells: Arc<[C]>,
+    pub(crate) index: usize,
+}
+
+impl<C: Cell> Apply<C> for DenseCell<C> {
+    fn apply(&self, op: C::Op) {
+        if let Some(cell) = self.cells.get(self.index) {
+            cell.apply(op);
+        }
+    }
+}
+
+impl<C: Cell> Apply<C> for Series<C> {
+    fn apply(&self, op: C::Op) {
+        self.cell.apply(op);
+    }
+}
+
+/// Lets the traits of `metrics` be implemented for everything that takes changes.
+struct Target<A>(Arc<A>);
+
+/// A change of a counter.
+#[derive(Clone, Copy, Debug)]
+pub enum CounterOp {
+    /// Adds.
+    Increment(u64),
+    /// Raises to at least this value.
+    Absolute(u64),
+}
+
+/// A monotonic count.
+#[derive(Debug, Default)]
+pub struct CounterCell(AtomicU64);
+
+impl CounterCell {
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl Cell for CounterCell {
+    type Op = CounterOp;
+    type Raw = metrics::Counter;
+    const KIND: Kind = Kind::Counter;
+
+    #[inline]
+    fn apply(&self, op: CounterOp) {
+        match op {
+            CounterOp::Increment(by) => self.0.fetch_add(by, Relaxed),
+            CounterOp::Absolute(value) => self.0.fetch_max(value, Relaxed),
+        };
+    }
+
+    fn apply_raw(raw: &metrics::Counter, op: CounterOp) {
+        match op {
+            CounterOp::Increment(by) => raw.increment(by),
+            CounterOp::Absolute(value) => raw.absolute(value),
+        }
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.get() == 0
+    }
+
+    fn raw_noop() -> metrics::Counter {
+        metrics::Counter::noop()
+    }
+
+    fn raw_from<A: Apply<Self>>(target: Arc<A>) -> metrics::Counter {
+        metrics::Counter::from_arc(Arc::new(Target(target)))
+    }
+
+    fn register_foreign(foreign: &Foreign, key: &Key) -> metrics::Counter {
+        foreign.counter(key)
+    }
+
+    fn own(family: Arc<super::store::FamilyStore<Self>>) -> Owner {
+        Owner::Counter(family)
+    }
+
+    fn owned(owner: &Owner) -> Option<&Arc<super::store::FamilyStore<Self>>> {
+        match owner {
+            Owner::Counter(family) => Some(family),
+            _ => None,
+        }
+    }
+}
+
+impl<A: Apply<CounterCell>> metrics::CounterFn for Target<A> {
+    fn increment(&self, value: u64) {
+        self.0.apply(CounterOp::Increment(value));
+    }
+    fn absolute(&self, value: u64) {
+        self.0.apply(CounterOp::Absolute(value));
+    }
+}
+
+/// A change of a gauge.
+#[derive(Clone, Copy, Debug)]
+pub enum GaugeOp {
+    /// Adds, or takes away when negative.
+    Add(f64),
+    /// Replaces.
+    Set(f64),
+}
+
+/// A value that goes up and down: the bits of an `f64`.
+#[derive(Debug, Default)]
+pub struct GaugeCell(AtomicU64);
+
+impl GaugeCell {
+    pub(crate) fn get(&self) -> f64 {
+        f64::from_bits(self.0.load(Relaxed))
+    }
+}
+
+impl Cell for GaugeCell {
+    type Op = GaugeOp;
+    type Raw = metrics::Gauge;
+    const KIND: Kind = Kind::Gauge;
+
+    #[inline]
+    fn apply(&self, op: GaugeOp) {
+        match op {
+            GaugeOp::Add(by) => add_f64(&self.0, by),
+            GaugeOp::Set(value) => self.0.store(value.to_bits(), Relaxed),
+        }
+    }
+
+    fn apply_raw(raw: &metrics::Gauge, op: GaugeOp) {
+        match op {
+            GaugeOp::Add(by) => raw.increment(by),
+            GaugeOp::Set(value) => raw.set(value),
+        }
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.get() == 0.0
+    }
+
+    fn raw_noop() -> metrics::Gauge {
+        metrics::Gauge::noop()
+    }
+
+    fn raw_from<A: Apply<Self>>(target: Arc<A>) -> metrics::Gauge {
+        metrics::Gauge::from_arc(Arc::new(Target(target)))
+    }
+
+    fn register_foreign(foreign: &Foreign, key: &Key) -> metrics::Gauge {
+        foreign.gauge(key)
+    }
+
+    fn own(family: Arc<super::store::FamilyStore<Self>>) -> Owner {
+        Owner::Gauge(family)
+    }
+
+    fn owned(owner: &Owner) -> Option<&Arc<super::store::FamilyStore<Self>>> {
+        match owner {
+            Owner::Gauge(family) => Some(family),
+            _ => None,
+        }
+    }
+}
+
+impl<A: Apply<GaugeCell>> metrics::GaugeFn for Target<A> {
+    fn increment(&self, value: f64) {
+        self.0.apply(GaugeOp::Add(value));
+    }
+    fn decrement(&self, value: f64) {
+        self.0.apply(GaugeOp::Add(-value));
+    }
+    fn set(&self, value: f64) {
+        self.0.apply(GaugeOp::Set(value));
+    }
+}
+
+/// A sample of a histogram, so many times.
+#[derive(Clone, Copy, Debug)]
+pub struct HistogramOp {
+    pub(crate) value: f64,
+    pub(crate) times: u64,
+}
+
+/// Counts by bucket and the sum of the samples. The count is derived from the buckets, so `+Inf` always equals it.
+#[derive(Debug, Default)]
+pub struct HistogramCell {
+    buckets: [AtomicU64; BUCKETS.len() + 1],
+    sum: AtomicU64,
+    /// Samples that were not numbers: dropped, and reported as errors at the next render.
+    not_numbers: AtomicU64,
+}
+
+impl HistogramCell {
+    /// The cumulative counts, one a bucket, `+Inf` last.
+    pub(crate) fn cumulative(&self) -> [u64; BUCKETS.len() + 1] {
+        let mut total = 0u64;
+        std::array::from_fn(|i| {
+            total = total.wrapping_add(self.buckets[i].load(Relaxed));
+            total
+        })
+    }
+
+    pub(crate) fn sum(&self) -> f64 {
+        f64::from_bits(self.sum.load(Relaxed))
+    }
+
+    /// Samples dropped since this was last asked.
+    pub(crate) fn take_not_numbers(&self) -> u64 {
+        if self.not_numbers.load(Relaxed) == 0 { 0 } else { self.not_numbers.swap(0, Relaxed) }
+    }
+}
+
+impl Cell for HistogramCell {
+    type Op = HistogramOp;
+    type Raw = metrics::Histogram;
+    const KIND: Kind = Kind::Histogram;
+
+    #[inline]
+    fn apply(&self, HistogramOp { value, times }: HistogramOp) {
+        if value.is_nan() {
+            self.not_numbers.fetch_add(times, Relaxed);
+            return;
+        }
+        let bucket = BUCKETS.iter().position(|bound| value <= *bound).unwrap_or(BUCKETS.len());
+        self.buckets[bucket].fetch_add(times, Relaxed);
+        add_f64(&self.sum, if times == 1 { value } else { value * times as f64 });
+    }
+
+    fn apply_raw(raw: &metrics::Histogram, HistogramOp { value, times }: HistogramOp) {
+        if times == 1 {
+            raw.record(value);
+        } else {
+            raw.record_many(value, usize::try_from(times).unwrap_or(usize::MAX));
+        }
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.buckets.iter().all(|bucket| bucket.load(Relaxed) == 0)
+    }
+
+    fn raw_noop() -> metrics::Histogram {
+        metrics::Histogram::noop()
+    }
+
+    fn raw_from<A: Apply<Self>>(target: Arc<A>) -> metrics::Histogram {
+        metrics::Histogram::from_arc(Arc::new(Target(target)))
+    }
+
+    fn register_foreign(foreign: &Foreign, key: &Key) -> metrics::Histogram {
+        foreign.histogram(key)
+    }
+
+    fn own(family: Arc<super::store::FamilyStore<Self>>) -> Owner {
+        Owner::Histogram(family)
+    }
+
+    fn owned(owner: &Owner) -> Option<&Arc<super::store::FamilyStore<Self>>> {
+        match owner {
+            Owner::Histogram(family) => Some(family),
+            _ => None,
+        }
+    }
+}
+
+impl<A: Apply<HistogramCell>> metrics::HistogramFn for Target<A> {
+    fn record(&self, value: f64) {
+        self.0.apply(HistogramOp { value, times: 1 });
+    }
+    fn record_many(&self, value: f64, count: usize) {
+        self.0.apply(HistogramOp { value, times: count as u64 });
+    }
+}
+
+/// Adds to the `f64` whose bits an atomic holds; no addition is lost.
+#[inline]
+fn add_f64(bits: &AtomicU64, by: f64) {
+    let mut seen = bits.load(Relaxed);
+    loop {
+        let next = (f64::from_bits(seen) + by).to_bits();
+        match bits.compare_exchange_weak(seen, next, Relaxed, Relaxed) {
+            Ok(_) => return,
+            Err(now) => seen = now,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_on_a_bound_belongs_to_the_bucket_of_that_bound() {
+        let cell = HistogramCell::default();
+        for bound in BUCKETS {
+            cell.apply(HistogramOp { value: bound, times: 1 });
+        }
+        cell.apply(HistogramOp { value: 10.000_001, times: 1 });
+        assert_eq!(cell.cumulative(), std::array::from_fn(|i| i as u64 + 1));
+    }
+
+    #[test]
+    fn what_is_no_number_is_dropped_and_counted_and_infinity_is_in_the_last_bucket() {
+        let cell = HistogramCell::default();
+        cell.apply(HistogramOp { value: f64::NAN, times: 3 });
+        cell.apply(HistogramOp { value: f64::INFINITY, times: 1 });
+        assert_eq!((cell.take_not_numbers(), cell.take_not_numbers()), (3, 0));
+        assert_eq!((cell.cumulative()[10], cell.cumulative()[11], cell.sum()), (0, 1, f64::INFINITY));
+    }
+
+    #[test]
+    fn sums_and_gauges_lose_no_addition_between_threads() {
+        let (histogram, gauge) = (HistogramCell::default(), GaugeCell::default());
+        let rounds = if cfg!(miri) { 50 } else { 20_000 };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..rounds {
+                        histogram.apply(HistogramOp { value: 0.5, times: 1 });
+                        gauge.apply(GaugeOp::Add(1.0));
+                        gauge.apply(GaugeOp::Add(-0.5));
+                    }
+                });
+            }
+        });
+        let total = 4 * rounds;
+        assert_eq!(histogram.sum(), f64::from(total) * 0.5);
+        assert_eq!(histogram.cumulative()[11], total as u64);
+        assert_eq!(gauge.get(), f64::from(total) * 0.5);
+    }
+
+    #[test]
+    fn bucket_labels_are_the_bounds() {
+        for (bound, label) in BUCKETS.iter().zip(BUCKET_LABELS) {
+            assert_eq!(bound.to_string(), label);
+        }
+    }
+}

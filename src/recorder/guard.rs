@@ -1,0 +1,141 @@
+//! What a label value, a label name or a metric name may look like by the time it is stored.
+
+use std::{borrow::Cow, fmt::Write};
+
+use metrics::{Key, Label};
+use metrics_exporter_prometheus::formatting;
+
+/// Values are cut to this many characters.
+pub(crate) const LONGEST_VALUE: usize = 128;
+/// What stands for a control character, line breaks included.
+const REPLACEMENT: char = '\u{fffd}';
+
+/// A label value as it is kept: at most 128 characters, none of them a control character.
+pub(crate) fn clean_value(value: &str) -> Cow<'_, str> {
+    let short = value.len() <= LONGEST_VALUE || value.chars().nth(LONGEST_VALUE).is_none();
+    if short && !value.chars().any(char::is_control) {
+        return Cow::Borrowed(value);
+    }
+    let clean = |c: char| if c.is_control() { REPLACEMENT } else { c };
+    Cow::Owned(value.chars().take(LONGEST_VALUE).map(clean).collect())
+}
+
+/// Doubles the backslashes before the exporter's escaping, which takes `\\` for one backslash that somebody already
+/// escaped: with this, every value reads back as it was.
+pub(crate) fn double_backslashes(text: &str) -> Cow<'_, str> {
+    if text.contains('\\') { Cow::Owned(text.replace('\\', "\\\\")) } else { Cow::Borrowed(text) }
+}
+
+/// `a="x",b="y"`: labels sorted by name, values escaped.
+pub(crate) fn label_text<'a>(names: impl Iterator<Item = &'a str>, values: &[Box<str>]) -> Box<str> {
+    let mut pairs: Vec<_> = names.zip(values).collect();
+    pairs.sort_unstable_by_key(|(name, _)| *name);
+    let mut text = String::new();
+    for (name, value) in pairs {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        let _ = write!(text, "{name}=\"{}\"", formatting::sanitize_label_value(&double_backslashes(value)));
+    }
+    text.into()
+}
+
+/// A metric name with every character that the format does not know replaced by `_`.
+pub(crate) fn metric_name(name: &str) -> Cow<'_, str> {
+    let valid =
+        |(i, b): (usize, u8)| b == b'_' || b == b':' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit());
+    if !name.is_empty() && name.bytes().enumerate().all(valid) {
+        return Cow::Borrowed(name);
+    }
+    if name.is_empty() { Cow::Borrowed("_") } else { Cow::Owned(formatting::sanitize_metric_name(name)) }
+}
+
+/// A key for the exporter: valid names, labels sorted and each there once, values clean and ready for its escaping.
+///
+/// Two orders of the same labels are one series for Prometheus, and two for the exporter, which would print it twice.
+pub(crate) fn foreign_key<'a>(name: &Cow<'_, str>, key: &'a Key) -> (Cow<'a, Key>, Dropped) {
+    let labels: Vec<&Label> = key.labels().collect();
+    let sorted = labels.windows(2).all(|pair| pair[0].key() < pair[1].key());
+    let clean = labels.iter().all(|label| {
+        is_label_name(label.key())
+            && !label.value().contains('\\')
+            && matches!(clean_value(label.value()), Cow::Borrowed(_))
+    });
+    if matches!(name, Cow::Borrowed(_)) && sorted && clean && name.as_ref() == key.name() {
+        return (Cow::Borrowed(key), 0);
+    }
+    let mut kept: Vec<(String, String)> = Vec::with_capacity(labels.len());
+    for label in &labels {
+        let name = label_name(label.key());
+        let value = double_backslashes(&clean_value(label.value())).into_owned();
+        // A name given twice: the last one wins, as in the exporter.
+        match kept.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => kept.push((name, value)),
+        }
+    }
+    kept.sort_unstable();
+    let dropped = labels.len() - kept.len();
+    let labels: Vec<Label> = kept.into_iter().map(|(name, value)| Label::new(name, value)).collect();
+    (Cow::Owned(Key::from_parts(name.clone().into_owned(), labels)), dropped)
+}
+
+/// How many labels of a key were dropped.
+pub(crate) type Dropped = usize;
+
+fn is_label_name(name: &str) -> bool {
+    !name.is_empty()
+        && !is_reserved(name)
+        && name.bytes().enumerate().all(|(i, b)| b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit()))
+}
+
+/// `le` and `quantile` are the format's own; names that begin with two underscores are Prometheus's.
+fn is_reserved(name: &str) -> bool {
+    name == "le" || name == "quantile" || name.starts_with("__")
+}
+
+fn label_name(name: &str) -> String {
+    let name = if name.is_empty() { "_".to_owned() } else { formatting::sanitize_label_key(name) };
+    if is_reserved(&name) { format!("exported_{}", name.trim_start_matches('_')) } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_cut_at_128_characters_and_has_no_control_characters() {
+        assert_eq!(clean_value("a\nb\u{0}c\u{7f}"), "a\u{fffd}b\u{fffd}c\u{fffd}");
+        assert_eq!(clean_value(&"é".repeat(129)), "é".repeat(128));
+        assert!(matches!(clean_value(&"é".repeat(128)), Cow::Borrowed(_)));
+        assert!(matches!(clean_value("quotes \" and \\ stay"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_foreign_key_is_sorted_and_unique_and_valid() {
+        let name = Cow::Borrowed("x_total");
+        let key = Key::from_parts(
+            "x_total",
+            vec![Label::new("b.c", "1"), Label::new("a", "x\\y"), Label::new("b_c", "2"), Label::new("le", "3")],
+        );
+        let (fixed, dropped) = foreign_key(&name, &key);
+        let labels: Vec<_> = fixed.labels().map(|l| (l.key().to_owned(), l.value().to_owned())).collect();
+        let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
+        assert_eq!(labels, [pair("a", "x\\\\y"), pair("b_c", "2"), pair("exported_le", "3")]);
+        assert_eq!(dropped, 1);
+    }
+
+    #[test]
+    fn a_clean_key_is_not_copied() {
+        let key = Key::from_parts("x_total", vec![Label::new("a", "1"), Label::new("b", "2")]);
+        assert!(matches!(foreign_key(&Cow::Borrowed("x_total"), &key).0, Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn metric_names_are_made_valid() {
+        assert_eq!(metric_name("http.server-time"), "http_server_time");
+        assert_eq!(metric_name("1x"), "_x");
+        assert_eq!(metric_name(""), "_");
+        assert!(matches!(metric_name("a:b_c1"), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,81 @@
+//! What monitoring knows about its own faults: counts, one log line a family, and a gauge that recovers.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use tracing::{error, warn};
+
+/// How long a caught fault keeps `compozy_monitoring_health` at 0.
+const UNHEALTHY_AFTER_FAULT: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    errors: AtomicU64,
+    rejected_labels: AtomicU64,
+    upkeep_is_dead: AtomicBool,
+    last_fault: Mutex<Option<Instant>>,
+    logged: Mutex<HashSet<(String, &'static str)>>,
+}
+
+impl Health {
+    /// A fault of monitoring itself: counted each time, logged once a family.
+    #[cold]
+    pub(crate) fn fault(&self, metric: &str, error: &str) {
+        self.faults(metric, error, 1);
+    }
+
+    /// So many faults of one kind at once.
+    #[cold]
+    pub(crate) fn faults(&self, metric: &str, error: &str, times: u64) {
+        self.errors.fetch_add(times, Relaxed);
+        *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        if self.first("fault", metric) {
+            error!(metric, error, "Metric recording failed");
+        }
+    }
+
+    /// Labels that were dropped: counted each, logged once a family.
+    #[cold]
+    pub(crate) fn rejected(&self, metric: &str, labels: usize) {
+        self.rejected_labels.fetch_add(labels as u64, Relaxed);
+        if self.first("labels", metric) {
+            warn!(metric, labels, "Labels that this family does not have were dropped");
+        }
+    }
+
+    /// A family at its cap: logged once; the table itself counts.
+    #[cold]
+    pub(crate) fn overflowed(&self, metric: &str, cap: usize) {
+        if self.first("cap", metric) {
+            warn!(metric, cap, "Too many series: further label values are counted as `other`");
+        }
+    }
+
+    /// Whether this is the first time. Nothing is logged under the lock: a subscriber may record metrics itself.
+    fn first(&self, what: &'static str, metric: &str) -> bool {
+        self.logged.lock().unwrap_or_else(PoisonError::into_inner).insert((metric.to_owned(), what))
+    }
+
+    pub(crate) fn set_upkeep_dead(&self, dead: bool) {
+        self.upkeep_is_dead.store(dead, Relaxed);
+    }
+
+    pub(crate) fn errors(&self) -> u64 {
+        self.errors.load(Relaxed)
+    }
+
+    pub(crate) fn rejected_labels(&self) -> u64 {
+        self.rejected_labels.load(Relaxed)
+    }
+
+    pub(crate) fn is_healthy(&self) -> bool {
+        let last = *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.upkeep_is_dead.load(Relaxed) && last.is_none_or(|at| at.elapsed() >= UNHEALTHY_AFTER_FAULT)
+    }
+}

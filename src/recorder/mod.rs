@@ -1,0 +1,11 @@
+//! Storage, guard and exposition: everything that exists only with the feature `prometheus`.
+
+pub mod cell;
+mod exposition;
+pub mod foreign;
+pub(crate) mod guard;
+mod health;
+pub(crate) mod store;
+pub(crate) mod table;
+
+pub(crate) use store::{Resolved, Store, StoreRecorder};

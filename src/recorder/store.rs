@@ -1,0 +1,451 @@
+//! The storage of one service: declared families in tables of our own, everything else with the exporter.
+//!
+//! One map from name to owner decides where a name lives, and it decides once: a name never has two owners, so that no
+//! family is printed twice and no handle of either kind writes where nobody reads.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    hash::BuildHasherDefault,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
+
+use rapidhash::fast::RapidHasher;
+
+use super::{
+    cell::{Apply, Cell, CounterCell, CounterOp, DenseCell, GaugeCell, GaugeOp, HistogramCell},
+    exposition,
+    foreign::Foreign,
+    guard,
+    health::Health,
+    table::{Found, OTHER, Series, TextTable},
+};
+use crate::{
+    catalogue,
+    family::{FamilyDef, Kind},
+};
+
+/// How many series a family with free-text labels may have.
+pub(crate) const SERIES_CAP: usize = 2_000;
+
+/// A family of ours in one storage.
+#[derive(Debug)]
+pub struct FamilyStore<C> {
+    pub(crate) def: &'static FamilyDef,
+    pub(crate) table: Table<C>,
+}
+
+/// The series of a family.
+#[derive(Debug)]
+pub(crate) enum Table<C> {
+    /// All labels are closed sets: one cell for each combination, and one for values outside the sets.
+    Dense(Dense<C>),
+    /// A label is free text.
+    Text(TextTable<C>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Dense<C> {
+    cells: Arc<[C]>,
+    /// Combinations; the cell behind them, if labels exist, is the overflow cell.
+    pub(crate) size: usize,
+    pub(crate) label_texts: Box<[Box<str>]>,
+    /// Cell numbers sorted by label text.
+    pub(crate) order: Box<[usize]>,
+}
+
+impl<C> Dense<C> {
+    pub(crate) fn cells(&self) -> &Arc<[C]> {
+        &self.cells
+    }
+}
+
+impl<C: Cell> FamilyStore<C> {
+    fn new(def: &'static FamilyDef, cap: usize) -> Self {
+        let sizes: Option<Vec<usize>> = def.labels.iter().map(|label| label.values.map(<[_]>::len)).collect();
+        let table = match sizes {
+            None => Table::Text(TextTable::new(def.labels, cap)),
+            Some(sizes) => {
+                let size: usize = sizes.iter().product();
+                let names = || def.labels.iter().map(|label| label.name);
+                let mut label_texts: Vec<Box<str>> = (0..size)
+                    .map(|mut index| {
+                        let mut values: Vec<Box<str>> = Vec::new();
+                        for label in def.labels.iter().rev() {
+                            let known = label.values.unwrap_or_default();
+                            values.push(known[index % known.len()].into());
+                            index /= known.len();
+                        }
+                        values.reverse();
+                        guard::label_text(names(), &values)
+                    })
+                    .collect();
+                if !def.labels.is_empty() {
+                    let other: Vec<Box<str>> = def.labels.iter().map(|_| OTHER.into()).collect();
+                    label_texts.push(guard::label_text(names(), &other));
+                }
+                let mut order: Vec<usize> = (0..label_texts.len()).collect();
+                order.sort_by(|a, b| label_texts[*a].cmp(&label_texts[*b]));
+                let cells = label_texts.iter().map(|_| C::default()).collect();
+                Table::Dense(Dense { cells, size, label_texts: label_texts.into(), order: order.into() })
+            }
+        };
+        Self { def, table }
+    }
+
+    /// The series of these label values, which come in the order of the declaration.
+    fn series(&self, values: &[&str], health: &Health) -> Resolved<C> {
+        match &self.table {
+            Table::Dense(dense) => {
+                let mut index = Some(0);
+                for (label, value) in self.def.labels.iter().zip(values) {
+                    let known = label.values.unwrap_or_default();
+                    let place = known.iter().position(|candidate| candidate == value);
+                    index = index.zip(place).map(|(index, place)| index * known.len() + place);
+                }
+                let cells = dense.cells.clone();
+                match index {
+                    Some(index) => Resolved::Dense(DenseCell { cells, index }),
+                    // Two gauges in one series would overwrite each other.
+                    None if C::KIND == Kind::Gauge => {
+                        health.rejected(self.def.name, 1);
+                        Resolved::Nothing
+                    }
+                    None => {
+                        health.rejected(self.def.name, 1);
+                        Resolved::Dense(DenseCell { cells, index: dense.size })
+                    }
+                }
+            }
+            Table::Text(table) => match table.get(values) {
+                Found::Series(series) => Resolved::Series(series.clone()),
+                Found::Overflow(series) => {
+                    health.overflowed(self.def.name, SERIES_CAP);
+                    // As above: over the cap, a gauge is dropped.
+                    if C::KIND == Kind::Gauge { Resolved::Nothing } else { Resolved::Series(series.clone()) }
+                }
+            },
+        }
+    }
+}
+
+/// Where a name turned out to live: what a call site keeps.
+#[derive(Debug)]
+pub(crate) enum Resolved<C: Cell> {
+    Dense(DenseCell<C>),
+    Series(Arc<Series<C>>),
+    Raw(C::Raw),
+    /// Refused, with the reason already logged.
+    Nothing,
+}
+
+impl<C: Cell> Resolved<C> {
+    #[inline]
+    pub(crate) fn apply(&self, op: C::Op) {
+        match self {
+            Self::Dense(cell) => cell.apply(op),
+            Self::Series(series) => series.cell.apply(op),
+            Self::Raw(raw) => C::apply_raw(raw, op),
+            Self::Nothing => {}
+        }
+    }
+
+    pub(crate) fn into_raw(self) -> C::Raw {
+        match self {
+            Self::Dense(cell) => C::raw_from(Arc::new(cell)),
+            Self::Series(series) => C::raw_from(series),
+            Self::Raw(raw) => raw,
+            Self::Nothing => C::raw_noop(),
+        }
+    }
+}
+
+/// A family as one storage has it.
+#[derive(Debug)]
+pub(crate) enum FamilyIn<C: Cell> {
+    Own(Arc<FamilyStore<C>>),
+    /// The exporter had the name first: records go there.
+    Forward(&'static FamilyDef),
+    /// The name is another kind's.
+    Refused,
+}
+
+/// Who stores a name.
+#[derive(Debug)]
+pub enum Owner {
+    /// A declared counter.
+    Counter(Arc<FamilyStore<CounterCell>>),
+    /// A declared gauge.
+    Gauge(Arc<FamilyStore<GaugeCell>>),
+    /// A declared histogram.
+    Histogram(Arc<FamilyStore<HistogramCell>>),
+    /// The exporter.
+    Foreign(Kind),
+}
+
+impl Owner {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Counter(_) => Kind::Counter,
+            Self::Gauge(_) => Kind::Gauge,
+            Self::Histogram(_) => Kind::Histogram,
+            Self::Foreign(kind) => *kind,
+        }
+    }
+}
+
+type Names = HashMap<String, Owner, BuildHasherDefault<RapidHasher<'static>>>;
+
+/// Everything that one service recorded.
+#[derive(Debug)]
+pub(crate) struct Store {
+    names: RwLock<Names>,
+    foreign: Foreign,
+    pub(crate) health: Health,
+    started: Instant,
+    /// Whether `build_info!` has set its series.
+    has_build_info: AtomicBool,
+}
+
+impl Store {
+    pub(crate) fn new() -> Arc<Self> {
+        let store = Self {
+            names: RwLock::default(),
+            foreign: Foreign::default(),
+            health: Health::default(),
+            started: Instant::now(),
+            has_build_info: AtomicBool::new(false),
+        };
+        catalogue::declare(&store);
+        Arc::new(store)
+    }
+
+    /// A declared family in this storage.
+    pub(crate) fn family<C: Cell>(&self, def: &'static FamilyDef) -> FamilyIn<C> {
+        let seen = |owner: &Owner| match (C::owned(owner), owner) {
+            (Some(family), _) => FamilyIn::Own(family.clone()),
+            (None, Owner::Foreign(kind)) if *kind == C::KIND => FamilyIn::Forward(def),
+            _ => FamilyIn::Refused,
+        };
+        let found = self.names.read().unwrap_or_else(PoisonError::into_inner).get(def.name).map(seen);
+        let family = found.unwrap_or_else(|| {
+            let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(owner) = names.get(def.name) {
+                return seen(owner);
+            }
+            let family = Arc::new(FamilyStore::new(def, SERIES_CAP));
+            names.insert(def.name.to_owned(), C::own(family.clone()));
+            FamilyIn::Own(family)
+        });
+        match family {
+            // Another `families!` declared the same name with other labels: values would land under the wrong names.
+            FamilyIn::Own(ref own) if !same_labels(own.def, def) => {
+                self.health.fault(def.name, "declared twice, with different labels");
+                FamilyIn::Refused
+            }
+            FamilyIn::Refused => {
+                self.health
+                    .fault(def.name, &format!("declared as a {}, used before as another kind", def.kind.as_str()));
+                FamilyIn::Refused
+            }
+            FamilyIn::Forward(def) => {
+                self.foreign.describe(def.kind, def.name, None, def.help);
+                FamilyIn::Forward(def)
+            }
+            own => own,
+        }
+    }
+
+    /// One series of a family in this storage.
+    pub(crate) fn series_of<C: Cell>(&self, family: &FamilyIn<C>, values: &[&str]) -> Resolved<C> {
+        match family {
+            FamilyIn::Own(own) => own.series(values, &self.health),
+            FamilyIn::Forward(def) => {
+                let labels: Vec<_> = def
+                    .labels
+                    .iter()
+                    .zip(values)
+                    .map(|(label, value)| metrics::Label::new(label.name, (*value).to_owned()))
+                    .collect();
+                Resolved::Raw(self.foreign_handle::<C>(&Cow::Borrowed(def.name), &Key::from_parts(def.name, labels)))
+            }
+            FamilyIn::Refused => Resolved::Nothing,
+        }
+    }
+
+    /// Where a key lives: in a declared family if its name is one, with the exporter otherwise.
+    pub(crate) fn resolve<C: Cell>(&self, key: &Key) -> Resolved<C> {
+        let name = guard::metric_name(key.name());
+        let seen = |owner: &Owner| match (C::owned(owner), owner) {
+            (Some(family), _) => Ok(Some(family.clone())),
+            (None, Owner::Foreign(kind)) if *kind == C::KIND => Ok(None),
+            _ => Err(owner.kind()),
+        };
+        let found = self.names.read().unwrap_or_else(PoisonError::into_inner).get(name.as_ref()).map(seen);
+        let found = found.unwrap_or_else(|| {
+            let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+            match names.get(name.as_ref()) {
+                Some(owner) => seen(owner),
+                None => {
+                    names.insert(name.clone().into_owned(), Owner::Foreign(C::KIND));
+                    Ok(None)
+                }
+            }
+        });
+        match found {
+            Ok(Some(family)) => self.declared_series(&family, key),
+            Ok(None) => Resolved::Raw(self.foreign_handle::<C>(&name, key)),
+            Err(kind) => {
+                let (is, used) = (kind.as_str(), C::KIND.as_str());
+                self.health.fault(&name, &format!("used as a {used}, but it is a {is}"));
+                Resolved::Nothing
+            }
+        }
+    }
+
+    /// A declared family reached by a key: labels are matched by name, whatever their order.
+    fn declared_series<C: Cell>(&self, family: &FamilyStore<C>, key: &Key) -> Resolved<C> {
+        let labels = family.def.labels;
+        let unknown = key.labels().filter(|label| labels.iter().all(|known| known.name != label.key())).count();
+        if unknown > 0 {
+            self.health.rejected(family.def.name, unknown);
+        }
+        let value = |name: &str| key.labels().filter(|label| label.key() == name).last().map_or("", |l| l.value());
+        let values: Vec<&str> = labels.iter().map(|label| value(label.name)).collect();
+        family.series(&values, &self.health)
+    }
+
+    fn foreign_handle<C: Cell>(&self, name: &Cow<'_, str>, key: &Key) -> C::Raw {
+        let (key, dropped) = guard::foreign_key(name, key);
+        if dropped > 0 {
+            self.health.rejected(name, dropped);
+        }
+        C::register_foreign(&self.foreign, &key)
+    }
+
+    fn describe(&self, kind: Kind, name: &KeyName, unit: Option<Unit>, text: &str) {
+        let name = guard::metric_name(name.as_str());
+        let declared = {
+            let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+            names.get(name.as_ref()).is_some_and(|owner| !matches!(owner, Owner::Foreign(_)))
+        };
+        // A declared family has the help of its declaration.
+        if !declared {
+            self.foreign.describe(kind, &name, unit, text);
+        }
+    }
+
+    /// `compozy_build_info`; the first call stays.
+    pub(crate) fn set_build_info(&self, version: &str, commit_hash: &str, rust_version: &str) {
+        if self.has_build_info.swap(true, Relaxed) {
+            return;
+        }
+        let family = self.family::<GaugeCell>(catalogue::BUILD_INFO.late.def());
+        self.series_of(&family, &[version, commit_hash, rust_version]).apply(GaugeOp::Set(1.0));
+    }
+
+    /// What the exporter needs now and then.
+    pub(crate) fn upkeep(&self) {
+        self.foreign.upkeep();
+    }
+
+    /// Everything in the text format.
+    pub(crate) fn render(&self) -> String {
+        let mut blocks = self.foreign.blocks();
+        self.refresh();
+        for owner in self.names.read().unwrap_or_else(PoisonError::into_inner).values() {
+            blocks.extend(match owner {
+                Owner::Counter(family) => exposition::family(family),
+                Owner::Gauge(family) => exposition::family(family),
+                Owner::Histogram(family) => exposition::family(family),
+                Owner::Foreign(_) => None,
+            });
+        }
+        exposition::merge(blocks)
+    }
+
+    /// Sets what is only known at scrape time: the uptime, and what monitoring says about itself.
+    fn refresh(&self) {
+        let mut overflowed = 0;
+        let mut not_numbers: Vec<(&'static str, u64)> = Vec::new();
+        for owner in self.names.read().unwrap_or_else(PoisonError::into_inner).values() {
+            match owner {
+                Owner::Counter(family) => overflowed += overflows(family),
+                Owner::Gauge(family) => overflowed += overflows(family),
+                Owner::Histogram(family) => {
+                    overflowed += overflows(family);
+                    let dropped = match &family.table {
+                        Table::Dense(dense) => dense.cells.iter().map(HistogramCell::take_not_numbers).sum(),
+                        Table::Text(table) => table.iter().map(|series| series.cell.take_not_numbers()).sum(),
+                    };
+                    if dropped > 0 {
+                        not_numbers.push((family.def.name, dropped));
+                    }
+                }
+                Owner::Foreign(_) => {}
+            }
+        }
+        for (metric, dropped) in not_numbers {
+            self.health.faults(metric, "a sample is not a number (NaN)", dropped);
+        }
+        let set = |family: &'static catalogue::Plain<crate::Counter>, value| {
+            let family = self.family::<CounterCell>(family.late.def());
+            self.series_of(&family, &[]).apply(CounterOp::Absolute(value));
+        };
+        set(&catalogue::UPTIME, self.started.elapsed().as_secs());
+        set(&catalogue::ERRORS, self.health.errors());
+        set(&catalogue::REJECTED_LABELS, self.health.rejected_labels());
+        set(&catalogue::OVERFLOWED_SERIES, overflowed);
+        let health = self.family::<GaugeCell>(catalogue::HEALTH.late.def());
+        self.series_of(&health, &[]).apply(GaugeOp::Set(if self.health.is_healthy() { 1.0 } else { 0.0 }));
+    }
+}
+
+fn overflows<C: Cell>(family: &FamilyStore<C>) -> u64 {
+    match &family.table {
+        Table::Dense(_) => 0,
+        Table::Text(table) => table.overflowed.load(Relaxed),
+    }
+}
+
+fn same_labels(a: &FamilyDef, b: &FamilyDef) -> bool {
+    std::ptr::eq(a, b)
+        || (a.labels.len() == b.labels.len()
+            && a.labels.iter().zip(b.labels).all(|(a, b)| a.name == b.name && a.values == b.values))
+}
+
+/// A storage as the `metrics` crate sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreRecorder(pub(crate) Arc<Store>);
+
+impl metrics::Recorder for StoreRecorder {
+    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.0.describe(Kind::Counter, &name, unit, &text);
+    }
+
+    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.0.describe(Kind::Gauge, &name, unit, &text);
+    }
+
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.0.describe(Kind::Histogram, &name, unit, &text);
+    }
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        self.0.resolve::<CounterCell>(key).into_raw()
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        self.0.resolve::<GaugeCell>(key).into_raw()
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        self.0.resolve::<HistogramCell>(key).into_raw()
+    }
+}

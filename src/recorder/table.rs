@@ -1,0 +1,284 @@
+//! Series whose label values are free text: a table that only grows, up to a cap, and is read without a lock.
+//!
+//! Levels of slots, each four times the one before and filled to a half at the most; a reader probes the largest level
+//! first and never waits. Only a first sighting takes the mutex. Nothing is ever removed, so that a kept handle never
+//! loses its series.
+
+use std::{
+    borrow::Cow,
+    hash::Hasher,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{
+            AtomicBool, AtomicU64, AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+    },
+};
+
+use rapidhash::fast::RapidHasher;
+
+use super::guard;
+use crate::family::LabelDef;
+
+/// Slots of the first level.
+const FIRST: usize = 16;
+/// Enough levels for 16 × 4¹¹ slots.
+const LEVELS: usize = 12;
+/// The value that every label of the overflow series has.
+pub(crate) const OTHER: &str = "other";
+
+type Level<T> = Box<[OnceLock<Arc<Series<T>>>]>;
+
+/// One series: its label values and the value.
+#[derive(Debug)]
+pub struct Series<T> {
+    hash: u64,
+    values: Box<[Box<str>]>,
+    /// `a="x",b="y"`, sorted by label name and escaped.
+    pub(crate) label_text: Box<str>,
+    pub(crate) cell: T,
+}
+
+/// What a table says about label values.
+#[derive(Debug)]
+pub(crate) enum Found<'a, T> {
+    Series(&'a Arc<Series<T>>),
+    /// The cap is reached: the one series that stands for all others.
+    Overflow(&'a Arc<Series<T>>),
+}
+
+impl<'a, T> Found<'a, T> {
+    #[cfg(test)]
+    pub(crate) fn series(self) -> &'a Arc<Series<T>> {
+        match self {
+            Self::Series(series) | Self::Overflow(series) => series,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct TextTable<T> {
+    labels: &'static [LabelDef],
+    cap: usize,
+    levels: [OnceLock<Level<T>>; LEVELS],
+    highest: AtomicUsize,
+    count: Mutex<Count>,
+    full: AtomicBool,
+    overflow: OnceLock<Arc<Series<T>>>,
+    /// How often a record went to the overflow series.
+    pub(crate) overflowed: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    total: usize,
+    in_level: usize,
+}
+
+impl<T: Default> TextTable<T> {
+    pub(crate) fn new(labels: &'static [LabelDef], cap: usize) -> Self {
+        Self {
+            labels,
+            cap,
+            levels: [const { OnceLock::new() }; LEVELS],
+            highest: AtomicUsize::new(0),
+            count: Mutex::default(),
+            full: AtomicBool::new(cap == 0),
+            overflow: OnceLock::new(),
+            overflowed: AtomicU64::new(0),
+        }
+    }
+
+    /// The series with these label values, in the order of the family's labels; made on first sight.
+    #[inline]
+    pub(crate) fn get<V: AsRef<str>>(&self, values: &[V]) -> Found<'_, T> {
+        match self.find(hash(values), values) {
+            Some(series) => Found::Series(series),
+            None => self.get_slow(&values.iter().map(AsRef::as_ref).collect::<Vec<_>>()),
+        }
+    }
+
+    #[cold]
+    fn get_slow(&self, values: &[&str]) -> Found<'_, T> {
+        let clean: Vec<Cow<'_, str>> = values.iter().map(|value| guard::clean_value(value)).collect();
+        let hash = hash(&clean);
+        if clean.iter().any(|value| matches!(value, Cow::Owned(_)))
+            && let Some(series) = self.find(hash, &clean)
+        {
+            return Found::Series(series);
+        }
+        if self.full.load(Acquire) {
+            // Acquire: whatever was inserted before the table was full is visible to this last look.
+            return self.find(hash, &clean).map_or_else(|| self.overflowing(), Found::Series);
+        }
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = self.find(hash, &clean) {
+            return Found::Series(series);
+        }
+        if count.total >= self.cap {
+            return self.overflowing();
+        }
+        let values: Box<[Box<str>]> = clean.iter().map(|value| Box::from(value.as_ref())).collect();
+        let label_text = guard::label_text(self.labels.iter().map(|label| label.name), &values);
+        let series = Arc::new(Series { hash, values, label_text, cell: T::default() });
+
+        let mut level = self.highest.load(Relaxed);
+        if count.in_level >= size(level) / 2 && level + 1 < LEVELS {
+            level += 1;
+            count.in_level = 0;
+        }
+        let slots = self.levels[level].get_or_init(|| (0..size(level)).map(|_| OnceLock::new()).collect());
+        self.highest.store(level, Release);
+        count.in_level += 1;
+        count.total += 1;
+        let mut at = hash as usize;
+        loop {
+            let slot = &slots[at & (slots.len() - 1)];
+            // Only this thread holds the mutex, so an empty slot stays empty until it is set here.
+            if slot.get().is_none() {
+                let series = slot.get_or_init(|| series);
+                if count.total >= self.cap {
+                    self.full.store(true, Release);
+                }
+                return Found::Series(series);
+            }
+            at = at.wrapping_add(1);
+        }
+    }
+
+    #[inline]
+    fn find<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Option<&Arc<Series<T>>> {
+        for level in (0..=self.highest.load(Acquire)).rev() {
+            let Some(slots) = self.levels.get(level).and_then(OnceLock::get) else { continue };
+            let mut at = hash as usize;
+            while let Some(series) = slots[at & (slots.len() - 1)].get() {
+                if series.hash == hash
+                    && series.values.len() == values.len()
+                    && series.values.iter().zip(values).all(|(a, b)| **a == *b.as_ref())
+                {
+                    return Some(series);
+                }
+                at = at.wrapping_add(1);
+            }
+        }
+        None
+    }
+
+    /// The overflow series, once it exists.
+    pub(crate) fn overflow(&self) -> Option<&Arc<Series<T>>> {
+        self.overflow.get()
+    }
+
+    #[cold]
+    fn overflowing(&self) -> Found<'_, T> {
+        self.overflowed.fetch_add(1, Relaxed);
+        Found::Overflow(self.overflow.get_or_init(|| {
+            let values: Box<[Box<str>]> = self.labels.iter().map(|_| Box::from(OTHER)).collect();
+            let label_text = guard::label_text(self.labels.iter().map(|label| label.name), &values);
+            Arc::new(Series { hash: hash(&values), values, label_text, cell: T::default() })
+        }))
+    }
+
+    /// The series that is already there, or nothing: no lock, no allocation.
+    #[inline]
+    pub(crate) fn peek(&self, values: &[&str]) -> Option<&Arc<Series<T>>> {
+        self.find(hash(values), values)
+    }
+
+    /// All series but the overflow series, in no order.
+    pub(crate) fn own(&self) -> impl Iterator<Item = &Arc<Series<T>>> {
+        let levels = self.levels.iter().filter_map(OnceLock::get);
+        levels.flat_map(|slots| slots.iter().filter_map(OnceLock::get))
+    }
+
+    /// All series, the overflow series too once it exists, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Series<T>>> {
+        self.own().chain(self.overflow.get())
+    }
+}
+
+const fn size(level: usize) -> usize {
+    FIRST << (2 * level)
+}
+
+/// A hash of the values and of where each ends. Not seeded: a client that collides on purpose meets the cap.
+#[inline]
+fn hash<V: AsRef<str>>(values: &[V]) -> u64 {
+    let mut hasher = RapidHasher::default();
+    for value in values {
+        hasher.write(value.as_ref().as_bytes());
+        hasher.write_u8(0xff);
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    static LABELS: [LabelDef; 2] = [LabelDef::text("b"), LabelDef::text("a")];
+
+    #[test]
+    fn equal_values_are_one_series_and_different_ones_are_not() {
+        let table = TextTable::<AtomicU64>::new(&LABELS, 2_000);
+        for i in 0..1_000u32 {
+            for value in [i.to_string(), format!("{i}x")] {
+                table.get(&[value.as_str(), "y"]).series().cell.fetch_add(1, Relaxed);
+                table.get(&[value.as_str(), "y"]).series().cell.fetch_add(1, Relaxed);
+            }
+        }
+        let texts: HashSet<_> = table.iter().map(|series| series.label_text.clone()).collect();
+        assert_eq!(texts.len(), 2_000);
+        assert!(table.iter().all(|series| series.cell.load(Relaxed) == 2));
+        assert!(texts.contains(r#"a="y",b="999x""#), "labels are sorted by name");
+    }
+
+    #[test]
+    fn where_a_value_ends_matters() {
+        let table = TextTable::<AtomicU64>::new(&LABELS, 10);
+        let first = Arc::as_ptr(table.get(&["ab", "c"]).series());
+        assert_ne!(first, Arc::as_ptr(table.get(&["a", "bc"]).series()));
+    }
+
+    #[test]
+    fn what_comes_after_the_cap_folds_into_one_series_and_what_was_there_stays_its_own() {
+        let table = TextTable::<AtomicU64>::new(&LABELS, 3);
+        for i in 0..100u32 {
+            table.get(&[i.to_string().as_str(), "y"]).series().cell.fetch_add(1, Relaxed);
+        }
+        table.get(&["1", "y"]).series().cell.fetch_add(1, Relaxed);
+        let mut seen: Vec<_> = table.iter().map(|s| (s.label_text.to_string(), s.cell.load(Relaxed))).collect();
+        seen.sort();
+        let row = |text: &str, value| (text.to_owned(), value);
+        assert_eq!(
+            seen,
+            [
+                row(r#"a="other",b="other""#, 97),
+                row(r#"a="y",b="0""#, 1),
+                row(r#"a="y",b="1""#, 2),
+                row(r#"a="y",b="2""#, 1)
+            ]
+        );
+        assert_eq!(table.overflowed.load(Relaxed), 97);
+    }
+
+    #[test]
+    fn threads_that_race_to_the_cap_never_make_one_series_more() {
+        for _ in 0..if cfg!(miri) { 5 } else { 2_000 } {
+            let table = TextTable::<AtomicU64>::new(&LABELS, 5);
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        for i in 0..8u32 {
+                            table.get(&[i.to_string().as_str(), "y"]).series().cell.fetch_add(1, Relaxed);
+                        }
+                    });
+                }
+            });
+            assert_eq!(table.iter().count(), 6);
+            assert_eq!(table.iter().map(|series| series.cell.load(Relaxed)).sum::<u64>(), 16);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The life of monitoring in a process: off, on, off again.
+
+use std::{fmt, future::Future, sync::Arc};
+
+use tracing::info;
+#[cfg(not(feature = "prometheus"))]
+use tracing::warn;
+
+use crate::{
+    Config, ConfigError,
+    family::Families,
+    scope::{Scoped, scoped},
+};
+
+#[cfg(feature = "prometheus")]
+mod running;
+#[cfg(feature = "prometheus")]
+pub(crate) use running::Running;
+
+/// Monitoring in one process: what a binary makes at start-up, and hands to its HTTP server.
+///
+/// Cheap to clone. Whatever happens to monitoring, a service can be used: an inert one records nothing and renders
+/// nothing. The last clone's drop does what [`shutdown`](Self::shutdown) does, without blocking; the middleware and the
+/// endpoint hold a clone each.
+///
+/// ```
+/// use compozy_monitoring::{Config, MonitoringService};
+///
+/// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
+/// let service = MonitoringService::new(Config::from_env()?)?;
+/// compozy_monitoring::build_info!(service);
+/// assert!(!service.is_enabled(), "MONITORING_ENABLED is not set here");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct MonitoringService {
+    path: Arc<str>,
+    /// Why it is inert, if it is.
+    #[cfg_attr(not(feature = "http-poem"), allow(dead_code))]
+    inert: &'static str,
+    #[cfg(feature = "prometheus")]
+    running: Option<Arc<Running>>,
+}
+
+const DISABLED: &str = "monitoring is disabled; MONITORING_ENABLED=true enables it";
+
+impl fmt::Debug for MonitoringService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MonitoringService").field("enabled", &self.is_enabled()).field("path", &self.path).finish()
+    }
+}
+
+impl MonitoringService {
+    /// Starts monitoring as configured; `None` is [`Config::default`], which is off.
+    ///
+    /// When it is enabled and nothing is in the way, the recorder is installed as the global one of the `metrics`
+    /// crate and the macros record into this service. When another global recorder is there already, or another
+    /// service is running, that is logged and an inert service is returned: the application goes on without metrics.
+    /// After a [`shutdown`](Self::shutdown), a new service goes on with the same storage: counters continue.
+    ///
+    /// Needs no async runtime.
+    ///
+    /// # Errors
+    /// Only a configuration that no restart would mend: a path that cannot be an endpoint.
+    pub fn new(config: impl Into<Option<Config>>) -> Result<Self, ConfigError> {
+        let config = config.into().unwrap_or_default();
+        config.validate()?;
+        info!(enabled = config.enabled, "Initializing monitoring service");
+        Ok(Self::start(config))
+    }
+
+    #[cfg(feature = "prometheus")]
+    fn start(config: Config) -> Self {
+        let path = config.path.into();
+        if !config.enabled {
+            return Self { path, inert: DISABLED, running: None };
+        }
+        match Running::global() {
+            Ok(running) => Self { path, inert: "", running: Some(running) },
+            Err(error) => {
+                tracing::error!(error, "Prometheus exporter initialization failed");
+                Self { path, inert: error, running: None }
+            }
+        }
+    }
+
+    #[cfg(not(feature = "prometheus"))]
+    fn start(config: Config) -> Self {
+        const NO_FEATURE: &str = "this binary was built without the feature `prometheus` of compozy-monitoring";
+        if config.enabled {
+            warn!("Monitoring is enabled, but {NO_FEATURE}: no metrics");
+        }
+        Self { path: config.path.into(), inert: if config.enabled { NO_FEATURE } else { DISABLED } }
+    }
+
+    /// A service of its own for a test: enabled, nothing global, as many in one process as there are tests.
+    ///
+    /// Macros and families record into it inside [`scope`](Self::scope) and [`in_scope`](Self::in_scope). Without the
+    /// feature `prometheus` it is inert.
+    ///
+    /// ```
+    /// let service = compozy_monitoring::MonitoringService::for_test();
+    /// service.in_scope(|| compozy_monitoring::counter!("compozy_jobs_total").increment(1));
+    /// # #[cfg(feature = "prometheus")]
+    /// assert!(service.render().contains("compozy_jobs_total 1"));
+    /// ```
+    #[must_use]
+    pub fn for_test() -> Self {
+        Self {
+            path: Config::default().path.into(),
+            inert: "this binary was built without the feature `prometheus` of compozy-monitoring",
+            #[cfg(feature = "prometheus")]
+            running: Some(Running::hermetic()),
+        }
+    }
+
+    /// Whether this service records: enabled, started, and not shut down.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        #[cfg(feature = "prometheus")]
+        return self.store().is_some();
+        #[cfg(not(feature = "prometheus"))]
+        return false;
+    }
+
+    /// Where the application is to serve [`metrics_endpoint`](Self::metrics_endpoint).
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// All families in the Prometheus text format, version 0.0.4; empty when the service is off.
+    ///
+    /// Takes time in proportion to the number of series: off an async runtime's threads, please. The endpoint does so.
+    #[must_use]
+    pub fn render(&self) -> String {
+        #[cfg(feature = "prometheus")]
+        return self.store().map(|store| store.render()).unwrap_or_default();
+        #[cfg(not(feature = "prometheus"))]
+        return String::new();
+    }
+
+    /// The recorder, for code that wants explicit handles. Its handles are not muted when the service is shut down.
+    ///
+    /// ```
+    /// use compozy_monitoring::{MonitoringService, metrics};
+    ///
+    /// let service = MonitoringService::for_test();
+    /// let key = metrics::Key::from_name("compozy_jobs_total");
+    /// let metadata = metrics::Metadata::new(module_path!(), metrics::Level::INFO, None);
+    /// service.recorder().register_counter(&key, &metadata).increment(1);
+    /// # #[cfg(feature = "prometheus")]
+    /// assert!(service.render().contains("compozy_jobs_total 1"));
+    /// ```
+    #[must_use]
+    pub fn recorder(&self) -> &dyn metrics::Recorder {
+        #[cfg(feature = "prometheus")]
+        if let Some(running) = &self.running
+            && running.is_on()
+        {
+            return running.recorder();
+        }
+        &metrics::NoopRecorder
+    }
+
+    /// Declares families at start-up, so that those without labels and those whose labels are closed sets are present
+    /// at zero before anything is recorded. Takes a family, a tuple of them, or a list of `families!`.
+    ///
+    /// ```
+    /// compozy_monitoring::families! {
+    ///     /// Mails sent.
+    ///     pub counter MAILS_SENT = "compozy_mails_sent_total";
+    /// }
+    /// let service = compozy_monitoring::MonitoringService::for_test();
+    /// service.register(&MAILS_SENT);
+    /// # #[cfg(feature = "prometheus")]
+    /// assert!(service.render().contains("compozy_mails_sent_total 0"));
+    /// ```
+    pub fn register(&self, families: impl Families) {
+        families.declare(self);
+    }
+
+    /// Runs a future in which macros and families record into this service, whatever the process's one is.
+    ///
+    /// It holds wherever the future is polled or dropped. Tasks that it spawns do not inherit it.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let service = compozy_monitoring::MonitoringService::for_test();
+    /// service.scope(async { compozy_monitoring::counter!("compozy_jobs_total").increment(1) }).await;
+    /// # #[cfg(feature = "prometheus")]
+    /// assert!(service.render().contains("compozy_jobs_total 1"));
+    /// # });
+    /// ```
+    pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
+        scoped(self, future)
+    }
+
+    /// Runs a closure in which macros and families record into this service, whatever the process's one is.
+    pub fn in_scope<R>(&self, run: impl FnOnce() -> R) -> R {
+        #[cfg(feature = "prometheus")]
+        let _entered = self.enter();
+        run()
+    }
+
+    /// Stops recording and whatever was started; the endpoint answers 503 from now on. Waits for the upkeep thread for
+    /// at most a second. Any number of calls, from any clone.
+    pub fn shutdown(&self) {
+        #[cfg(feature = "prometheus")]
+        if let Some(running) = &self.running {
+            running.stop(true);
+        }
+    }
+
+    /// Why there is nothing to scrape; only asked when there is not.
+    #[cfg(feature = "http-poem")]
+    pub(crate) fn off_reason(&self) -> &'static str {
+        #[cfg(feature = "prometheus")]
+        if self.running.is_some() {
+            return "monitoring was shut down";
+        }
+        self.inert
+    }
+
+    #[doc(hidden)]
+    pub fn __set_build_info(&self, version: &str, commit_hash: &str) {
+        #[cfg(feature = "prometheus")]
+        if let Some(store) = self.store() {
+            let rust_version = env!("COMPOZY_MONITORING_RUSTC");
+            let _ = crate::state::guarded("compozy_build_info", store, || {
+                store.set_build_info(version, commit_hash, rust_version);
+            });
+        }
+        #[cfg(not(feature = "prometheus"))]
+        let _ = (version, commit_hash);
+    }
+}
+
+#[cfg(feature = "prometheus")]
+impl MonitoringService {
+    /// The storage, while the service is on.
+    pub(crate) fn store(&self) -> Option<&Arc<crate::recorder::Store>> {
+        self.running.as_ref().filter(|running| running.is_on()).map(|running| running.store())
+    }
+
+    /// The scope of this service, for this thread and as long as it lives.
+    pub(crate) fn enter(&self) -> crate::state::Entered<'_> {
+        crate::state::enter(self.running.as_ref().filter(|running| running.is_on()).map(|running| running.recorder()))
+    }
+
+    /// What runs, on or off.
+    #[cfg(feature = "http-poem")]
+    pub(crate) fn running(&self) -> Option<&Arc<Running>> {
+        self.running.as_ref()
+    }
+}

@@ -1,0 +1,143 @@
+//! On or off, and for whom: one byte that every record reads, and the scopes behind it.
+//!
+//! 0 is off. [`GLOBAL`] alone is the ordinary case: everything goes to the process's one service. With [`LOCAL`] set,
+//! a scope was used at some time, and a thread-local says which service this thread records into.
+
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
+};
+
+use crate::recorder::{Store, StoreRecorder};
+
+/// The global service is on.
+pub(crate) const GLOBAL: u8 = 1;
+/// A scope was used, or can be: there is a thread-local to ask.
+pub(crate) const LOCAL: u8 = 2;
+
+static STATE: AtomicU8 = AtomicU8::new(0);
+/// Made once and never dropped: a service that starts after a shutdown goes on with the same storage.
+static STORE: OnceLock<Arc<Store>> = OnceLock::new();
+
+thread_local! {
+    static SCOPE: RefCell<Scope> = const { RefCell::new(Scope::None) };
+}
+
+/// What a thread's scope says.
+#[derive(Clone, Debug)]
+enum Scope {
+    None,
+    Store(Arc<Store>),
+    /// The scope of a service that is off: records go nowhere.
+    Off,
+}
+
+/// Where a record goes.
+pub(crate) enum Target {
+    Global(&'static Arc<Store>),
+    Scoped(Arc<Store>),
+    Off,
+}
+
+impl Target {
+    pub(crate) fn store(&self) -> Option<&Arc<Store>> {
+        match self {
+            Self::Global(store) => Some(store),
+            Self::Scoped(store) => Some(store),
+            Self::Off => None,
+        }
+    }
+}
+
+/// The byte. Relaxed: it decides whether to record, and the storage itself is published by its own locks.
+#[inline]
+pub(crate) fn load() -> u8 {
+    STATE.load(Relaxed)
+}
+
+/// Switches the global service on or off for the macros.
+pub(crate) fn set_global(on: bool) {
+    if on {
+        STATE.fetch_or(GLOBAL, Relaxed);
+    } else {
+        STATE.fetch_and(!GLOBAL, Relaxed);
+    }
+}
+
+/// From now on a thread-local has to be asked.
+pub(crate) fn allow_scopes() {
+    STATE.fetch_or(LOCAL, Relaxed);
+}
+
+/// The storage of the process's one service, if there ever was one.
+pub(crate) fn global_store() -> Option<&'static Arc<Store>> {
+    STORE.get()
+}
+
+/// Keeps the storage of the first global service.
+pub(crate) fn set_global_store(store: Arc<Store>) {
+    // The caller holds the lock of the life cycle and saw that there is none.
+    let _ = STORE.set(store);
+}
+
+/// Where a record of this thread goes now.
+pub(crate) fn target() -> Target {
+    let state = load();
+    if state & LOCAL != 0 {
+        // A thread that is being torn down has no scope any more.
+        match SCOPE.try_with(|scope| scope.borrow().clone()) {
+            Ok(Scope::Store(store)) => return Target::Scoped(store),
+            Ok(Scope::Off) => return Target::Off,
+            Ok(Scope::None) | Err(_) => {}
+        }
+    }
+    match STORE.get() {
+        Some(store) if state & GLOBAL != 0 => Target::Global(store),
+        _ => Target::Off,
+    }
+}
+
+/// Runs a slow path of instrumentation: whatever it does, the application goes on.
+pub(crate) fn guarded<R>(metric: &str, store: &Store, run: impl FnOnce() -> R) -> Option<R> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(result) => Some(result),
+        Err(payload) => {
+            let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
+            let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+            store.health.fault(metric, &format!("panic: {text}"));
+            None
+        }
+    }
+}
+
+/// The scope of a service, for this thread and as long as it lives; also the local recorder of `metrics`, so that
+/// libraries which use its macros record into the same service.
+pub(crate) struct Entered<'a> {
+    before: Scope,
+    _recorder: metrics::LocalRecorderGuard<'a>,
+}
+
+/// Enters the scope of a service that has this storage, or is off.
+pub(crate) fn enter(recorder: Option<&StoreRecorder>) -> Entered<'_> {
+    allow_scopes();
+    let scope = recorder.map_or(Scope::Off, |recorder| Scope::Store(recorder.0.clone()));
+    let before = SCOPE.with(|current| current.replace(scope));
+    let local: &dyn metrics::Recorder = match recorder {
+        Some(recorder) => recorder,
+        None => &metrics::NoopRecorder,
+    };
+    Entered { before, _recorder: metrics::set_default_local_recorder(local) }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let before = std::mem::replace(&mut self.before, Scope::None);
+        let inside = SCOPE.try_with(|current| current.replace(before));
+        // Dropped outside the borrow: the last handle on a storage may run code of its own.
+        drop(inside);
+    }
+}
