@@ -1,6 +1,10 @@
 //! Everything that nobody declared: `metrics-exporter-prometheus` stores it, and its text is taken apart for the merge.
 
-use std::{borrow::Cow, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    sync::{Mutex, OnceLock, PoisonError},
+};
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Level, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -15,6 +19,7 @@ static METADATA: Metadata<'static> = Metadata::new("compozy_monitoring", Level::
 pub struct Foreign {
     /// Built on first use: a process whose names are all declared never pays for it.
     exporter: OnceLock<(PrometheusRecorder, PrometheusHandle)>,
+    described: Mutex<HashSet<String>>,
 }
 
 impl std::fmt::Debug for Foreign {
@@ -49,9 +54,14 @@ impl Foreign {
         self.recorder().register_histogram(key, &METADATA)
     }
 
-    /// The first description of a name stays, as in the exporter.
+    /// The first description of a name stays. (The exporter means to do so, but forgets those that it has not
+    /// published yet.)
     pub(crate) fn describe(&self, kind: Kind, name: &str, unit: Option<Unit>, text: &str) {
-        let name = KeyName::from(guard::metric_name(name).into_owned());
+        let name = guard::metric_name(name).into_owned();
+        if !self.described.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone()) {
+            return;
+        }
+        let name = KeyName::from(name);
         let text = SharedString::from(match guard::double_backslashes(text) {
             Cow::Borrowed(text) => text.to_owned(),
             Cow::Owned(text) => text,

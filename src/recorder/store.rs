@@ -255,7 +255,7 @@ impl Store {
                 FamilyIn::Refused
             }
             FamilyIn::Forward(def) => {
-                self.foreign.describe(def.kind, def.name, None, def.help);
+                self.foreign.describe(def.kind, def.name, None, def.help.trim());
                 FamilyIn::Forward(def)
             }
             own => own,

@@ -1,0 +1,32 @@
+//! What the integration tests share.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+
+/// The samples of an exposition, `name{labels}` to value.
+pub fn samples(text: &str) -> BTreeMap<String, f64> {
+    text.lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| {
+            let (series, value) = line.rsplit_once(' ').expect("a sample has a value");
+            (series.to_owned(), value.parse().expect("the value is a number"))
+        })
+        .collect()
+}
+
+/// The value of one series; a message with the whole text when it is not there.
+#[track_caller]
+pub fn value(text: &str, series: &str) -> f64 {
+    *samples(text).get(series).unwrap_or_else(|| panic!("no {series} in\n{text}"))
+}
+
+/// The sum over all series of a family or of one of its parts (`_count`, `_bucket`).
+pub fn sum(text: &str, name: &str) -> f64 {
+    let is_of = |series: &str| series.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('{'));
+    samples(text).iter().filter(|(series, _)| is_of(series)).map(|(_, value)| value).sum()
+}
+
+/// How many allocations this makes on this thread.
+pub fn allocations(run: impl FnOnce()) -> u64 {
+    allocation_counter::measure(run).count_total
+}

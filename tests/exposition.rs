@@ -1,0 +1,201 @@
+//! The text: sorted, each family once, whatever lives where; one service a test. (Known faults 6 and 17.)
+#![cfg(feature = "prometheus")]
+
+mod common;
+
+use common::{samples, value};
+use compozy_monitoring::{MonitoringService, counter, describe_counter, gauge, histogram, metrics};
+
+compozy_monitoring::families! {
+    /// Declared, and named by others before it is touched.
+    counter LATE = "compozy_late_total" { queue: str };
+    /// A back\slash and a "quote".
+    gauge HELP = "compozy_help";
+    /// A gauge with free text.
+    gauge LEVEL = "compozy_level" { queue: str };
+    /// A histogram.
+    histogram TIME = "compozy_time_seconds" { queue: str };
+    /// Closed sets.
+    counter CLOSED = "compozy_closed_total" { b: B { X = "x", Y = "y" }, a: A { One = "1", Two = "2", Three = "3" } };
+}
+
+/// Family names in the order of the text.
+fn families(text: &str) -> Vec<&str> {
+    text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect()
+}
+
+#[test]
+fn families_series_and_labels_are_sorted_and_every_render_is_the_same() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        for queue in ["z", "a", "m", "b", "é", "A"] {
+            TIME.with(queue).record(0.1);
+            metrics::counter!("zz_foreign_total", "z" => queue.to_owned(), "a" => "1").increment(1);
+            metrics::histogram!("aa_foreign", "q" => queue.to_owned()).record(0.5);
+            metrics::histogram!("mm_foreign_seconds", "q" => queue.to_owned()).record(0.5);
+        }
+        CLOSED.with(B::Y, A::Two).increment(1);
+    });
+    let text = service.render();
+    let names = families(&text);
+    assert!(names.is_sorted(), "{names:?}");
+    assert_eq!(names.iter().filter(|name| **name == "mm_foreign_seconds").count(), 1);
+    for name in ["zz_foreign_total", "compozy_time_seconds_sum", "compozy_closed_total", "aa_foreign_count"] {
+        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with(&format!("{name}{{"))).collect();
+        assert!(lines.len() >= 6 && lines.is_sorted(), "{lines:#?}");
+    }
+    assert!(text.contains(r#"zz_foreign_total{a="1",z="a"} 1"#));
+    assert!(
+        text.contains(r#"compozy_closed_total{a="2",b="y"} 1"#)
+            && text.contains(r#"compozy_closed_total{a="3",b="x"} 0"#)
+    );
+    let without_uptime = |text: &str| text.lines().filter(|l| !l.contains("uptime")).collect::<Vec<_>>().join("\n");
+    for _ in 0..5 {
+        assert_eq!(without_uptime(&service.render()), without_uptime(&text));
+    }
+}
+
+#[test]
+fn one_order_of_labels_or_another_is_one_series() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        metrics::counter!("foreign_total", "a" => "1", "b" => "2").increment(1);
+        metrics::counter!("foreign_total", "b" => "2", "a" => "1").increment(2);
+        metrics::counter!("foreign.total", "b" => "2", "a" => "1").increment(4);
+    });
+    assert_eq!(value(&service.render(), r#"foreign_total{a="1",b="2"}"#), 7.0);
+    assert_eq!(samples(&service.render()).keys().filter(|s| s.starts_with("foreign")).count(), 1);
+}
+
+#[test]
+fn a_name_that_others_used_before_its_family_was_touched_stays_one_family() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        metrics::counter!("compozy_late_total", "queue" => "a").increment(1);
+        let kept: compozy_monitoring::Counter = metrics::counter!("compozy_late_total", "queue" => "a").into();
+        LATE.with("a").increment(2);
+        LATE.with("b").increment(5);
+        kept.increment(4);
+        counter!("compozy_late_total", "queue" => "a").increment(8);
+    });
+    let text = service.render();
+    assert_eq!(value(&text, r#"compozy_late_total{queue="a"}"#), 15.0);
+    assert_eq!(value(&text, r#"compozy_late_total{queue="b"}"#), 5.0);
+    assert_eq!(families(&text).iter().filter(|name| **name == "compozy_late_total").count(), 1);
+    assert!(text.contains("# HELP compozy_late_total Declared, and named by others before it is touched."));
+}
+
+#[test]
+fn one_name_as_two_kinds_is_refused_counted_and_printed_once() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        metrics::gauge!("foreign_thing").set(1);
+        metrics::counter!("foreign_thing").increment(5);
+        CLOSED.with(B::X, A::One).increment(1);
+        gauge!("compozy_closed_total", "a" => "1", "b" => "x").set(9);
+        histogram!("compozy_monitoring_health").record(1);
+    });
+    let text = service.render();
+    assert_eq!(value(&text, "foreign_thing"), 1.0);
+    assert_eq!(value(&text, r#"compozy_closed_total{a="1",b="x"}"#), 1.0);
+    assert_eq!(value(&text, "compozy_monitoring_errors_total"), 3.0);
+    assert_eq!(value(&text, "compozy_monitoring_health"), 0.0);
+    let names = families(&text);
+    assert_eq!(names.len(), names.iter().collect::<std::collections::HashSet<_>>().len());
+}
+
+#[test]
+fn help_is_escaped_and_the_declaration_wins_over_a_description() {
+    let service = MonitoringService::for_test();
+    service.register(&HELP);
+    service.in_scope(|| {
+        metrics::describe_gauge!("compozy_help", "something else");
+        describe_counter!("compozy_described_total", "one\nbreak and one \\ slash");
+        describe_counter!("compozy_described_total", "described twice");
+        counter!("compozy_described_total").increment(1);
+    });
+    let text = service.render();
+    assert!(text.contains("# HELP compozy_help A back\\\\slash and a \"quote\".\n"), "{text}");
+    assert!(text.contains("# HELP compozy_described_total one\\nbreak and one \\\\ slash\n"), "{text}");
+    assert_eq!(text.matches("# HELP compozy_described_total").count(), 1);
+}
+
+#[test]
+fn a_declared_family_reached_by_name_matches_labels_by_name() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        CLOSED.with(B::Y, A::Three).increment(1);
+        metrics::counter!("compozy_closed_total", "a" => "3", "b" => "y").increment(1);
+        // A value outside the set, and a label that the family does not have.
+        metrics::counter!("compozy_closed_total", "a" => "4", "b" => "y").increment(4);
+        metrics::counter!("compozy_closed_total", "a" => "3", "b" => "y", "user" => "7").increment(1);
+        LEVEL.with("q").set(5);
+        metrics::gauge!("compozy_level", "queue" => "q", "user" => "7").increment(1);
+    });
+    let text = service.render();
+    assert_eq!(value(&text, r#"compozy_closed_total{a="3",b="y"}"#), 3.0);
+    assert_eq!(value(&text, r#"compozy_closed_total{a="other",b="other"}"#), 4.0);
+    assert_eq!(value(&text, r#"compozy_level{queue="q"}"#), 6.0);
+    assert_eq!(value(&text, "compozy_monitoring_rejected_labels_total"), 3.0);
+    assert!(!text.contains("user"));
+}
+
+#[test]
+fn the_cap_folds_and_says_so() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        LATE.with("first").increment(1);
+        for i in 0..3_000 {
+            LATE.with(&format!("q{i}")).increment(1);
+            LEVEL.with(&format!("q{i}")).set(1);
+        }
+        LATE.with("first").increment(1);
+    });
+    let text = service.render();
+    assert_eq!(common::sum(&text, "compozy_late_total"), 3_002.0);
+    assert_eq!(value(&text, r#"compozy_late_total{queue="first"}"#), 2.0);
+    assert_eq!(value(&text, r#"compozy_late_total{queue="other"}"#), 1_001.0);
+    assert_eq!(samples(&text).keys().filter(|series| series.starts_with("compozy_late_total{")).count(), 2_001);
+    // Two gauges in one series would overwrite each other: those over the cap are dropped.
+    assert_eq!(samples(&text).keys().filter(|series| series.starts_with("compozy_level{")).count(), 2_000);
+    assert_eq!(value(&text, "compozy_monitoring_overflowed_series_total"), 2_001.0);
+}
+
+#[test]
+fn samples_that_are_no_numbers_are_dropped_and_counted() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        TIME.with("q").record(f64::NAN);
+        TIME.with("q").record(1.0);
+        TIME.with("q").record(f64::INFINITY);
+    });
+    let text = service.render();
+    assert_eq!(value(&text, r#"compozy_time_seconds_count{queue="q"}"#), 2.0);
+    assert!(text.contains("compozy_time_seconds_sum{queue=\"q\"} +Inf\n"));
+    assert_eq!(value(&text, "compozy_monitoring_errors_total"), 1.0);
+    assert_eq!(value(&service.render(), "compozy_monitoring_errors_total"), 1.0);
+}
+
+#[test]
+fn services_of_parallel_tests_see_nothing_of_each_other() {
+    let services: Vec<MonitoringService> = (0..8).map(|_| MonitoringService::for_test()).collect();
+    std::thread::scope(|scope| {
+        for (i, service) in services.iter().enumerate() {
+            scope.spawn(move || {
+                service.in_scope(|| {
+                    for _ in 0..=i {
+                        counter!("compozy_hermetic_total").increment(1);
+                        LATE.with("x").increment(1);
+                        metrics::counter!("hermetic_total").increment(1);
+                    }
+                })
+            });
+        }
+    });
+    for (i, service) in services.iter().enumerate() {
+        let text = service.render();
+        for name in ["compozy_hermetic_total", r#"compozy_late_total{queue="x"}"#, "hermetic_total"] {
+            assert_eq!(value(&text, name), i as f64 + 1.0);
+        }
+    }
+}

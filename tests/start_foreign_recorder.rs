@@ -1,0 +1,19 @@
+//! Somebody else's global recorder is there first: an error in the log, an inert service, and the application runs on.
+#![cfg(feature = "prometheus")]
+
+use compozy_monitoring::{Config, MonitoringService, counter, metrics};
+
+#[test]
+fn a_foreign_global_recorder_leaves_the_service_inert() {
+    metrics::set_global_recorder(metrics::NoopRecorder).expect("the first");
+    for _ in 0..2 {
+        let service = MonitoringService::new(Config::default().enabled(true)).expect("not a bad configuration");
+        assert!(!service.is_enabled());
+        counter!("compozy_nothing_total").increment(1);
+        assert_eq!(service.render(), "");
+    }
+    // Tests are not disturbed.
+    let service = MonitoringService::for_test();
+    service.in_scope(|| counter!("compozy_nothing_total").increment(1));
+    assert!(service.render().contains("compozy_nothing_total 1"));
+}
