@@ -6,8 +6,8 @@
 //! after the other, so drift falls on one side; divan does not give its numbers out; tango-bench alternates between
 //! builds. Ends with lines `ratio NAME VALUE TARGET ok|short|inconclusive` and `allocations NAME VALUE 0 ok|short`.
 //!
-//! Every input passes through `black_box`, and both sides of a row get the same ones. The disabled rows come first,
-//! while the process has neither service nor recorder. Then the service starts as the process's one; the peer's
+//! Both sides of a row get the same inputs, out of tables that pass through `black_box` once, outside the loop: inside,
+//! it costs a round trip through memory, which is more than a disabled record. The disabled rows come first, while the process has neither service nor recorder. Then the service starts as the process's one; the peer's
 //! exporter is entered as the thread's local recorder once, outside all loops, which the `metrics` macros ask before
 //! any global one, so that they do not pay more than they would over a global exporter.
 
@@ -59,13 +59,6 @@ struct PeerLabels {
     outcome: PeerOutcome,
 }
 
-const TYPES: [TaskType; 4] = [TaskType::Basic, TaskType::Parallel, TaskType::Composite, TaskType::Basic];
-const PEER_TYPES: [PeerType; 4] = [PeerType::Basic, PeerType::Parallel, PeerType::Composite, PeerType::Basic];
-const OUTCOMES: [Outcome; 2] = [Outcome::Success, Outcome::Failure];
-const PEER_OUTCOMES: [PeerOutcome; 2] = [PeerOutcome::Success, PeerOutcome::Failure];
-
-const CODES: [&str; 4] = ["200", "201", "404", "500"];
-
 fn main() -> ExitCode {
     compozy_monitoring_benches::run(|round| {
         disabled(round);
@@ -89,40 +82,35 @@ fn main() -> ExitCode {
 /// Compiled in and off, against a process without a recorder.
 fn disabled(round: &Round) {
     let target = Target::ratio(1.0 / 20.0).without_allocations();
-    let code = |i: usize| black_box(CODES[i % CODES.len()]);
+    let codes = black_box(["200", "201", "404", "500"]);
     round.pair(
         "disabled/computed-label",
         target,
-        |i| counter!("compozy_bench_computed_total", "status_code" => code(i).to_owned()).increment(1),
-        |i| metrics::counter!("compozy_bench_computed_total", "status_code" => code(i).to_owned()).increment(1),
+        |i| counter!("compozy_bench_computed_total", "status_code" => codes[i % 4].to_owned()).increment(1),
+        |i| metrics::counter!("compozy_bench_computed_total", "status_code" => codes[i % 4].to_owned()).increment(1),
     );
-    // The same for a label that is known text, but not at compile time: the peer need not copy it.
+    // The same for text that lives for ever, but is not known at compile time: the peer need not copy it.
     round.pair(
         "disabled/computed-static-label",
         target,
-        |i| counter!("compozy_bench_computed_total", "status_code" => code(i)).increment(1),
-        |i| metrics::counter!("compozy_bench_computed_total", "status_code" => code(i)).increment(1),
+        |i| counter!("compozy_bench_computed_total", "status_code" => codes[i % 4]).increment(1),
+        |i| metrics::counter!("compozy_bench_computed_total", "status_code" => codes[i % 4]).increment(1),
     );
+    let inputs = closed_inputs();
+    let texts =
+        black_box([["basic", "success"], ["parallel", "failure"], ["composite", "success"], ["basic", "failure"]]);
     round.pair(
         "disabled/family-closed",
         target,
-        |i| CLOSED.with(black_box(TYPES[i % 4]), black_box(OUTCOMES[i % 2])).increment(1),
+        |i| CLOSED.with(inputs[i % 4].0, inputs[i % 4].1).increment(1),
         |i| {
-            let (task_type, outcome) = (text_of(black_box(TYPES[i % 4])), outcome_of(black_box(OUTCOMES[i % 2])));
+            let [task_type, outcome] = texts[i % 4];
             metrics::counter!("compozy_bench_closed_total", "task_type" => task_type, "outcome" => outcome)
                 .increment(1);
         },
     );
     let labels = labels();
-    round.pair(
-        "disabled/family-texts",
-        target,
-        |i| {
-            let [tenant, queue, worker] = black_box(&labels[i % labels.len()]);
-            TEXTS.with(tenant, queue, worker).increment(1);
-        },
-        |i| peer_texts(black_box(&labels[i % labels.len()])),
-    );
+    round.pair("disabled/family-texts", target, |i| our_texts(&labels[i % 16]), |i| peer_texts(&labels[i % 16]));
 }
 
 /// A call site with a literal label, on a declared name.
@@ -130,44 +118,55 @@ fn literal(round: &Round) {
     round.pair(
         "enabled/literal",
         Target::ratio(1.0 / 15.0).without_allocations(),
-        |_| counter!("compozy_bench_literal_total", "queue" => "default").increment(black_box(1)),
-        |_| metrics::counter!("compozy_bench_literal_total", "queue" => "default").increment(black_box(1)),
+        |_| counter!("compozy_bench_literal_total", "queue" => "default").increment(1),
+        |_| metrics::counter!("compozy_bench_literal_total", "queue" => "default").increment(1),
     );
 }
 
 /// A declared family whose labels are closed sets.
 fn closed(round: &Round) {
-    let ours = |i: usize| CLOSED.with(black_box(TYPES[i % 4]), black_box(OUTCOMES[i % 2]));
-    let labels =
-        |i: usize| PeerLabels { task_type: black_box(PEER_TYPES[i % 4]), outcome: black_box(PEER_OUTCOMES[i % 2]) };
+    let inputs = closed_inputs();
+    let peer_inputs = black_box([
+        PeerLabels { task_type: PeerType::Basic, outcome: PeerOutcome::Success },
+        PeerLabels { task_type: PeerType::Parallel, outcome: PeerOutcome::Failure },
+        PeerLabels { task_type: PeerType::Composite, outcome: PeerOutcome::Success },
+        PeerLabels { task_type: PeerType::Basic, outcome: PeerOutcome::Failure },
+    ]);
     let counters = measured::CounterVec::<PeerLabelsSet>::new();
     round.pair(
         "enabled/closed-counter/measured",
         Target::ratio(1.1).without_allocations(),
-        |i| ours(i).increment(black_box(1)),
-        |i| counters.inc_by(labels(i), black_box(1)),
+        |i| CLOSED.with(inputs[i % 4].0, inputs[i % 4].1).increment(1),
+        |i| counters.inc(peer_inputs[i % 4]),
     );
 
-    let ours = |i: usize| CLOSED_SECONDS.with(black_box(TYPES[i % 4]), black_box(OUTCOMES[i % 2]));
     let measured = measured::HistogramVec::<PeerLabelsSet, 11>::with_metadata(Thresholds::with_buckets(BUCKETS));
     // Without labels: the least that a histogram of prometheus-client can cost.
     let client = prometheus_client::metrics::histogram::Histogram::new(BUCKETS);
-    let spread = spread();
-    for (shape, values) in [("one-value", &[0.012; 1024]), ("spread", &spread)] {
-        let value = |i: usize| black_box(values[i % values.len()]);
+    for (shape, values) in [("one-value", [0.012; 1024]), ("spread", spread())] {
+        let values = black_box(values);
         round.pair(
             &format!("enabled/closed-histogram-{shape}/measured"),
             Target::ratio(0.5).without_allocations(),
-            |i| ours(i).record(value(i)),
-            |i| measured.observe(labels(i), value(i)),
+            |i| CLOSED_SECONDS.with(inputs[i % 4].0, inputs[i % 4].1).record(values[i % 1024]),
+            |i| measured.observe(peer_inputs[i % 4], values[i % 1024]),
         );
         round.pair(
             &format!("enabled/closed-histogram-{shape}/prometheus-client"),
             Target::ratio(1.3).without_allocations(),
-            |i| ours(i).record(value(i)),
-            |i| client.observe(value(i)),
+            |i| CLOSED_SECONDS.with(inputs[i % 4].0, inputs[i % 4].1).record(values[i % 1024]),
+            |i| client.observe(values[i % 1024]),
         );
     }
+}
+
+fn closed_inputs() -> [(TaskType, Outcome); 4] {
+    black_box([
+        (TaskType::Basic, Outcome::Success),
+        (TaskType::Parallel, Outcome::Failure),
+        (TaskType::Composite, Outcome::Success),
+        (TaskType::Basic, Outcome::Failure),
+    ])
 }
 
 /// A declared family with three labels of free text, all seen before.
@@ -176,29 +175,32 @@ fn texts(round: &Round) {
     round.pair(
         "enabled/texts",
         Target::ratio(1.0 / 8.0).without_allocations(),
-        |i| {
-            let [tenant, queue, worker] = black_box(&labels[i % labels.len()]);
-            TEXTS.with(tenant, queue, worker).increment(1);
-        },
-        |i| peer_texts(black_box(&labels[i % labels.len()])),
+        |i| our_texts(&labels[i % 16]),
+        |i| peer_texts(&labels[i % 16]),
     );
     // For a peer whose labels happen to live for ever: no copies, which free text does not grant.
-    let labels: [[&'static str; 3]; 16] = STATIC_LABELS;
+    let labels = black_box(STATIC_LABELS);
     round.pair(
         "enabled/texts-static",
         Target::none().without_allocations(),
         |i| {
-            let [tenant, queue, worker] = *black_box(&labels[i % labels.len()]);
+            let [tenant, queue, worker] = labels[i % 16];
             TEXTS.with(tenant, queue, worker).increment(1);
         },
         |i| {
-            let [tenant, queue, worker] = *black_box(&labels[i % labels.len()]);
+            let [tenant, queue, worker] = labels[i % 16];
             metrics::counter!("compozy_bench_texts_total", "tenant" => tenant, "queue" => queue, "worker" => worker)
                 .increment(1);
         },
     );
 }
 
+#[inline]
+fn our_texts([tenant, queue, worker]: &[String; 3]) {
+    TEXTS.with(tenant, queue, worker).increment(1);
+}
+
+#[inline]
 fn peer_texts([tenant, queue, worker]: &[String; 3]) {
     metrics::counter!(
         "compozy_bench_texts_total",
@@ -210,8 +212,8 @@ fn peer_texts([tenant, queue, worker]: &[String; 3]) {
 }
 
 /// Sixteen series, so that neither side's look-up is always of the same one.
-fn labels() -> Vec<[String; 3]> {
-    STATIC_LABELS.iter().map(|labels| labels.map(str::to_owned)).collect()
+fn labels() -> [[String; 3]; 16] {
+    black_box(STATIC_LABELS.map(|labels| labels.map(str::to_owned)))
 }
 
 const STATIC_LABELS: [[&str; 3]; 16] = {
@@ -233,21 +235,6 @@ fn spread() -> [f64; 1024] {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         0.001 * 20_000f64.powf((state >> 11) as f64 / (1u64 << 53) as f64)
     })
-}
-
-fn text_of(task_type: TaskType) -> &'static str {
-    match task_type {
-        TaskType::Basic => "basic",
-        TaskType::Parallel => "parallel",
-        TaskType::Composite => "composite",
-    }
-}
-
-fn outcome_of(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Success => "success",
-        Outcome::Failure => "failure",
-    }
 }
 
 /// That what was timed did record: a fast no-op would win every row.

@@ -1,0 +1,63 @@
+//! Memory stays flat while nobody scrapes, without an async runtime. (Known fault 1.)
+//! One test in its own process, because it looks at the memory of the whole process.
+#![cfg(feature = "prometheus")]
+
+use std::time::{Duration, Instant};
+
+use compozy_monitoring::{Config, MonitoringService, histogram, metrics};
+
+/// Resident memory of this process, in bytes.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line VmRSS");
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
+}
+
+compozy_monitoring::families! {
+    /// Declared.
+    histogram DECLARED = "compozy_memory_seconds" { queue: str };
+}
+
+#[test]
+fn memory_is_flat_over_millions_of_samples_without_a_scrape() {
+    let service = MonitoringService::new(Config::default().enabled(true)).expect("valid");
+    let foreign = |value: f64| {
+        metrics::histogram!("foreign_latency").record(value);
+        histogram!("foreign_latency_seconds").record(value);
+    };
+    foreign(0.5);
+    DECLARED.with("q").record(0.5);
+    let before = resident();
+
+    // Declared families queue nothing.
+    for i in 0..5_000_000_u32 {
+        DECLARED.with("q").record(f64::from(i % 100) / 10.0);
+    }
+    let declared = resident().saturating_sub(before);
+    assert!(declared < 4 << 20, "{declared} bytes for declared samples");
+
+    // Foreign ones do, until the upkeep comes by: 500,000 samples a second for six seconds, 24 bytes each, would be
+    // 72 MB and more.
+    let start = Instant::now();
+    let mut samples = 0_u32;
+    while start.elapsed() < Duration::from_secs(6) {
+        for _ in 0..2_500 {
+            foreign(f64::from(samples % 100) / 10.0);
+            samples += 2;
+        }
+        let due = Duration::from_secs_f64(f64::from(samples) / 500_000.0);
+        std::thread::sleep(due.saturating_sub(start.elapsed()));
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(samples > 1_000_000, "this machine was too slow to show anything: {samples} samples");
+    assert!(grown < 36 << 20, "{grown} bytes for {samples} samples");
+
+    let text = service.render();
+    let count = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("_count "));
+        line.and_then(|count| count.parse::<u32>().ok())
+    };
+    assert_eq!(count("foreign_latency_seconds"), Some(samples / 2 + 1), "no sample was lost");
+    assert_eq!(count("foreign_latency"), Some(samples / 2 + 1), "no sample was lost");
+    assert!(text.contains("compozy_memory_seconds_count{queue=\"q\"} 5000001"));
+}

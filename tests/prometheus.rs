@@ -1,0 +1,361 @@
+//! A real Prometheus scrapes the example, and reads back every label value. (Known faults 3, 4 and 6.)
+//!
+//! Needs `prometheus` and `promtool` on the PATH: `scripts/test` installs them.
+#![cfg(all(feature = "prometheus", feature = "http-poem"))]
+
+mod common;
+
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use common::value;
+use compozy_monitoring::{MonitoringService, counter, metrics};
+use poem::Route;
+use serde_json::Value;
+
+/// A process that ends with the test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Builds the example with the features of this test, and says where it is.
+fn example() -> PathBuf {
+    let mut features = vec!["prometheus", "http-poem"];
+    if cfg!(feature = "project-file") {
+        features.push("project-file");
+    }
+    if cfg!(feature = "temporal") {
+        features.push("temporal");
+    }
+    let status = Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--quiet", "--example", "server", "--features", &features.join(",")])
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "the example does not build");
+    let test = std::env::current_exe().expect("the test's own path");
+    test.ancestors().nth(2).expect("target/debug").join("examples/server")
+}
+
+/// Starts the example and waits until it answers.
+fn serve(port: u16, variables: &[(&str, &str)]) -> Process {
+    let mut command = Command::new(example());
+    command
+        .env("COMPOZY_ADDR", format!("127.0.0.1:{port}"))
+        .env_remove("MONITORING_ENABLED")
+        .env_remove("MONITORING_PATH");
+    let process =
+        Process(command.envs(variables.iter().copied()).stderr(Stdio::null()).spawn().expect("the example starts"));
+    until("the example answers", || get(port, "/health").map(|(status, _)| status == 200).unwrap_or(false));
+    process
+}
+
+#[track_caller]
+fn until(what: &str, done: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .timeout_global(Some(Duration::from_secs(20)))
+        .build()
+        .into()
+}
+
+fn get(port: u16, path: &str) -> Result<(u16, String), ureq::Error> {
+    request("GET", port, path)
+}
+
+fn request(method: &str, port: u16, path: &str) -> Result<(u16, String), ureq::Error> {
+    let request =
+        ureq::http::Request::builder().method(method).uri(format!("http://127.0.0.1:{port}{path}")).body(())?;
+    let mut response = agent().run(request)?;
+    Ok((response.status().as_u16(), response.body_mut().read_to_string()?))
+}
+
+fn percent(text: &str) -> String {
+    text.bytes()
+        .map(|b| if b.is_ascii_alphanumeric() { (b as char).to_string() } else { format!("%{b:02X}") })
+        .collect()
+}
+
+/// A Prometheus that scrapes these ports every second.
+struct Prometheus {
+    port: u16,
+    _process: Process,
+    _folder: Folder,
+}
+
+impl Prometheus {
+    fn scraping(name: &str, targets: &[u16]) -> Self {
+        let folder = Folder::new(name);
+        let list: Vec<String> = targets.iter().map(|port| format!("'127.0.0.1:{port}'")).collect();
+        let config = folder.0.join("prometheus.yml");
+        std::fs::write(
+            &config,
+            format!(
+                "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n- job_name: compozy\n  \
+                 static_configs: [{{targets: [{}]}}]\n",
+                list.join(", ")
+            ),
+        )
+        .expect("a configuration");
+        let port = free_port();
+        let log = std::fs::File::create(folder.0.join("log")).expect("a log");
+        let process = Command::new("prometheus")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.0.join("data").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("a real Prometheus is on the PATH: scripts/test installs it");
+        let this = Self { port, _process: Process(process), _folder: folder };
+        until("Prometheus is ready", || get(port, "/-/ready").map(|(status, _)| status == 200).unwrap_or(false));
+        this
+    }
+
+    fn api(&self, path: &str) -> Value {
+        let (status, text) = get(self.port, path).expect("Prometheus answers");
+        assert_eq!(status, 200, "{text}");
+        let json: Value = serde_json::from_str(&text).expect("JSON");
+        json["data"].clone()
+    }
+
+    /// The value of a query that gives one number; nothing while it gives none.
+    fn number(&self, query: &str) -> Option<f64> {
+        let data = self.api(&format!("/api/v1/query?query={}", percent(query)));
+        data["result"][0]["value"][1].as_str().and_then(|text| text.parse().ok())
+    }
+}
+
+/// What `promtool check metrics` says about a text: its complaints, none for a text without fault.
+fn promtool(text: &str) -> String {
+    let mut child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is on the PATH: scripts/test installs it");
+    child.stdin.take().expect("piped").write_all(text.as_bytes()).expect("promtool reads");
+    let output = child.wait_with_output().expect("promtool ends");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    if said.is_empty() && !output.status.success() { format!("{}", output.status) } else { said }
+}
+
+#[test]
+fn a_real_prometheus_scrapes_the_right_numbers_from_the_example() {
+    let port = free_port();
+    let _server = serve(port, &[("MONITORING_ENABLED", "true")]);
+    let ready = value(
+        &get(port, "/metrics").expect("metrics").1,
+        r#"compozy_http_requests_total{method="GET",path="/health",status_code="200"}"#,
+    );
+    for id in 0..20 {
+        assert_eq!(get(port, &format!("/api/v1/users/{id}")).expect("an answer").0, 200);
+    }
+    for (method, path, status) in [
+        ("GET", "/api/v1/users/ada", 400),
+        ("POST", "/api/v1/workflows", 202),
+        ("GET", "/api/v1/workflows", 200),
+        ("DELETE", "/api/v1/workflows", 405),
+        ("BREW", "/api/v1/workflows", 405),
+        ("GET", "/wp-login.php", 404),
+        ("GET", "/.env", 404),
+        ("GET", "/api/v1/users/1/2/3", 404),
+    ] {
+        assert_eq!(request(method, port, path).expect("an answer").0, status, "{method} {path}");
+    }
+    assert_eq!(get(port, "/api/v1/events").expect("a stream").1.matches("data:").count(), 5);
+
+    let (status, text) = get(port, "/metrics").expect("metrics");
+    assert_eq!(status, 200);
+    let requests = |labels: &str| value(&text, &format!("compozy_http_requests_total{{{labels}}}"));
+    for (labels, expected) in [
+        (r#"method="GET",path="/api/v1/users/:id",status_code="200""#, 20.0),
+        (r#"method="GET",path="/api/v1/users/:id",status_code="400""#, 1.0),
+        (r#"method="POST",path="/api/v1/workflows",status_code="202""#, 1.0),
+        (r#"method="DELETE",path="/api/v1/workflows",status_code="405""#, 1.0),
+        (r#"method="OTHER",path="/api/v1/workflows",status_code="405""#, 1.0),
+        (r#"method="GET",path="unmatched",status_code="404""#, 3.0),
+        (r#"method="GET",path="/api/v1/events",status_code="200""#, 1.0),
+        (r#"method="GET",path="/metrics",status_code="200""#, 1.0),
+        (r#"method="GET",path="/health",status_code="200""#, ready),
+    ] {
+        assert_eq!(requests(labels), expected, "{labels}");
+    }
+    assert!(!text.contains("wp-login") && !text.contains("BREW") && !text.contains("ada"), "{text}");
+    assert_eq!(value(&text, "compozy_task_items_processed_total"), 3.0);
+    assert_eq!(value(&text, "compozy_http_requests_in_flight"), 1.0);
+    let total = common::sum(&text, "compozy_http_requests_total");
+    assert_eq!(common::sum(&text, "compozy_http_request_duration_seconds_count"), total);
+    assert_eq!(promtool(&text), "");
+
+    let prometheus = Prometheus::scraping("example", &[port]);
+    until("up", || prometheus.number("up") == Some(1.0));
+    let scraped = |query: &str| prometheus.number(query).unwrap_or(f64::NAN);
+    until("all requests are there", || scraped(r#"sum(compozy_http_requests_total{path!="/metrics"})"#) == total - 1.0);
+    assert!(scraped("sum(compozy_http_requests_total)") >= total);
+    let p95 = scraped("histogram_quantile(0.95, sum by (le) (compozy_http_request_duration_seconds_bucket))");
+    assert!(p95 > 0.0 && p95 <= 0.25, "{p95}");
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        scraped(&format!(r#"compozy_build_info{{version="{version}",commit_hash!="",rust_version=~"1[.].*"}}"#)),
+        1.0
+    );
+    assert_eq!(scraped("compozy_task_items_processed_total"), 3.0);
+    until("uptime grows", || scraped("compozy_uptime_seconds_total") > 0.0);
+}
+
+#[test]
+fn the_same_binary_with_the_variable_unset_does_nothing() {
+    let port = free_port();
+    let _server = serve(port, &[]);
+    assert_eq!(get(port, "/api/v1/users/7").expect("an answer").1, "{\"id\":7}\n");
+    let (status, text) = get(port, "/metrics").expect("an answer");
+    assert_eq!((status, text.as_str()), (503, "503: monitoring is disabled; MONITORING_ENABLED=true enables it\n"));
+}
+
+#[test]
+fn a_bad_configuration_ends_the_example_with_1_and_says_why() {
+    let output = Command::new(example()).env("MONITORING_ENABLED", "maybe").output().expect("the example runs");
+    assert_eq!(output.status.code(), Some(1));
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("MONITORING_ENABLED: `maybe` is not a boolean; accepted: 1, t, true"), "{log}");
+}
+
+#[cfg(feature = "project-file")]
+#[test]
+fn the_project_file_moves_the_endpoint_and_sigterm_ends_the_example_well() {
+    let folder = Folder::new("project");
+    let file = folder.0.join("compozy.yaml");
+    std::fs::write(&file, "name: x\nmonitoring:\n  enabled: true\n  path: /internal/metrics\n").expect("a file");
+    let port = free_port();
+    let mut server = serve(port, &[("COMPOZY_CONFIG", &file.display().to_string())]);
+    assert_eq!(get(port, "/metrics").expect("an answer").0, 404);
+    assert_eq!(get(port, "/internal/metrics").expect("an answer").0, 200);
+    let id = server.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
+    assert_eq!(server.0.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn every_label_value_reads_back_the_same_through_prometheus() {
+    let mut values: Vec<String> = [
+        "plain",
+        "a\"b",
+        "\"",
+        "\\",
+        "\\\\",
+        "\\\\\\",
+        "\\n",
+        "\\\\n",
+        "\\\"",
+        "a\\",
+        "{a=\"b\"}",
+        "a,b=\"c\"",
+        "} 5",
+        "# HELP x",
+        " lead and trail ",
+        "é",
+        "日本語",
+        "\u{202e}right to left",
+        "🦀",
+        "'",
+        "`",
+        "%41",
+        "a\u{fffd}b",
+        "\u{2028}",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    // Every pair of the characters that matter.
+    let special = ['"', '\\', 'n', '{', '}', ',', '=', ' ', '#'];
+    values.extend(special.iter().flat_map(|a| special.iter().map(move |b| format!("x{a}{b}"))));
+
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        metrics::describe_counter!("compozy_foreign_roundtrip_total", "Values that come back.");
+        metrics::describe_histogram!("foreign_roundtrip_seconds", "Values that come back.");
+        for value in &values {
+            counter!("compozy_foreign_roundtrip_total", "queue" => value.clone()).increment(1);
+            metrics::histogram!("foreign_roundtrip_seconds", "queue" => value.clone()).record(0.5);
+            ROUNDTRIP.with(value).increment(1);
+        }
+        // These are changed on the way, and must not make the scrape unreadable.
+        for value in ["line\nbreak", "nul\0", "\r\n", "\u{7f}\u{85}"] {
+            counter!("compozy_foreign_roundtrip_total", "queue" => value).increment(1);
+            ROUNDTRIP.with(value).increment(1);
+        }
+    });
+    for changed in ["line\u{fffd}break", "nul\u{fffd}", "\u{fffd}\u{fffd}"] {
+        values.push(changed.to_owned());
+    }
+    assert_eq!(promtool(&service.render()), "");
+
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let port = free_port();
+    let app = Route::new().at("/metrics", service.metrics_endpoint());
+    let listener = poem::listener::TcpListener::bind(("127.0.0.1", port));
+    runtime.spawn(poem::Server::new(listener).run(app));
+    let prometheus = Prometheus::scraping("roundtrip", &[port]);
+    until("up", || prometheus.number("up") == Some(1.0));
+
+    let expected: BTreeSet<&str> = values.iter().map(String::as_str).collect();
+    for name in ["compozy_roundtrip_total", "compozy_foreign_roundtrip_total", "foreign_roundtrip_seconds_count"] {
+        let series = prometheus.api(&format!("/api/v1/series?match[]={name}"));
+        let read: BTreeSet<&str> =
+            series.as_array().expect("a list").iter().filter_map(|s| s["queue"].as_str()).collect();
+        let changed = name.starts_with("foreign");
+        let expected: BTreeSet<&str> = expected
+            .iter()
+            .copied()
+            .filter(|value| !changed || !value.contains('\u{fffd}') || *value == "a\u{fffd}b")
+            .collect();
+        assert_eq!(read, expected, "{name}");
+    }
+}
+
+compozy_monitoring::families! {
+    /// Values that come back.
+    counter ROUNDTRIP = "compozy_roundtrip_total" { queue: str };
+}
