@@ -16,7 +16,7 @@ crate::families! {
     pub(crate) gauge BUILD_INFO = "compozy_build_info" { version: str, commit_hash: str, rust_version: str };
     /// Service uptime
     pub(crate) counter UPTIME = "compozy_uptime_seconds_total";
-    /// 1 when monitoring is healthy; 0 while its upkeep is dead or within a minute of a caught fault
+    /// 1 when monitoring is healthy; 0 within a minute of a caught fault
     pub(crate) gauge HEALTH = "compozy_monitoring_health";
     /// Labels dropped because their family does not have them
     pub(crate) counter REJECTED_LABELS = "compozy_monitoring_rejected_labels_total";

@@ -1,4 +1,37 @@
 //! Instrument every module once; pay for it only where it is switched on.
+//!
+//! | build and setting | what a call site pays |
+//! |---|---|
+//! | feature `prometheus` not compiled in | nothing: same machine code as without the call |
+//! | compiled in, disabled | one load and one branch; no label is evaluated |
+//! | enabled | the same load, then an update of a series that is kept |
+//!
+//! ```
+//! use compozy_monitoring::{Config, MonitoringService, counter};
+//!
+//! compozy_monitoring::families! {
+//!     /// Task items processed
+//!     pub counter TASK_ITEMS_PROCESSED = "compozy_task_items_processed_total";
+//! }
+//!
+//! # fn main() -> Result<(), compozy_monitoring::ConfigError> {
+//! // A real binary: `Config::from_env()?`, which reads `MONITORING_ENABLED`.
+//! let service = MonitoringService::new(Config::default().enabled(true))?;
+//! compozy_monitoring::build_info!(service);
+//!
+//! TASK_ITEMS_PROCESSED.increment(3);
+//! counter!("compozy_jobs_total", "queue" => "default").increment(1);
+//!
+//! # if cfg!(feature = "prometheus") {
+//! assert!(service.render().contains("compozy_task_items_processed_total 3"));
+//! # }
+//! service.shutdown();
+//! # Ok(()) }
+//! ```
+//!
+//! Where to go next: [`MonitoringService`] for the life of monitoring and for tests, [`families!`] to declare
+//! metrics, [`counter!`] for one on the spot, [`Config`] for the settings. `README.md` has the metrics reference and
+//! the pitfalls, `features.md` what each Cargo feature adds and costs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[macro_use]

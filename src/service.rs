@@ -203,12 +203,12 @@ impl MonitoringService {
         run()
     }
 
-    /// Stops recording and whatever was started; the endpoint answers 503 from now on. Waits for the upkeep thread for
-    /// at most a second. Any number of calls, from any clone.
+    /// Stops recording; the endpoint answers 503 from now on. Never blocks: nothing runs beside the application. Any
+    /// number of calls, from any clone.
     pub fn shutdown(&self) {
         #[cfg(feature = "prometheus")]
         if let Some(running) = &self.running {
-            running.stop(true);
+            running.stop();
         }
     }
 

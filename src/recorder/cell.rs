@@ -8,9 +8,11 @@ use std::{
     },
 };
 
-use metrics::Key;
-
-use super::{foreign::Foreign, store::Owner, table::Series};
+use super::{
+    open::{Open, OpenFamily, SummaryCell},
+    store::{FamilyStore, Owner},
+    table::Series,
+};
 use crate::family::Kind;
 
 /// Upper bounds of the histogram buckets in seconds, from the specification, section 3.3; `+Inf` follows.
@@ -39,13 +41,19 @@ pub trait Cell: Default + Debug + Send + Sync + Sized + 'static {
     fn raw_noop() -> Self::Raw;
     /// A foreign handle on something that can apply changes.
     fn raw_from<A: Apply<Self>>(target: Arc<A>) -> Self::Raw;
+    /// A foreign handle on a series.
+    fn raw_series(series: Arc<Series<Self>>) -> Self::Raw;
 
     #[doc(hidden)]
-    fn register_foreign(foreign: &Foreign, key: &Key) -> Self::Raw;
+    fn raw_summary(_: Arc<Series<SummaryCell>>) -> Option<Self::Raw> {
+        None
+    }
     #[doc(hidden)]
-    fn own(family: Arc<super::store::FamilyStore<Self>>) -> Owner;
+    fn own(family: Arc<FamilyStore<Self>>) -> Owner;
     #[doc(hidden)]
-    fn owned(owner: &Owner) -> Option<&Arc<super::store::FamilyStore<Self>>>;
+    fn owned(owner: &Owner) -> Option<&Arc<FamilyStore<Self>>>;
+    #[doc(hidden)]
+    fn opened(open: &Open) -> Option<&OpenFamily<Self>>;
 }
 
 /// Something that takes changes: a cell, a series, a call site.
@@ -129,17 +137,24 @@ impl Cell for CounterCell {
         metrics::Counter::from_arc(Arc::new(Target(target)))
     }
 
-    fn register_foreign(foreign: &Foreign, key: &Key) -> metrics::Counter {
-        foreign.counter(key)
+    fn raw_series(series: Arc<Series<Self>>) -> metrics::Counter {
+        metrics::Counter::from_arc(series)
     }
 
-    fn own(family: Arc<super::store::FamilyStore<Self>>) -> Owner {
+    fn own(family: Arc<FamilyStore<Self>>) -> Owner {
         Owner::Counter(family)
     }
 
-    fn owned(owner: &Owner) -> Option<&Arc<super::store::FamilyStore<Self>>> {
+    fn owned(owner: &Owner) -> Option<&Arc<FamilyStore<Self>>> {
         match owner {
             Owner::Counter(family) => Some(family),
+            _ => None,
+        }
+    }
+
+    fn opened(open: &Open) -> Option<&OpenFamily<Self>> {
+        match open {
+            Open::Counter(family) => Some(family),
             _ => None,
         }
     }
@@ -151,6 +166,16 @@ impl<A: Apply<CounterCell>> metrics::CounterFn for Target<A> {
     }
     fn absolute(&self, value: u64) {
         self.0.apply(CounterOp::Absolute(value));
+    }
+}
+
+// A series needs no wrapper, and so a registration that finds it no allocation.
+impl metrics::CounterFn for Series<CounterCell> {
+    fn increment(&self, value: u64) {
+        self.apply(CounterOp::Increment(value));
+    }
+    fn absolute(&self, value: u64) {
+        self.apply(CounterOp::Absolute(value));
     }
 }
 
@@ -205,17 +230,24 @@ impl Cell for GaugeCell {
         metrics::Gauge::from_arc(Arc::new(Target(target)))
     }
 
-    fn register_foreign(foreign: &Foreign, key: &Key) -> metrics::Gauge {
-        foreign.gauge(key)
+    fn raw_series(series: Arc<Series<Self>>) -> metrics::Gauge {
+        metrics::Gauge::from_arc(series)
     }
 
-    fn own(family: Arc<super::store::FamilyStore<Self>>) -> Owner {
+    fn own(family: Arc<FamilyStore<Self>>) -> Owner {
         Owner::Gauge(family)
     }
 
-    fn owned(owner: &Owner) -> Option<&Arc<super::store::FamilyStore<Self>>> {
+    fn owned(owner: &Owner) -> Option<&Arc<FamilyStore<Self>>> {
         match owner {
             Owner::Gauge(family) => Some(family),
+            _ => None,
+        }
+    }
+
+    fn opened(open: &Open) -> Option<&OpenFamily<Self>> {
+        match open {
+            Open::Gauge(family) => Some(family),
             _ => None,
         }
     }
@@ -230,6 +262,18 @@ impl<A: Apply<GaugeCell>> metrics::GaugeFn for Target<A> {
     }
     fn set(&self, value: f64) {
         self.0.apply(GaugeOp::Set(value));
+    }
+}
+
+impl metrics::GaugeFn for Series<GaugeCell> {
+    fn increment(&self, value: f64) {
+        self.apply(GaugeOp::Add(value));
+    }
+    fn decrement(&self, value: f64) {
+        self.apply(GaugeOp::Add(-value));
+    }
+    fn set(&self, value: f64) {
+        self.apply(GaugeOp::Set(value));
     }
 }
 
@@ -305,17 +349,28 @@ impl Cell for HistogramCell {
         metrics::Histogram::from_arc(Arc::new(Target(target)))
     }
 
-    fn register_foreign(foreign: &Foreign, key: &Key) -> metrics::Histogram {
-        foreign.histogram(key)
+    fn raw_series(series: Arc<Series<Self>>) -> metrics::Histogram {
+        metrics::Histogram::from_arc(series)
     }
 
-    fn own(family: Arc<super::store::FamilyStore<Self>>) -> Owner {
+    fn raw_summary(series: Arc<Series<SummaryCell>>) -> Option<metrics::Histogram> {
+        Some(metrics::Histogram::from_arc(series))
+    }
+
+    fn own(family: Arc<FamilyStore<Self>>) -> Owner {
         Owner::Histogram(family)
     }
 
-    fn owned(owner: &Owner) -> Option<&Arc<super::store::FamilyStore<Self>>> {
+    fn owned(owner: &Owner) -> Option<&Arc<FamilyStore<Self>>> {
         match owner {
             Owner::Histogram(family) => Some(family),
+            _ => None,
+        }
+    }
+
+    fn opened(open: &Open) -> Option<&OpenFamily<Self>> {
+        match open {
+            Open::Histogram(family) => Some(family),
             _ => None,
         }
     }
@@ -327,6 +382,18 @@ impl<A: Apply<HistogramCell>> metrics::HistogramFn for Target<A> {
     }
     fn record_many(&self, value: f64, count: usize) {
         self.0.apply(HistogramOp { value, times: count as u64 });
+    }
+}
+
+impl<T> metrics::HistogramFn for Series<T>
+where
+    Series<T>: Apply<HistogramCell>,
+{
+    fn record(&self, value: f64) {
+        self.apply(HistogramOp { value, times: 1 });
+    }
+    fn record_many(&self, value: f64, count: usize) {
+        self.apply(HistogramOp { value, times: count as u64 });
     }
 }
 

@@ -7,6 +7,7 @@ use metrics_exporter_prometheus::formatting;
 use super::{
     cell::{BUCKET_LABELS, Cell, CounterCell, GaugeCell, HistogramCell},
     guard,
+    open::{Open, OpenFamily, SummaryCell},
     store::{FamilyStore, Table},
 };
 use crate::family::Kind;
@@ -18,51 +19,63 @@ pub(crate) struct Block {
 }
 
 /// A value as lines of the format.
-pub(crate) trait Print: Cell {
+pub(crate) trait Print {
+    /// The word behind `# TYPE`.
+    const TYPE: &'static str;
     fn print(&self, name: &str, labels: &str, out: &mut String);
 }
 
+/// No label but those of the series.
+const NO_LABEL: (&str, &str) = ("", "");
+
 impl Print for CounterCell {
+    const TYPE: &'static str = "counter";
+
     fn print(&self, name: &str, labels: &str, out: &mut String) {
-        line(out, name, "", labels, "");
+        line(out, name, "", labels, NO_LABEL);
         let _ = writeln!(out, "{}", self.get());
     }
 }
 
 impl Print for GaugeCell {
+    const TYPE: &'static str = "gauge";
+
     fn print(&self, name: &str, labels: &str, out: &mut String) {
-        line(out, name, "", labels, "");
+        line(out, name, "", labels, NO_LABEL);
         number(out, self.get());
     }
 }
 
 impl Print for HistogramCell {
+    const TYPE: &'static str = "histogram";
+
     fn print(&self, name: &str, labels: &str, out: &mut String) {
         let counts = self.cumulative();
         for (label, count) in BUCKET_LABELS.iter().zip(counts) {
-            line(out, name, "_bucket", labels, label);
+            line(out, name, "_bucket", labels, ("le", label));
             let _ = writeln!(out, "{count}");
         }
-        line(out, name, "_sum", labels, "");
+        line(out, name, "_sum", labels, NO_LABEL);
         number(out, self.sum());
-        line(out, name, "_count", labels, "");
+        line(out, name, "_count", labels, NO_LABEL);
         let _ = writeln!(out, "{}", counts[counts.len() - 1]);
     }
 }
 
-/// `name_suffix{labels,le="…"} `
-fn line(out: &mut String, name: &str, suffix: &str, labels: &str, le: &str) {
+/// `name_suffix{labels,extra="…"} `
+fn line(out: &mut String, name: &str, suffix: &str, labels: &str, (extra, value): (&str, &str)) {
     out.push_str(name);
     out.push_str(suffix);
-    if !labels.is_empty() || !le.is_empty() {
+    if !labels.is_empty() || !extra.is_empty() {
         out.push('{');
         out.push_str(labels);
-        if !le.is_empty() {
+        if !extra.is_empty() {
             if !labels.is_empty() {
                 out.push(',');
             }
-            out.push_str("le=\"");
-            out.push_str(le);
+            out.push_str(extra);
+            out.push_str("=\"");
+            out.push_str(value);
             out.push('"');
         }
         out.push('}');
@@ -78,12 +91,35 @@ fn number(out: &mut String, value: f64) {
     };
 }
 
-/// A family of ours; nothing when it has no series yet.
-pub(crate) fn family<C: Print>(family: &FamilyStore<C>) -> Option<Block> {
-    let def = family.def;
+impl Print for SummaryCell {
+    const TYPE: &'static str = "summary";
+
+    fn print(&self, name: &str, labels: &str, out: &mut String) {
+        let (quantiles, sum, count) = self.read();
+        for (quantile, value) in quantiles {
+            line(out, name, "", labels, ("quantile", &quantile));
+            number(out, value);
+        }
+        line(out, name, "_sum", labels, NO_LABEL);
+        number(out, sum);
+        line(out, name, "_count", labels, NO_LABEL);
+        let _ = writeln!(out, "{count}");
+    }
+}
+
+fn head<C: Print>(name: &str, help: Option<&str>) -> String {
     let mut text = String::new();
-    formatting::write_help_line(&mut text, def.name, None, None, &guard::double_backslashes(def.help.trim()));
-    formatting::write_type_line(&mut text, def.name, None, None, def.kind.as_str());
+    if let Some(help) = help {
+        formatting::write_help_line(&mut text, name, None, None, &guard::double_backslashes(help.trim()));
+    }
+    formatting::write_type_line(&mut text, name, None, None, C::TYPE);
+    text
+}
+
+/// A declared family; nothing when it has no series yet.
+pub(crate) fn family<C: Cell + Print>(family: &FamilyStore<C>) -> Option<Block> {
+    let def = family.def;
+    let mut text = head::<C>(def.name, Some(def.help));
     let before = text.len();
     match &family.table {
         Table::Dense(dense) => {
@@ -97,8 +133,7 @@ pub(crate) fn family<C: Print>(family: &FamilyStore<C>) -> Option<Block> {
         }
         Table::Text(table) => {
             // A gauge over the cap is dropped, so its overflow series has nothing to say.
-            let is_gauge = def.kind == Kind::Gauge;
-            let overflow = table.overflow().filter(|_| !is_gauge);
+            let overflow = table.overflow().filter(|_| def.kind != Kind::Gauge);
             let mut series: Vec<_> = table.own().chain(overflow).map(Arc::as_ref).collect();
             series.sort_unstable_by(|a, b| a.label_text.cmp(&b.label_text));
             for series in series {
@@ -107,6 +142,24 @@ pub(crate) fn family<C: Print>(family: &FamilyStore<C>) -> Option<Block> {
         }
     }
     (text.len() > before).then(|| Block { name: def.name.to_owned(), text })
+}
+
+/// A family that nobody declared.
+pub(crate) fn open(open: &Open, help: Option<&str>) -> Option<Block> {
+    fn block<T: Print + Default>(family: &OpenFamily<T>, help: Option<&str>) -> Option<Block> {
+        let all = family.sorted();
+        let mut text = head::<T>(&family.name, help);
+        for series in &all {
+            series.cell.print(&family.name, &series.label_text, &mut text);
+        }
+        (!all.is_empty()).then(|| Block { name: family.name.clone(), text })
+    }
+    match open {
+        Open::Counter(family) => block(family, help),
+        Open::Gauge(family) => block(family, help),
+        Open::Histogram(family) => block(family, help),
+        Open::Summary(family) => block(family, help),
+    }
 }
 
 /// All families as one text.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt::Write};
 
-use metrics::{Key, Label};
+use metrics::Key;
 use metrics_exporter_prometheus::formatting;
 
 /// Values are cut to this many characters.
@@ -27,8 +27,8 @@ pub(crate) fn double_backslashes(text: &str) -> Cow<'_, str> {
 }
 
 /// `a="x",b="y"`: labels sorted by name, values escaped.
-pub(crate) fn label_text<'a>(names: impl Iterator<Item = &'a str>, values: &[Box<str>]) -> Box<str> {
-    let mut pairs: Vec<_> = names.zip(values).collect();
+pub(crate) fn label_text<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Box<str> {
+    let mut pairs: Vec<_> = pairs.collect();
     pairs.sort_unstable_by_key(|(name, _)| *name);
     let mut text = String::new();
     for (name, value) in pairs {
@@ -50,43 +50,23 @@ pub(crate) fn metric_name(name: &str) -> Cow<'_, str> {
     if name.is_empty() { Cow::Borrowed("_") } else { Cow::Owned(formatting::sanitize_metric_name(name)) }
 }
 
-/// A key for the exporter: valid names, labels sorted and each there once, values clean and ready for its escaping.
-///
-/// Two orders of the same labels are one series for Prometheus, and two for the exporter, which would print it twice.
-pub(crate) fn foreign_key<'a>(name: &Cow<'_, str>, key: &'a Key) -> (Cow<'a, Key>, Dropped) {
-    let labels: Vec<&Label> = key.labels().collect();
-    let sorted = labels.windows(2).all(|pair| pair[0].key() < pair[1].key());
-    let clean = labels.iter().all(|label| {
-        is_label_name(label.key())
-            && !label.value().contains('\\')
-            && matches!(clean_value(label.value()), Cow::Borrowed(_))
-    });
-    if matches!(name, Cow::Borrowed(_)) && sorted && clean && name.as_ref() == key.name() {
-        return (Cow::Borrowed(key), 0);
-    }
-    let mut kept: Vec<(String, String)> = Vec::with_capacity(labels.len());
-    for label in &labels {
+/// The labels of an undeclared series: valid names, each there once, clean values; and how many were dropped.
+pub(crate) fn labels(key: &Key) -> (Vec<(String, String)>, usize) {
+    let mut kept: Vec<(String, String)> = Vec::new();
+    let mut dropped = 0;
+    for label in key.labels() {
         let name = label_name(label.key());
-        let value = double_backslashes(&clean_value(label.value())).into_owned();
+        let value = clean_value(label.value()).into_owned();
         // A name given twice: the last one wins, as in the exporter.
         match kept.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value,
+            Some((_, known)) => {
+                *known = value;
+                dropped += 1;
+            }
             None => kept.push((name, value)),
         }
     }
-    kept.sort_unstable();
-    let dropped = labels.len() - kept.len();
-    let labels: Vec<Label> = kept.into_iter().map(|(name, value)| Label::new(name, value)).collect();
-    (Cow::Owned(Key::from_parts(name.clone().into_owned(), labels)), dropped)
-}
-
-/// How many labels of a key were dropped.
-pub(crate) type Dropped = usize;
-
-fn is_label_name(name: &str) -> bool {
-    !name.is_empty()
-        && !is_reserved(name)
-        && name.bytes().enumerate().all(|(i, b)| b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit()))
+    (kept, dropped)
 }
 
 /// `le` and `quantile` are the format's own; names that begin with two underscores are Prometheus's.
@@ -102,6 +82,7 @@ fn label_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use metrics::Label;
 
     #[test]
     fn a_value_is_cut_at_128_characters_and_has_no_control_characters() {
@@ -112,23 +93,17 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_key_is_sorted_and_unique_and_valid() {
-        let name = Cow::Borrowed("x_total");
+    fn labels_are_valid_and_each_there_once() {
         let key = Key::from_parts(
             "x_total",
             vec![Label::new("b.c", "1"), Label::new("a", "x\\y"), Label::new("b_c", "2"), Label::new("le", "3")],
         );
-        let (fixed, dropped) = foreign_key(&name, &key);
-        let labels: Vec<_> = fixed.labels().map(|l| (l.key().to_owned(), l.value().to_owned())).collect();
+        let (labels, dropped) = labels(&key);
         let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
-        assert_eq!(labels, [pair("a", "x\\\\y"), pair("b_c", "2"), pair("exported_le", "3")]);
+        assert_eq!(labels, [pair("b_c", "2"), pair("a", "x\\y"), pair("exported_le", "3")]);
         assert_eq!(dropped, 1);
-    }
-
-    #[test]
-    fn a_clean_key_is_not_copied() {
-        let key = Key::from_parts("x_total", vec![Label::new("a", "1"), Label::new("b", "2")]);
-        assert!(matches!(foreign_key(&Cow::Borrowed("x_total"), &key).0, Cow::Borrowed(_)));
+        let text = label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        assert_eq!(&*text, r#"a="x\\y",b_c="2",exported_le="3""#);
     }
 
     #[test]

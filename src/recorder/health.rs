@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -18,7 +18,6 @@ const UNHEALTHY_AFTER_FAULT: Duration = Duration::from_secs(60);
 pub(crate) struct Health {
     errors: AtomicU64,
     rejected_labels: AtomicU64,
-    upkeep_is_dead: AtomicBool,
     last_fault: Mutex<Option<Instant>>,
     logged: Mutex<HashSet<(String, &'static str)>>,
 }
@@ -62,10 +61,6 @@ impl Health {
         self.logged.lock().unwrap_or_else(PoisonError::into_inner).insert((metric.to_owned(), what))
     }
 
-    pub(crate) fn set_upkeep_dead(&self, dead: bool) {
-        self.upkeep_is_dead.store(dead, Relaxed);
-    }
-
     pub(crate) fn errors(&self) -> u64 {
         self.errors.load(Relaxed)
     }
@@ -76,6 +71,6 @@ impl Health {
 
     pub(crate) fn is_healthy(&self) -> bool {
         let last = *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner);
-        !self.upkeep_is_dead.load(Relaxed) && last.is_none_or(|at| at.elapsed() >= UNHEALTHY_AFTER_FAULT)
+        last.is_none_or(|at| at.elapsed() >= UNHEALTHY_AFTER_FAULT)
     }
 }

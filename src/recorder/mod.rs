@@ -2,9 +2,9 @@
 
 pub mod cell;
 mod exposition;
-pub mod foreign;
 pub(crate) mod guard;
 mod health;
+pub(crate) mod open;
 pub(crate) mod store;
 pub(crate) mod table;
 

@@ -1,14 +1,13 @@
-//! The storage of one service: declared families in tables of our own, everything else with the exporter.
+//! The storage of one service: declared families in tables, everything else in open families.
 //!
 //! One map from name to owner decides where a name lives, and it decides once: a name never has two owners, so that no
 //! family is printed twice and no handle of either kind writes where nobody reads.
 
 use std::{
-    borrow::Cow,
     collections::HashMap,
     hash::BuildHasherDefault,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Instant,
@@ -20,10 +19,9 @@ use rapidhash::fast::RapidHasher;
 
 use super::{
     cell::{Apply, Cell, CounterCell, CounterOp, DenseCell, GaugeCell, GaugeOp, HistogramCell},
-    exposition,
-    foreign::Foreign,
-    guard,
+    exposition, guard,
     health::Health,
+    open::Open,
     table::{Found, OTHER, Series, TextTable},
 };
 use crate::{
@@ -43,6 +41,7 @@ pub struct FamilyStore<C> {
 
 /// The series of a family.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one a family, and a box would be one more load on every record")]
 pub(crate) enum Table<C> {
     /// All labels are closed sets: one cell for each combination, and one for values outside the sets.
     Dense(Dense<C>),
@@ -76,19 +75,18 @@ impl<C: Cell> FamilyStore<C> {
                 let names = || def.labels.iter().map(|label| label.name);
                 let mut label_texts: Vec<Box<str>> = (0..size)
                     .map(|mut index| {
-                        let mut values: Vec<Box<str>> = Vec::new();
+                        let mut values: Vec<&str> = Vec::new();
                         for label in def.labels.iter().rev() {
                             let known = label.values.unwrap_or_default();
-                            values.push(known[index % known.len()].into());
+                            values.push(known[index % known.len()]);
                             index /= known.len();
                         }
                         values.reverse();
-                        guard::label_text(names(), &values)
+                        guard::label_text(names().zip(values))
                     })
                     .collect();
                 if !def.labels.is_empty() {
-                    let other: Vec<Box<str>> = def.labels.iter().map(|_| OTHER.into()).collect();
-                    label_texts.push(guard::label_text(names(), &other));
+                    label_texts.push(guard::label_text(names().map(|name| (name, OTHER))));
                 }
                 let mut order: Vec<usize> = (0..label_texts.len()).collect();
                 order.sort_by(|a, b| label_texts[*a].cmp(&label_texts[*b]));
@@ -159,7 +157,7 @@ impl<C: Cell> Resolved<C> {
     pub(crate) fn into_raw(self) -> C::Raw {
         match self {
             Self::Dense(cell) => C::raw_from(Arc::new(cell)),
-            Self::Series(series) => C::raw_from(series),
+            Self::Series(series) => C::raw_series(series),
             Self::Raw(raw) => raw,
             Self::Nothing => C::raw_noop(),
         }
@@ -170,7 +168,7 @@ impl<C: Cell> Resolved<C> {
 #[derive(Debug)]
 pub(crate) enum FamilyIn<C: Cell> {
     Own(Arc<FamilyStore<C>>),
-    /// The exporter had the name first: records go there.
+    /// The name was used before it was declared: records go where it lives.
     Forward(&'static FamilyDef),
     /// The name is another kind's.
     Refused,
@@ -185,8 +183,8 @@ pub enum Owner {
     Gauge(Arc<FamilyStore<GaugeCell>>),
     /// A declared histogram.
     Histogram(Arc<FamilyStore<HistogramCell>>),
-    /// The exporter.
-    Foreign(Kind),
+    /// Nobody declared it.
+    Open(Open),
 }
 
 impl Owner {
@@ -195,9 +193,15 @@ impl Owner {
             Self::Counter(_) => Kind::Counter,
             Self::Gauge(_) => Kind::Gauge,
             Self::Histogram(_) => Kind::Histogram,
-            Self::Foreign(kind) => *kind,
+            Self::Open(open) => open.kind(),
         }
     }
+}
+
+/// Where a key belongs.
+enum Home<C> {
+    Declared(Arc<FamilyStore<C>>),
+    Open(Open),
 }
 
 type Names = HashMap<String, Owner, BuildHasherDefault<RapidHasher<'static>>>;
@@ -206,7 +210,8 @@ type Names = HashMap<String, Owner, BuildHasherDefault<RapidHasher<'static>>>;
 #[derive(Debug)]
 pub(crate) struct Store {
     names: RwLock<Names>,
-    foreign: Foreign,
+    /// The help of names that nobody declared; the first description stays.
+    described: Mutex<HashMap<String, String>>,
     pub(crate) health: Health,
     started: Instant,
     /// Whether `build_info!` has set its series.
@@ -217,7 +222,7 @@ impl Store {
     pub(crate) fn new() -> Arc<Self> {
         let store = Self {
             names: RwLock::default(),
-            foreign: Foreign::default(),
+            described: Mutex::default(),
             health: Health::default(),
             started: Instant::now(),
             has_build_info: AtomicBool::new(false),
@@ -230,7 +235,7 @@ impl Store {
     pub(crate) fn family<C: Cell>(&self, def: &'static FamilyDef) -> FamilyIn<C> {
         let seen = |owner: &Owner| match (C::owned(owner), owner) {
             (Some(family), _) => FamilyIn::Own(family.clone()),
-            (None, Owner::Foreign(kind)) if *kind == C::KIND => FamilyIn::Forward(def),
+            (None, Owner::Open(open)) if open.kind() == C::KIND => FamilyIn::Forward(def),
             _ => FamilyIn::Refused,
         };
         let found = self.names.read().unwrap_or_else(PoisonError::into_inner).get(def.name).map(seen);
@@ -255,7 +260,7 @@ impl Store {
                 FamilyIn::Refused
             }
             FamilyIn::Forward(def) => {
-                self.foreign.describe(def.kind, def.name, None, def.help.trim());
+                self.describe_open(def.name, def.help.trim());
                 FamilyIn::Forward(def)
             }
             own => own,
@@ -273,34 +278,29 @@ impl Store {
                     .zip(values)
                     .map(|(label, value)| metrics::Label::new(label.name, (*value).to_owned()))
                     .collect();
-                Resolved::Raw(self.foreign_handle::<C>(&Cow::Borrowed(def.name), &Key::from_parts(def.name, labels)))
+                self.resolve(&Key::from_parts(def.name, labels))
             }
             FamilyIn::Refused => Resolved::Nothing,
         }
     }
 
-    /// Where a key lives: in a declared family if its name is one, with the exporter otherwise.
+    /// Where a key lives: in a declared family if its name is one, in an open one otherwise.
     pub(crate) fn resolve<C: Cell>(&self, key: &Key) -> Resolved<C> {
         let name = guard::metric_name(key.name());
+        // Nothing but a look under the lock: what comes after it may log, and a subscriber may record metrics.
         let seen = |owner: &Owner| match (C::owned(owner), owner) {
-            (Some(family), _) => Ok(Some(family.clone())),
-            (None, Owner::Foreign(kind)) if *kind == C::KIND => Ok(None),
-            _ => Err(owner.kind()),
+            (Some(family), _) => Ok(Home::Declared(family.clone())),
+            (None, Owner::Open(open)) if open.kind() == C::KIND => Ok(Home::Open(open.clone())),
+            (None, owner) => Err(owner.kind()),
         };
         let found = self.names.read().unwrap_or_else(PoisonError::into_inner).get(name.as_ref()).map(seen);
         let found = found.unwrap_or_else(|| {
             let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
-            match names.get(name.as_ref()) {
-                Some(owner) => seen(owner),
-                None => {
-                    names.insert(name.clone().into_owned(), Owner::Foreign(C::KIND));
-                    Ok(None)
-                }
-            }
+            seen(names.entry(name.clone().into_owned()).or_insert_with(|| Owner::Open(Open::new(C::KIND, &name))))
         });
         match found {
-            Ok(Some(family)) => self.declared_series(&family, key),
-            Ok(None) => Resolved::Raw(self.foreign_handle::<C>(&name, key)),
+            Ok(Home::Declared(family)) => self.declared_series(&family, key),
+            Ok(Home::Open(open)) => open.series(key, &self.health),
             Err(kind) => {
                 let (is, used) = (kind.as_str(), C::KIND.as_str());
                 self.health.fault(&name, &format!("used as a {used}, but it is a {is}"));
@@ -316,29 +316,26 @@ impl Store {
         if unknown > 0 {
             self.health.rejected(family.def.name, unknown);
         }
-        let value = |name: &str| key.labels().filter(|label| label.key() == name).last().map_or("", |l| l.value());
+        let value = |name: &str| key.labels().rfind(|label| label.key() == name).map_or("", |label| label.value());
         let values: Vec<&str> = labels.iter().map(|label| value(label.name)).collect();
         family.series(&values, &self.health)
     }
 
-    fn foreign_handle<C: Cell>(&self, name: &Cow<'_, str>, key: &Key) -> C::Raw {
-        let (key, dropped) = guard::foreign_key(name, key);
-        if dropped > 0 {
-            self.health.rejected(name, dropped);
-        }
-        C::register_foreign(&self.foreign, &key)
-    }
-
-    fn describe(&self, kind: Kind, name: &KeyName, unit: Option<Unit>, text: &str) {
+    fn describe(&self, name: &KeyName, text: &str) {
         let name = guard::metric_name(name.as_str());
         let declared = {
             let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-            names.get(name.as_ref()).is_some_and(|owner| !matches!(owner, Owner::Foreign(_)))
+            names.get(name.as_ref()).is_some_and(|owner| !matches!(owner, Owner::Open(_)))
         };
         // A declared family has the help of its declaration.
         if !declared {
-            self.foreign.describe(kind, &name, unit, text);
+            self.describe_open(&name, text);
         }
+    }
+
+    fn describe_open(&self, name: &str, text: &str) {
+        let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        described.entry(name.to_owned()).or_insert_with(|| text.to_owned());
     }
 
     /// `compozy_build_info`; the first call stays.
@@ -350,21 +347,17 @@ impl Store {
         self.series_of(&family, &[version, commit_hash, rust_version]).apply(GaugeOp::Set(1.0));
     }
 
-    /// What the exporter needs now and then.
-    pub(crate) fn upkeep(&self) {
-        self.foreign.upkeep();
-    }
-
     /// Everything in the text format.
     pub(crate) fn render(&self) -> String {
-        let mut blocks = self.foreign.blocks();
         self.refresh();
-        for owner in self.names.read().unwrap_or_else(PoisonError::into_inner).values() {
+        let mut blocks = Vec::new();
+        let described = self.described.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (name, owner) in self.names.read().unwrap_or_else(PoisonError::into_inner).iter() {
             blocks.extend(match owner {
                 Owner::Counter(family) => exposition::family(family),
                 Owner::Gauge(family) => exposition::family(family),
                 Owner::Histogram(family) => exposition::family(family),
-                Owner::Foreign(_) => None,
+                Owner::Open(open) => exposition::open(open, described.get(name).map(String::as_str)),
             });
         }
         exposition::merge(blocks)
@@ -373,7 +366,7 @@ impl Store {
     /// Sets what is only known at scrape time: the uptime, and what monitoring says about itself.
     fn refresh(&self) {
         let mut overflowed = 0;
-        let mut not_numbers: Vec<(&'static str, u64)> = Vec::new();
+        let mut not_numbers: Vec<(String, u64)> = Vec::new();
         for owner in self.names.read().unwrap_or_else(PoisonError::into_inner).values() {
             match owner {
                 Owner::Counter(family) => overflowed += overflows(family),
@@ -385,14 +378,20 @@ impl Store {
                         Table::Text(table) => table.iter().map(|series| series.cell.take_not_numbers()).sum(),
                     };
                     if dropped > 0 {
-                        not_numbers.push((family.def.name, dropped));
+                        not_numbers.push((family.def.name.to_owned(), dropped));
                     }
                 }
-                Owner::Foreign(_) => {}
+                Owner::Open(open) => {
+                    overflowed += open.overflowed();
+                    let dropped = open.take_not_numbers();
+                    if dropped > 0 {
+                        not_numbers.push((open.name().to_owned(), dropped));
+                    }
+                }
             }
         }
         for (metric, dropped) in not_numbers {
-            self.health.faults(metric, "a sample is not a number (NaN)", dropped);
+            self.health.faults(&metric, "a sample is not a number (NaN)", dropped);
         }
         let set = |family: &'static catalogue::Plain<crate::Counter>, value| {
             let family = self.family::<CounterCell>(family.late.def());
@@ -425,16 +424,16 @@ fn same_labels(a: &FamilyDef, b: &FamilyDef) -> bool {
 pub(crate) struct StoreRecorder(pub(crate) Arc<Store>);
 
 impl metrics::Recorder for StoreRecorder {
-    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
-        self.0.describe(Kind::Counter, &name, unit, &text);
+    fn describe_counter(&self, name: KeyName, _: Option<Unit>, text: SharedString) {
+        self.0.describe(&name, &text);
     }
 
-    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
-        self.0.describe(Kind::Gauge, &name, unit, &text);
+    fn describe_gauge(&self, name: KeyName, _: Option<Unit>, text: SharedString) {
+        self.0.describe(&name, &text);
     }
 
-    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
-        self.0.describe(Kind::Histogram, &name, unit, &text);
+    fn describe_histogram(&self, name: KeyName, _: Option<Unit>, text: SharedString) {
+        self.0.describe(&name, &text);
     }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {

@@ -40,6 +40,13 @@ pub struct Series<T> {
     pub(crate) cell: T,
 }
 
+impl<T: Default> Series<T> {
+    /// A series that is known by its text alone.
+    pub(crate) fn bare(label_text: Box<str>) -> Self {
+        Self { hash: 0, values: Box::default(), label_text, cell: T::default() }
+    }
+}
+
 /// What a table says about label values.
 #[derive(Debug)]
 pub(crate) enum Found<'a, T> {
@@ -120,7 +127,7 @@ impl<T: Default> TextTable<T> {
             return self.overflowing();
         }
         let values: Box<[Box<str>]> = clean.iter().map(|value| Box::from(value.as_ref())).collect();
-        let label_text = guard::label_text(self.labels.iter().map(|label| label.name), &values);
+        let label_text = self.label_text(&values);
         let series = Arc::new(Series { hash, values, label_text, cell: T::default() });
 
         let mut level = self.highest.load(Relaxed);
@@ -145,6 +152,10 @@ impl<T: Default> TextTable<T> {
             }
             at = at.wrapping_add(1);
         }
+    }
+
+    fn label_text(&self, values: &[Box<str>]) -> Box<str> {
+        guard::label_text(self.labels.iter().map(|label| label.name).zip(values.iter().map(AsRef::as_ref)))
     }
 
     #[inline]
@@ -175,7 +186,7 @@ impl<T: Default> TextTable<T> {
         self.overflowed.fetch_add(1, Relaxed);
         Found::Overflow(self.overflow.get_or_init(|| {
             let values: Box<[Box<str>]> = self.labels.iter().map(|_| Box::from(OTHER)).collect();
-            let label_text = guard::label_text(self.labels.iter().map(|label| label.name), &values);
+            let label_text = self.label_text(&values);
             Arc::new(Series { hash: hash(&values), values, label_text, cell: T::default() })
         }))
     }

@@ -1,0 +1,308 @@
+//! Families that nobody declared: foreign libraries, names used without `families!`.
+//!
+//! Their labels are not known beforehand, so a series is found by its key. The exporter's registry is not used for
+//! them: a histogram sample that is recorded while the exporter empties its queues can be lost (274 of 2,000,000 in a
+//! loop of upkeep), and its queues grow while nobody scrapes. Its rolling summaries, which are exact under a lock, are.
+
+use std::{
+    collections::HashMap,
+    hash::BuildHasherDefault,
+    num::NonZeroU32,
+    sync::{
+        Arc, LazyLock, Mutex, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use metrics::Key;
+use metrics_exporter_prometheus::Distribution;
+use metrics_util::{Quantile, parse_quantiles};
+use quanta::Instant;
+use rapidhash::fast::RapidHasher;
+
+use super::{
+    cell::{Apply, Cell, CounterCell, GaugeCell, HistogramCell, HistogramOp},
+    guard,
+    health::Health,
+    store::{Resolved, SERIES_CAP},
+    table::{OTHER, Series},
+};
+use crate::family::Kind;
+
+type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
+
+/// A family that was never declared, by what its series hold.
+#[derive(Clone, Debug)]
+pub enum Open {
+    Counter(Arc<OpenFamily<CounterCell>>),
+    Gauge(Arc<OpenFamily<GaugeCell>>),
+    /// A name that ends in `_seconds`.
+    Histogram(Arc<OpenFamily<HistogramCell>>),
+    /// Any other histogram: quantiles, as the exporter has them.
+    Summary(Arc<OpenFamily<SummaryCell>>),
+}
+
+impl Open {
+    pub(crate) fn new(kind: Kind, name: &str) -> Self {
+        match kind {
+            Kind::Counter => Self::Counter(OpenFamily::new(name)),
+            Kind::Gauge => Self::Gauge(OpenFamily::new(name)),
+            Kind::Histogram if name.ends_with("_seconds") => Self::Histogram(OpenFamily::new(name)),
+            Kind::Histogram => Self::Summary(OpenFamily::new(name)),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Counter(_) => Kind::Counter,
+            Self::Gauge(_) => Kind::Gauge,
+            Self::Histogram(_) | Self::Summary(_) => Kind::Histogram,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Counter(family) => &family.name,
+            Self::Gauge(family) => &family.name,
+            Self::Histogram(family) => &family.name,
+            Self::Summary(family) => &family.name,
+        }
+    }
+
+    /// One series as a call site keeps it.
+    pub(crate) fn series<C: Cell>(&self, key: &Key, health: &Health) -> Resolved<C> {
+        let series = match (C::opened(self), self) {
+            (Some(family), _) => family.get(C::KIND, key, health).map(Resolved::Series),
+            (None, Self::Summary(family)) => {
+                family.get(C::KIND, key, health).and_then(C::raw_summary).map(Resolved::Raw)
+            }
+            // The caller compared the kinds.
+            (None, _) => None,
+        };
+        series.unwrap_or(Resolved::Nothing)
+    }
+
+    /// Samples dropped because they are no numbers, since this was last asked.
+    pub(crate) fn take_not_numbers(&self) -> u64 {
+        match self {
+            Self::Counter(_) | Self::Gauge(_) => 0,
+            Self::Histogram(family) => family.sum(HistogramCell::take_not_numbers),
+            Self::Summary(family) => family.sum(SummaryCell::take_not_finite),
+        }
+    }
+
+    /// How many records went to the overflow series.
+    pub(crate) fn overflowed(&self) -> u64 {
+        match self {
+            Self::Counter(family) => family.overflowed.load(Relaxed),
+            Self::Gauge(family) => family.overflowed.load(Relaxed),
+            Self::Histogram(family) => family.overflowed.load(Relaxed),
+            Self::Summary(family) => family.overflowed.load(Relaxed),
+        }
+    }
+}
+
+/// Series by key.
+#[derive(Debug)]
+pub struct OpenFamily<T> {
+    pub(crate) name: String,
+    /// Keys as call sites spell them: the fast way in.
+    spelled: RwLock<Map<Key, Arc<Series<T>>>>,
+    /// The series themselves, by their text: labels sorted, values clean. Locked before `spelled`.
+    series: Mutex<Map<Box<str>, Arc<Series<T>>>>,
+    overflow: OnceLock<Arc<Series<T>>>,
+    overflowed: AtomicU64,
+}
+
+impl<T: Default> OpenFamily<T> {
+    fn new(name: &str) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.to_owned(),
+            spelled: RwLock::default(),
+            series: Mutex::default(),
+            overflow: OnceLock::new(),
+            overflowed: AtomicU64::new(0),
+        })
+    }
+
+    /// The series of a key; nothing for a gauge over the cap, because two gauges in one would overwrite each other.
+    pub(crate) fn get(&self, kind: Kind, key: &Key, health: &Health) -> Option<Arc<Series<T>>> {
+        if let Some(series) = self.spelled.read().unwrap_or_else(PoisonError::into_inner).get(key) {
+            return Some(series.clone());
+        }
+        let (labels, dropped) = guard::labels(key);
+        let text = guard::label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let found = {
+            let mut all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+            let room = all.len() < SERIES_CAP;
+            let series = match all.get(&text) {
+                Some(series) => Some(series.clone()),
+                None if room => {
+                    let series = Arc::new(Series::bare(text.clone()));
+                    all.insert(text, series.clone());
+                    Some(series)
+                }
+                None => None,
+            };
+            if let Some(series) = &series {
+                let mut spelled = self.spelled.write().unwrap_or_else(PoisonError::into_inner);
+                // One series has as many spellings as orders of its labels: those over the bound take the slow way.
+                if spelled.len() < 2 * SERIES_CAP {
+                    spelled.insert(key.clone(), series.clone());
+                }
+            }
+            series
+        };
+        if dropped > 0 {
+            health.rejected(&self.name, dropped);
+        }
+        if found.is_some() {
+            return found;
+        }
+        self.overflowed.fetch_add(1, Relaxed);
+        health.overflowed(&self.name, SERIES_CAP);
+        (kind != Kind::Gauge).then(|| {
+            let other = || guard::label_text(labels.iter().map(|(name, _)| (name.as_str(), OTHER)));
+            self.overflow.get_or_init(|| Arc::new(Series::bare(other()))).clone()
+        })
+    }
+
+    fn sum(&self, of: impl Fn(&T) -> u64) -> u64 {
+        self.sorted().iter().map(|series| of(&series.cell)).sum()
+    }
+
+    /// All series, sorted by their text.
+    pub(crate) fn sorted(&self) -> Vec<Arc<Series<T>>> {
+        let mut all: Vec<_> = self
+            .series
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .chain(self.overflow.get())
+            .cloned()
+            .collect();
+        all.sort_unstable_by(|a, b| a.label_text.cmp(&b.label_text));
+        all
+    }
+}
+
+/// The exporter's rolling summary, behind a lock that is held for one sample or one snapshot.
+#[derive(Debug)]
+pub struct SummaryCell {
+    distribution: Mutex<Distribution>,
+    /// Samples that a summary has no place for: dropped, and reported as errors at the next render.
+    not_finite: AtomicU64,
+}
+
+impl Default for SummaryCell {
+    fn default() -> Self {
+        /// Quantiles and windows (three of twenty seconds) as the exporter's builder sets them.
+        static QUANTILES: LazyLock<Arc<Vec<Quantile>>> =
+            LazyLock::new(|| Arc::new(parse_quantiles(&[0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0])));
+        const WINDOW: Duration = Duration::from_secs(20);
+        let windows = NonZeroU32::new(3).unwrap_or(NonZeroU32::MIN);
+        let distribution = Mutex::new(Distribution::new_summary(QUANTILES.clone(), WINDOW, windows));
+        Self { distribution, not_finite: AtomicU64::new(0) }
+    }
+}
+
+impl SummaryCell {
+    /// Samples dropped since this was last asked.
+    pub(crate) fn take_not_finite(&self) -> u64 {
+        self.not_finite.swap(0, Relaxed)
+    }
+
+    /// Quantile labels and values, the sum and the count.
+    pub(crate) fn read(&self) -> (Vec<(String, f64)>, f64, u64) {
+        match &*self.distribution.lock().unwrap_or_else(PoisonError::into_inner) {
+            Distribution::Summary(summary, quantiles, sum) => {
+                let snapshot = summary.snapshot(Instant::now());
+                let value = |quantile: f64| snapshot.quantile(quantile).unwrap_or(0.0);
+                let values = quantiles.iter().map(|q| (q.value().to_string(), value(q.value()))).collect();
+                (values, *sum, summary.count() as u64)
+            }
+            // Made above, as a summary.
+            _ => (Vec::new(), 0.0, 0),
+        }
+    }
+}
+
+impl Apply<HistogramCell> for Series<SummaryCell> {
+    fn apply(&self, HistogramOp { value, times }: HistogramOp) {
+        // A sketch has no place for these, and one of them would spoil the sum for ever.
+        if !value.is_finite() {
+            self.cell.not_finite.fetch_add(times, Relaxed);
+            return;
+        }
+        let sample = [(value, Instant::now())];
+        let mut distribution = self.cell.distribution.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..times {
+            distribution.record_samples(&sample);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use metrics::Label;
+
+    fn key(name: &'static str, value: &str) -> Key {
+        Key::from_parts(name, vec![Label::new("q", value.to_owned())])
+    }
+
+    #[test]
+    fn no_sample_is_lost_while_others_read() {
+        let (health, rounds) = (Health::default(), if cfg!(miri) { 20 } else { 50_000_u64 });
+        for name in ["lib_seconds", "lib_size"] {
+            let open = Open::new(Kind::Histogram, name);
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        let series = open.series::<HistogramCell>(&key("x", "1"), &health);
+                        (0..rounds).for_each(|_| series.apply(HistogramOp { value: 0.5, times: 1 }));
+                    });
+                }
+                scope.spawn(|| (0..rounds / 10).for_each(|_| _ = open.take_not_numbers()));
+            });
+            let count = match &open {
+                Open::Summary(family) => family.sum(|cell| cell.read().2),
+                Open::Histogram(family) => family.sum(|cell| cell.cumulative()[11]),
+                other => unreachable!("{other:?} is no histogram"),
+            };
+            assert_eq!(count, 2 * rounds);
+        }
+    }
+
+    #[test]
+    fn an_open_family_has_a_cap_and_so_have_its_spellings() {
+        let health = Health::default();
+        let open = Open::new(Kind::Counter, "x_total");
+        for i in 0..3 * SERIES_CAP {
+            open.series::<CounterCell>(&key("x_total", &i.to_string()), &health)
+                .apply(super::super::cell::CounterOp::Increment(1));
+        }
+        let Open::Counter(family) = &open else { unreachable!("made as a counter") };
+        let all = family.sorted();
+        assert_eq!(all.len(), SERIES_CAP + 1);
+        assert_eq!(all.iter().map(|series| series.cell.get()).sum::<u64>(), 3 * SERIES_CAP as u64);
+        assert_eq!(
+            all.iter().find(|s| &*s.label_text == r#"q="other""#).map(|s| s.cell.get()),
+            Some(2 * SERIES_CAP as u64)
+        );
+        assert_eq!(open.overflowed(), 2 * SERIES_CAP as u64);
+        assert!(family.spelled.read().unwrap().len() <= 2 * SERIES_CAP);
+    }
+
+    #[test]
+    fn gauges_over_the_cap_are_dropped() {
+        let health = Health::default();
+        let open = Open::new(Kind::Gauge, "x");
+        for i in 0..=SERIES_CAP {
+            open.series::<GaugeCell>(&key("x", &i.to_string()), &health).apply(super::super::cell::GaugeOp::Set(1.0));
+        }
+        let Open::Gauge(family) = &open else { unreachable!("made as a gauge") };
+        assert_eq!((family.sorted().len(), open.overflowed()), (SERIES_CAP, 1));
+    }
+}
