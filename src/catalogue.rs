@@ -18,9 +18,9 @@ crate::families! {
     pub(crate) counter UPTIME = "compozy_uptime_seconds_total";
     /// 1 when monitoring is healthy; 0 within a minute of a caught fault
     pub(crate) gauge HEALTH = "compozy_monitoring_health";
-    /// Labels dropped because their family does not have them
+    /// Labels dropped because their family does not have them or their value is outside its closed set
     pub(crate) counter REJECTED_LABELS = "compozy_monitoring_rejected_labels_total";
-    /// Records folded into a series of other label values because their family is at its cap
+    /// Series refused because their family is at its cap, counted at each look-up
     pub(crate) counter OVERFLOWED_SERIES = "compozy_monitoring_overflowed_series_total";
     /// Records lost to a fault of monitoring
     pub(crate) counter ERRORS = "compozy_monitoring_errors_total";

@@ -6,11 +6,12 @@ use metrics::{IntoF64, Key, Label};
 
 use crate::{
     MonitoringService,
-    family::FamilyDef,
+    family::{FamilyDef, Kind},
     recorder::{
         Resolved, Store,
         cell::{Apply, Cell, CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
         store::{FamilyIn, Table},
+        table::Found,
     },
     state::{self, GLOBAL, Target},
 };
@@ -18,10 +19,14 @@ use crate::{
 /// Whether this build records anything.
 pub const COMPILED: bool = true;
 
-/// Whether a record made now would go anywhere.
+/// Whether a record made now would go anywhere: only then are computed labels evaluated.
 #[inline]
 pub fn is_on() -> bool {
-    state::load() != 0
+    match state::load() {
+        0 => false,
+        GLOBAL => true,
+        _ => state::is_on_here(),
+    }
 }
 
 /// A handle of one kind.
@@ -49,13 +54,17 @@ pub enum Repr<C: Cell> {
     Raw(C::Raw),
 }
 
-/// Hides [`Resolved`] from the public handles.
+/// What computed labels led to, and in whose storage.
 #[derive(Debug)]
-pub struct ResolvedBox<C: Cell>(Resolved<C>);
+pub struct ResolvedBox<C: Cell> {
+    series: Resolved<C>,
+    /// In the global service's: silent while that is off. A scope's series takes what its handle gives it.
+    global: bool,
+}
 
 impl<C: Cell> Apply<C> for ResolvedBox<C> {
     fn apply(&self, op: C::Op) {
-        self.0.apply(op);
+        self.series.apply(op);
     }
 }
 
@@ -73,11 +82,13 @@ impl<C: Cell> Clone for Repr<C> {
 }
 
 impl<C: Cell> Repr<C> {
-    fn resolved(resolved: Resolved<C>) -> Self {
-        match resolved {
+    fn resolved(series: Resolved<C>, target: &Target) -> Self {
+        match series {
             Resolved::Nothing => Self::Off,
-            Resolved::Raw(raw) => Self::Raw(raw),
-            resolved => Self::Resolved(std::sync::Arc::new(ResolvedBox(resolved))),
+            series => {
+                let global = matches!(target, Target::Global(_));
+                Self::Resolved(std::sync::Arc::new(ResolvedBox { series, global }))
+            }
         }
     }
 
@@ -96,7 +107,11 @@ impl<C: Cell> Repr<C> {
                     cell.apply(op);
                 }
             }
-            Self::Resolved(resolved) => resolved.0.apply(op),
+            Self::Resolved(resolved) => {
+                if !resolved.global || state & GLOBAL != 0 {
+                    resolved.series.apply(op);
+                }
+            }
             Self::Raw(raw) => C::apply_raw(raw, op),
         }
     }
@@ -244,9 +259,13 @@ impl<C: Cell> LateCore<C> {
         if state == GLOBAL
             && let Some(Kept::Other(FamilyIn::Own(family))) = self.kept.get()
             && let Table::Text(table) = &family.table
-            && let Some(series) = table.peek(values)
         {
-            return Repr::Kept(&series.cell);
+            match table.ready(values) {
+                Some(Found::Series(series)) => return Repr::Kept(&series.cell),
+                Some(Found::Overflow(series)) if C::KIND != Kind::Gauge => return Repr::Kept(&series.cell),
+                Some(Found::Overflow(_)) => return Repr::Off,
+                None => {}
+            }
         }
         self.text_slow(values)
     }
@@ -256,7 +275,7 @@ impl<C: Cell> LateCore<C> {
         let target = state::target();
         let Some(store) = target.store() else { return Repr::Off };
         let series = state::guarded(self.def.name, store, || self.series(&target, store, values));
-        series.map_or(Repr::Off, Repr::resolved)
+        series.map_or(Repr::Off, |series| Repr::resolved(series, &target))
     }
 }
 
@@ -301,7 +320,7 @@ pub fn resolve<H: Handle>(key: &Key) -> H {
     let target = state::target();
     let Some(store) = target.store() else { return H::wrap(Repr::Off) };
     let resolved = state::guarded(key.name(), store, || store.resolve::<H::Cell>(key));
-    H::wrap(resolved.map_or(Repr::Off, Repr::resolved))
+    H::wrap(resolved.map_or(Repr::Off, |series| Repr::resolved(series, &target)))
 }
 
 /// Runs a description against the service that records here.

@@ -73,3 +73,8 @@ pub mod __private {
         handles::{COMPILED, Site, describe, is_on, resolve},
     };
 }
+
+/// The blocks of the README, as doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -123,7 +123,7 @@ impl MonitoringService {
         return false;
     }
 
-    /// Where the application is to serve [`metrics_endpoint`](Self::metrics_endpoint).
+    /// Where the application is to serve the endpoint (`metrics_endpoint`, feature `http-poem`).
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path

@@ -101,6 +101,12 @@ pub(crate) fn target() -> Target {
     }
 }
 
+/// Whether a record of this thread would go anywhere, where the byte alone cannot tell.
+#[cold]
+pub(crate) fn is_on_here() -> bool {
+    !matches!(target(), Target::Off)
+}
+
 /// Runs a slow path of instrumentation: whatever it does, the application goes on.
 pub(crate) fn guarded<R>(metric: &str, store: &Store, run: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(run)) {

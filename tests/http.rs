@@ -134,7 +134,7 @@ async fn every_answered_request_is_counted_once_with_its_template_and_status() {
         ("GET", "/deep/er/1", "GET", "/deep/er/:x", 200),
         ("GET", "/kept/7", "GET", "/kept/:id", 200),
         ("GET", "/kept/kept/7", "GET", "/kept", 404),
-        ("GET", "/caught/panic", "GET", "/caught/panic", 500),
+        ("GET", "/caught/panic", "GET", "/caught", 500),
         ("GET", "/", "GET", "unmatched", 404),
         ("GET", "/wp-admin/setup.php", "GET", "unmatched", 404),
         ("BREW", "/ok", "OTHER", "/ok", 405),

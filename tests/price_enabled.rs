@@ -66,6 +66,12 @@ fn early_call_sites_record_after_the_start_and_keep_their_series() {
     assert_eq!(value(&text, r#"compozy_price_literal_total{kind="literal"}"#), 10_112.0);
     assert_eq!(value(&text, r#"compozy_price_time_seconds_sum{kind="slow",queue="late"}"#), 2_500.5);
 
+    // Free text over the cap allocates no more than any other.
+    for i in 0..3_000 {
+        TIME.with(Kind::Fast, &format!("q{i}")).record(0.25);
+    }
+    assert_eq!(allocations(|| (0..1_000).for_each(|_| TIME.with(Kind::Fast, "a new one").record(0.25))), 0);
+
     // A computed label is looked up each time: the control that the counter of allocations sees something.
     let computed = String::from("x");
     assert!(allocations(|| counter!("compozy_price_dynamic_total", "kind" => computed.clone()).increment(1)) > 0);

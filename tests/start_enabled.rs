@@ -15,6 +15,11 @@ fn started() -> MonitoringService {
     MonitoringService::new(Config::default().enabled(true)).expect("valid")
 }
 
+compozy_monitoring::families! {
+    /// Kept.
+    counter KEPT = "compozy_kept_family_total" { queue: str };
+}
+
 fn bump() {
     counter!("compozy_life_total").increment(1);
 }
@@ -39,6 +44,18 @@ fn a_service_starts_once_stops_and_goes_on_with_the_same_storage() {
     assert_eq!(value(&first.render(), r#"foreign_library_total{a="1",b="2"}"#), 5.0);
     assert_eq!(threads(), threads_before, "nothing runs beside the application");
 
+    // Handles of every kind, kept over what follows.
+    let queue = String::from("kept");
+    let computed = counter!("compozy_kept_total", "queue" => queue.clone());
+    let text = KEPT.with("kept");
+    let summary = compozy_monitoring::histogram!("foreign_kept", "queue" => queue.clone());
+    let bump_all = || {
+        computed.increment(1);
+        text.increment(1);
+        summary.record(1.0);
+    };
+    bump_all();
+
     // Clones share a life.
     let clone = first.clone();
     clone.shutdown();
@@ -46,12 +63,32 @@ fn a_service_starts_once_stops_and_goes_on_with_the_same_storage() {
     assert!(!first.is_enabled());
     assert_eq!(first.render(), "");
     bump();
+    // A scope that was used once does not wake them, nor evaluates anybody's labels.
+    MonitoringService::for_test().in_scope(bump);
+    bump_all();
+    let evaluated = std::cell::Cell::new(false);
+    let label = || {
+        evaluated.set(true);
+        "label"
+    };
+    counter!("compozy_life_total", "queue" => label()).increment(1);
+    first.in_scope(|| counter!("compozy_life_total", "queue" => label()).increment(1));
+    assert!(!evaluated.get(), "off is off");
 
     // The storage goes on where it was; what came while it was off was not counted.
     let again = started();
     assert!(again.is_enabled() && !first.is_enabled());
     bump();
-    assert_eq!(value(&again.render(), "compozy_life_total"), 3.0);
+    bump_all();
+    let now = again.render();
+    assert_eq!(value(&now, "compozy_life_total"), 3.0);
+    for series in [
+        r#"compozy_kept_total{queue="kept"}"#,
+        r#"compozy_kept_family_total{queue="kept"}"#,
+        r#"foreign_kept_count{queue="kept"}"#,
+    ] {
+        assert_eq!(value(&now, series), 2.0, "{series}");
+    }
 
     // The last clone's drop ends it.
     drop(again);

@@ -1,6 +1,5 @@
 //! What one record costs, off and on, in pairs with the peer that would do the same: `metrics::counter!` without a
 //! recorder and over its Prometheus exporter, `measured`, and `prometheus-client`.
-//!
 //! The loop is our own, in this package's `lib.rs`, because a ratio between two functions is wanted from one run with
 //! its confidence, and no maintained harness alternates between two functions of one binary: criterion measures one
 //! after the other, so drift falls on one side; divan does not give its numbers out; tango-bench alternates between

@@ -197,6 +197,33 @@ impl<T: Default> TextTable<T> {
         self.find(hash(values), values)
     }
 
+    /// What can be said without a lock and without an allocation.
+    #[inline]
+    pub(crate) fn ready(&self, values: &[&str]) -> Option<Found<'_, T>> {
+        match self.peek(values) {
+            Some(series) => Some(Found::Series(series)),
+            None if self.full.load(Relaxed) => self.ready_when_full(values),
+            None => None,
+        }
+    }
+
+    #[cold]
+    fn ready_when_full(&self, values: &[&str]) -> Option<Found<'_, T>> {
+        let overflow = self.overflow.get()?;
+        // A value that has to be cleaned first may have a series.
+        if !values.iter().all(|value| matches!(guard::clean_value(value), Cow::Borrowed(_))) {
+            return None;
+        }
+        // Acquire: whatever was inserted before the table was full is visible to this last look.
+        if self.full.load(Acquire)
+            && let Some(series) = self.peek(values)
+        {
+            return Some(Found::Series(series));
+        }
+        self.overflowed.fetch_add(1, Relaxed);
+        Some(Found::Overflow(overflow))
+    }
+
     /// All series but the overflow series, in no order.
     pub(crate) fn own(&self) -> impl Iterator<Item = &Arc<Series<T>>> {
         let levels = self.levels.iter().filter_map(OnceLock::get);
