@@ -238,7 +238,7 @@ macro_rules! with {
         impl<H: Handle, $($label: LabelType),+> Family<H, ($($label,)+)> {
             $(#[$doc])*
             #[allow(clippy::too_many_arguments)]
-            #[inline]
+            #[inline(always)]
             pub fn with(&'static self, $($arg: $label::Arg<'_>),+) -> H {
                 if const { true $(&& $label::VALUES.is_some())+ } {
                     let mut index = 0;

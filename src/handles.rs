@@ -92,7 +92,8 @@ impl<C: Cell> Repr<C> {
         }
     }
 
-    #[inline]
+    // Inlined whatever its size: the variant is known where a call site made it, and one arm remains.
+    #[inline(always)]
     fn record(&self, op: C::Op) {
         let state = state::load();
         if state == 0 {
@@ -107,12 +108,21 @@ impl<C: Cell> Repr<C> {
                     cell.apply(op);
                 }
             }
+            Self::Resolved(_) | Self::Raw(_) => self.record_elsewhere(state, op),
+        }
+    }
+
+    /// Where the handle itself is a pointer to follow.
+    #[inline(never)]
+    fn record_elsewhere(&self, state: u8, op: C::Op) {
+        match self {
             Self::Resolved(resolved) => {
                 if !resolved.global || state & GLOBAL != 0 {
                     resolved.series.apply(op);
                 }
             }
             Self::Raw(raw) => C::apply_raw(raw, op),
+            Self::Off | Self::Site(_) | Self::Late(..) | Self::Kept(_) => {}
         }
     }
 
@@ -143,7 +153,7 @@ pub struct SiteCore<C: Cell> {
 }
 
 impl<C: Cell> SiteCore<C> {
-    #[inline]
+    #[inline(always)]
     fn record(&'static self, state: u8, op: C::Op) {
         if state == GLOBAL
             && let Some(kept) = self.kept.get()
@@ -155,6 +165,7 @@ impl<C: Cell> SiteCore<C> {
     }
 
     #[cold]
+    #[inline(never)]
     fn record_slow(&'static self, op: C::Op) {
         let target = state::target();
         let Some(store) = target.store() else { return };
@@ -202,7 +213,7 @@ enum Kept<C: Cell> {
 }
 
 impl<C: Cell> LateCore<C> {
-    #[inline]
+    #[inline(always)]
     fn record(&'static self, state: u8, index: usize, op: C::Op) {
         if state == GLOBAL
             && let Some(Kept::Dense(cells)) = self.kept.get()
@@ -215,6 +226,7 @@ impl<C: Cell> LateCore<C> {
     }
 
     #[cold]
+    #[inline(never)]
     fn record_slow(&'static self, index: usize, op: C::Op) {
         let target = state::target();
         let Some(store) = target.store() else { return };
@@ -250,12 +262,14 @@ impl<C: Cell> LateCore<C> {
     }
 
     /// A series whose labels are free text, resolved now.
-    #[inline]
+    #[inline(always)]
     fn text(&'static self, values: &[&str]) -> Repr<C> {
         let state = state::load();
-        if state == 0 {
-            return Repr::Off;
-        }
+        if state == 0 { Repr::Off } else { self.text_on(state, values) }
+    }
+
+    #[inline(never)]
+    fn text_on(&'static self, state: u8, values: &[&str]) -> Repr<C> {
         if state == GLOBAL
             && let Some(Kept::Other(FamilyIn::Own(family))) = self.kept.get()
             && let Table::Text(table) = &family.table
@@ -271,6 +285,7 @@ impl<C: Cell> LateCore<C> {
     }
 
     #[cold]
+    #[inline(never)]
     fn text_slow(&'static self, values: &[&str]) -> Repr<C> {
         let target = state::target();
         let Some(store) = target.store() else { return Repr::Off };
@@ -292,12 +307,12 @@ impl<H: Handle> Late<H> {
         self.0.def
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn dense(&'static self, index: usize) -> H {
         H::wrap(Repr::Late(&self.0, index))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn text(&'static self, values: &[&str]) -> H {
         H::wrap(self.0.text(values))
     }
