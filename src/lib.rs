@@ -39,6 +39,8 @@ mod macros;
 
 mod config;
 mod family;
+#[cfg(feature = "prometheus")]
+mod fault;
 #[cfg(feature = "http-poem")]
 mod http;
 mod scope;

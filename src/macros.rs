@@ -206,6 +206,7 @@ macro_rules! __family {
         $label:ident : $set:ident { $($variant:ident = $value:literal),+ $(,)? } $(, $($rest:tt)*)?
     ) => {
         #[doc = concat!("The values of the label `", stringify!($label), "`: a closed set.")]
+        #[allow(dead_code, reason = "a closed set says what can be, not what this module uses")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         $vis enum $set {
             $(#[doc = concat!("`", $value, "`")] $variant,)+

@@ -129,13 +129,17 @@ impl MonitoringService {
         &self.path
     }
 
-    /// All families in the Prometheus text format, version 0.0.4; empty when the service is off.
+    /// All families in the Prometheus text format, version 0.0.4; empty when the service is off, and when rendering
+    /// fails, which is logged.
     ///
     /// Takes time in proportion to the number of series: off an async runtime's threads, please. The endpoint does so.
     #[must_use]
     pub fn render(&self) -> String {
         #[cfg(feature = "prometheus")]
-        return self.store().map(|store| store.render()).unwrap_or_default();
+        return self
+            .store()
+            .and_then(|store| crate::state::guarded("render", store, || store.render()))
+            .unwrap_or_default();
         #[cfg(not(feature = "prometheus"))]
         return String::new();
     }

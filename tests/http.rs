@@ -231,13 +231,28 @@ async fn a_panic_is_counted_as_500_and_goes_on_untouched() {
     let service = MonitoringService::for_test();
     let app = routes().with(service.http_middleware());
     let caught = std::panic::AssertUnwindSafe(app.get_response(request(Method::GET, "/panic"))).catch_unwind().await;
-    let payload = caught.err().expect("the panic comes through");
+    let Err(payload) = caught else { panic!("the panic comes through") };
     assert_eq!(payload.downcast_ref::<&str>(), Some(&"on purpose"));
     let text = service.render();
     assert_eq!(counted(&text).iter().map(|(_, n)| n).sum::<f64>(), 1.0);
     assert!(counted(&text)[0].0.contains(r#"status_code="500""#), "{text}");
     assert_eq!(sum(&text, "compozy_http_request_duration_seconds_count"), 1.0);
     assert_eq!(value(&text, "compozy_http_requests_in_flight"), 0.0);
+
+    // Once the template has been seen, a panic is counted under it.
+    #[handler]
+    fn panics_on_odd(Path(n): Path<u32>) -> String {
+        assert!(n % 2 == 0, "odd");
+        n.to_string()
+    }
+    let service = MonitoringService::for_test();
+    let app = Route::new().at("/numbers/:n", get(panics_on_odd)).with(service.http_middleware());
+    for n in 0..4 {
+        let call = app.get_response(request(Method::GET, &format!("/numbers/{n}?x")));
+        let _ = std::panic::AssertUnwindSafe(call).catch_unwind().await;
+    }
+    let row = |status: u16| (format!(r#"{{method="GET",path="/numbers/:n",status_code="{status}"}}"#), 2.0);
+    assert_eq!(counted(&service.render()), [row(200), row(500)]);
 
     // A middleware outside that catches it answers the client; it is counted once all the same.
     let service = MonitoringService::for_test();

@@ -5,6 +5,8 @@ mod endpoint;
 mod middleware;
 #[cfg(feature = "prometheus")]
 mod request;
+#[cfg(feature = "prometheus")]
+mod shape;
 
 pub use endpoint::MetricsEndpoint;
 pub use middleware::{HttpMetrics, HttpMetricsEndpoint};

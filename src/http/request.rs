@@ -11,9 +11,10 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use poem::{
     Body, PathPattern, Request, Response, Result,
-    http::{self, StatusCode},
+    http::{self, StatusCode, uri::PathAndQuery},
 };
 
+use super::shape::Shape;
 use crate::{
     MonitoringService,
     catalogue::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS, Method},
@@ -48,10 +49,20 @@ pub(super) struct Watch {
     templates: TextTable<Template>,
 }
 
-/// The series of one template, by method.
+type TemplateSeries = crate::recorder::table::Series<Template>;
+
+/// What is kept of one template: its series by method, and what paths fit it.
 #[derive(Debug, Default)]
 struct Template {
     methods: [OnceLock<Box<Series>>; Method::VALUES.len()],
+    shape: OnceLock<Option<Shape>>,
+}
+
+impl Template {
+    /// Compiled when a request first has to be matched without poem's help.
+    fn shape(&self, template: &str) -> Option<&Shape> {
+        self.shape.get_or_init(|| Shape::new(template)).as_ref()
+    }
 }
 
 /// The series of one template and method.
@@ -59,6 +70,12 @@ struct Template {
 struct Series {
     duration: Resolved<HistogramCell>,
     requests: [OnceLock<(StatusCode, Resolved<CounterCell>)>; KEPT_STATUSES],
+}
+
+impl Series {
+    fn new(duration: Resolved<HistogramCell>) -> Self {
+        Self { duration, requests: [const { OnceLock::new() }; KEPT_STATUSES] }
+    }
 }
 
 impl Watch {
@@ -85,61 +102,86 @@ impl Watch {
     #[inline]
     pub(super) fn start(&self, req: &Request) -> Option<InProgress<'_>> {
         let running = self.running()?;
-        let in_flight = self.in_flight.get_or_init(|| Arc::new(HTTP_IN_FLIGHT.late.series_in(running.store(), &[])));
-        in_flight.apply(GaugeOp::Add(1.0));
+        let in_flight = self.in_flight.get().or_else(|| self.find_in_flight(running.store()));
+        if let Some(in_flight) = in_flight {
+            in_flight.apply(GaugeOp::Add(1.0));
+        }
         Some(InProgress {
             watch: self,
             running,
             method: method(req.method()),
+            target: target(req),
             started: Instant::now(),
-            in_flight: Some(in_flight),
+            in_flight,
             phase: Phase::Inside,
         })
     }
 
+    #[cold]
+    fn find_in_flight(&self, store: &Store) -> Option<&Arc<Resolved<GaugeCell>>> {
+        let found =
+            state::guarded("compozy_http_requests_in_flight", store, || HTTP_IN_FLIGHT.late.series_in(store, &[]));
+        found.map(|found| self.in_flight.get_or_init(|| Arc::new(found)))
+    }
+
+    /// The template of a request that lost its own: the most specific of those seen so far that its path fits.
+    #[cold]
+    fn template_of(&self, target: Option<&PathAndQuery>) -> Option<&Arc<TemplateSeries>> {
+        let path = target?.path();
+        let fits =
+            self.templates.own().filter_map(|known| Some((known.cell.shape(known.value(0)?)?.rank(path)?, known)));
+        fits.min_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, known)| known)
+    }
+
+    #[inline]
     fn record(&self, store: &Store, method: Method, path: &str, status: StatusCode, seconds: f64) {
         if self.skip.iter().any(|skipped| skipped == path) {
             return;
         }
-        match self.templates.peek(&[path]) {
-            Some(template) => self.record_in(&template.cell, store, method, path, status, seconds),
-            None => {
-                let _ = state::guarded("compozy_http_requests_total", store, || match self.templates.get(&[path]) {
-                    Found::Series(template) => self.record_in(&template.cell, store, method, path, status, seconds),
-                    // More templates than series are allowed: the families themselves fold them.
-                    Found::Overflow(_) => {
-                        duration_of(store, method, path).apply(HistogramOp { value: seconds, times: 1 });
-                        requests_of(store, method, path, status).apply(CounterOp::Increment(1));
-                    }
-                });
+        let kept = self.templates.peek(&[path]).and_then(|template| template.cell.methods[method.index()].get());
+        let requests = kept.and_then(|series| {
+            let slot = series.requests.iter().map_while(OnceLock::get).find(|(known, _)| *known == status);
+            slot.map(|(_, requests)| (series, requests))
+        });
+        match requests {
+            Some((series, requests)) => {
+                series.duration.apply(HistogramOp { value: seconds, times: 1 });
+                requests.apply(CounterOp::Increment(1));
             }
+            None => self.record_first(store, method, path, status, seconds),
         }
     }
 
-    fn record_in(
-        &self,
-        template: &Template,
-        store: &Store,
-        method: Method,
-        path: &str,
-        status: StatusCode,
-        seconds: f64,
-    ) {
-        let series = template.methods[method.index()].get_or_init(|| {
-            Box::new(Series {
-                duration: duration_of(store, method, path),
-                requests: [const { OnceLock::new() }; KEPT_STATUSES],
-            })
-        });
-        series.duration.apply(HistogramOp { value: seconds, times: 1 });
-        for slot in &series.requests {
-            let (known, requests) = slot.get_or_init(|| (status, requests_of(store, method, path, status)));
-            if *known == status {
-                requests.apply(CounterOp::Increment(1));
-                return;
+    /// The first time that a template, a method or a status is seen, and whatever does not fit what is kept.
+    #[cold]
+    fn record_first(&self, store: &Store, method: Method, path: &str, status: StatusCode, seconds: f64) {
+        // Two attempts: when one family is at fault, the other is counted all the same.
+        let found = state::guarded("compozy_http_requests_total", store, || self.templates.get(&[path]));
+        let template = match found {
+            Some(Found::Series(template)) => Some(&template.cell),
+            // More templates than a family may have series: the families themselves fold them.
+            Some(Found::Overflow(_)) | None => None,
+        };
+        let _ = state::guarded("compozy_http_request_duration_seconds", store, || {
+            let sample = HistogramOp { value: seconds, times: 1 };
+            match template.map(|template| &template.methods[method.index()]) {
+                Some(slot) => {
+                    slot.get_or_init(|| Box::new(Series::new(duration_of(store, method, path)))).duration.apply(sample)
+                }
+                None => duration_of(store, method, path).apply(sample),
             }
-        }
-        requests_of(store, method, path, status).apply(CounterOp::Increment(1));
+        });
+        let _ = state::guarded("compozy_http_requests_total", store, || {
+            let one = CounterOp::Increment(1);
+            let series = template.and_then(|template| template.methods[method.index()].get());
+            for slot in series.iter().flat_map(|series| &series.requests) {
+                let (known, requests) = slot.get_or_init(|| (status, requests_of(store, method, path, status)));
+                if *known == status {
+                    return requests.apply(one);
+                }
+            }
+            requests_of(store, method, path, status).apply(one);
+        });
     }
 }
 
@@ -167,6 +209,14 @@ fn method(method: &http::Method) -> Method {
     }
 }
 
+/// What the client asked for. `nest` rewrites the URI; a request that no server made has the rewritten one only.
+#[inline]
+fn target(req: &Request) -> Option<PathAndQuery> {
+    let original = req.original_uri();
+    let uri = if original.path() == "/" { req.uri() } else { original };
+    uri.path_and_query().cloned()
+}
+
 /// Where the handler is while we are not looking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -184,6 +234,8 @@ pub(super) struct InProgress<'a> {
     watch: &'a Watch,
     running: &'a Running,
     method: Method,
+    /// For the case that the template gets lost. Never a label value.
+    target: Option<PathAndQuery>,
     started: Instant,
     in_flight: Option<&'a Arc<Resolved<GaugeCell>>>,
     phase: Phase,
@@ -207,12 +259,11 @@ impl InProgress<'_> {
             Ok(response) => (response.status(), response.data::<PathPattern>()),
             Err(error) => (error.status(), error.data::<PathPattern>()),
         };
-        let path = match template {
-            Some(template) => &*template.0,
-            None if status == StatusCode::NOT_FOUND => UNMATCHED,
-            None => UNKNOWN,
-        };
-        self.record(path, status);
+        match template {
+            Some(template) => self.record(&template.0, status),
+            None if status == StatusCode::NOT_FOUND => self.record(UNMATCHED, status),
+            None => self.record_without_template(status),
+        }
         if let Ok(response) = result
             && status != StatusCode::SWITCHING_PROTOCOLS
         {
@@ -224,6 +275,17 @@ impl InProgress<'_> {
                 response.set_body(Body::from(BoxBody::new(Streamed { body, in_flight })));
             }
         }
+    }
+
+    #[cold]
+    fn record_without_template(&self, status: StatusCode) {
+        if !self.running.is_on() {
+            return;
+        }
+        let seen = state::guarded("compozy_http_requests_total", self.running.store(), || {
+            self.watch.template_of(self.target.as_ref())
+        });
+        self.record(seen.flatten().and_then(|template| template.value(0)).unwrap_or(UNKNOWN), status);
     }
 
     /// Counted only while the service is on: what it does after a shutdown is nobody's business.
@@ -240,8 +302,8 @@ impl Drop for InProgress<'_> {
     fn drop(&mut self) {
         match self.phase {
             Phase::Finished => {}
-            Phase::Inside => self.record(UNKNOWN, StatusCode::INTERNAL_SERVER_ERROR),
-            Phase::Outside => self.record(UNKNOWN, client_closed_request()),
+            Phase::Inside => self.record_without_template(StatusCode::INTERNAL_SERVER_ERROR),
+            Phase::Outside => self.record_without_template(client_closed_request()),
         }
         if let Some(in_flight) = self.in_flight {
             in_flight.apply(GaugeOp::Add(-1.0));

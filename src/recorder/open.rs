@@ -28,7 +28,7 @@ use super::{
     store::{Resolved, SERIES_CAP},
     table::{OTHER, Series},
 };
-use crate::family::Kind;
+use crate::{family::Kind, fault};
 
 type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
 
@@ -128,6 +128,7 @@ impl<T: Default> OpenFamily<T> {
 
     /// The series of a key; nothing for a gauge over the cap, because two gauges in one would overwrite each other.
     pub(crate) fn get(&self, kind: Kind, key: &Key, health: &Health) -> Option<Arc<Series<T>>> {
+        fault::point("open");
         if let Some(series) = self.spelled.read().unwrap_or_else(PoisonError::into_inner).get(key) {
             return Some(series.clone());
         }

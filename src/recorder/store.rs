@@ -27,6 +27,7 @@ use super::{
 use crate::{
     catalogue,
     family::{FamilyDef, Kind},
+    fault, state,
 };
 
 /// How many series a family with free-text labels may have.
@@ -99,6 +100,7 @@ impl<C: Cell> FamilyStore<C> {
 
     /// The series of these label values, which come in the order of the declaration.
     fn series(&self, values: &[&str], health: &Health) -> Resolved<C> {
+        fault::point("series");
         match &self.table {
             Table::Dense(dense) => {
                 let mut index = Some(0);
@@ -233,6 +235,7 @@ impl Store {
 
     /// A declared family in this storage.
     pub(crate) fn family<C: Cell>(&self, def: &'static FamilyDef) -> FamilyIn<C> {
+        fault::point("family");
         let seen = |owner: &Owner| match (C::owned(owner), owner) {
             (Some(family), _) => FamilyIn::Own(family.clone()),
             (None, Owner::Open(open)) if open.kind() == C::KIND => FamilyIn::Forward(def),
@@ -286,6 +289,7 @@ impl Store {
 
     /// Where a key lives: in a declared family if its name is one, in an open one otherwise.
     pub(crate) fn resolve<C: Cell>(&self, key: &Key) -> Resolved<C> {
+        fault::point("resolve");
         let name = guard::metric_name(key.name());
         // Nothing but a look under the lock: what comes after it may log, and a subscriber may record metrics.
         let seen = |owner: &Owner| match (C::owned(owner), owner) {
@@ -349,6 +353,7 @@ impl Store {
 
     /// Everything in the text format.
     pub(crate) fn render(&self) -> String {
+        fault::point("render");
         self.refresh();
         let mut blocks = Vec::new();
         let described = self.described.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -423,6 +428,14 @@ fn same_labels(a: &FamilyDef, b: &FamilyDef) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct StoreRecorder(pub(crate) Arc<Store>);
 
+impl StoreRecorder {
+    /// Whatever goes wrong in here, a library that only wanted to count does not notice.
+    fn register<C: Cell>(&self, key: &Key) -> C::Raw {
+        let resolved = state::guarded(key.name(), &self.0, || self.0.resolve::<C>(key).into_raw());
+        resolved.unwrap_or_else(C::raw_noop)
+    }
+}
+
 impl metrics::Recorder for StoreRecorder {
     fn describe_counter(&self, name: KeyName, _: Option<Unit>, text: SharedString) {
         self.0.describe(&name, &text);
@@ -437,14 +450,14 @@ impl metrics::Recorder for StoreRecorder {
     }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        self.0.resolve::<CounterCell>(key).into_raw()
+        self.register::<CounterCell>(key)
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        self.0.resolve::<GaugeCell>(key).into_raw()
+        self.register::<GaugeCell>(key)
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        self.0.resolve::<HistogramCell>(key).into_raw()
+        self.register::<HistogramCell>(key)
     }
 }

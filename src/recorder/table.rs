@@ -19,7 +19,7 @@ use std::{
 use rapidhash::fast::RapidHasher;
 
 use super::guard;
-use crate::family::LabelDef;
+use crate::{family::LabelDef, fault};
 
 /// Slots of the first level.
 const FIRST: usize = 16;
@@ -38,6 +38,14 @@ pub struct Series<T> {
     /// `a="x",b="y"`, sorted by label name and escaped.
     pub(crate) label_text: Box<str>,
     pub(crate) cell: T,
+}
+
+impl<T> Series<T> {
+    /// One of its label values, in the order of the declaration.
+    #[cfg(feature = "http-poem")]
+    pub(crate) fn value(&self, index: usize) -> Option<&str> {
+        self.values.get(index).map(AsRef::as_ref)
+    }
 }
 
 impl<T: Default> Series<T> {
@@ -108,6 +116,7 @@ impl<T: Default> TextTable<T> {
 
     #[cold]
     fn get_slow(&self, values: &[&str]) -> Found<'_, T> {
+        fault::point("table");
         let clean: Vec<Cow<'_, str>> = values.iter().map(|value| guard::clean_value(value)).collect();
         let hash = hash(&clean);
         if clean.iter().any(|value| matches!(value, Cow::Owned(_)))

@@ -1,0 +1,178 @@
+//! Places where the unit tests make monitoring fail; nothing in any other build.
+
+#[cfg(test)]
+thread_local!(static ARMED: std::cell::Cell<Option<&'static str>> = const { std::cell::Cell::new(None) });
+
+/// Panics when a test armed this place on this thread.
+#[inline(always)]
+pub(crate) fn point(_place: &'static str) {
+    #[cfg(test)]
+    if ARMED.get() == Some(_place) {
+        panic!("fault at {_place}");
+    }
+}
+
+/// Runs with one place armed.
+#[cfg(test)]
+pub(crate) fn armed<R>(place: &'static str, run: impl FnOnce() -> R) -> R {
+    ARMED.set(Some(place));
+    let result = run();
+    ARMED.set(None);
+    result
+}
+
+/// The places, for tests that try each.
+#[cfg(test)]
+pub(crate) const RECORDING: [&str; 5] = ["resolve", "family", "series", "table", "open"];
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use super::*;
+    use crate::MonitoringService;
+
+    crate::families! {
+        pub(super) list ALL;
+        /// Text.
+        pub(super) counter TEXT = "compozy_fault_text_total" { queue: str };
+        /// Closed.
+        pub(super) gauge CLOSED = "compozy_fault_closed" { kind: FaultKind { A = "a", B = "b" } };
+        /// Plain.
+        pub(super) histogram PLAIN = "compozy_fault_plain_seconds";
+    }
+
+    /// The log lines of a closure, as text.
+    pub(super) fn log_of(run: impl FnOnce()) -> String {
+        #[derive(Clone, Default)]
+        struct Lines(Arc<Mutex<Vec<u8>>>);
+        impl io::Write for Lines {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, run);
+        String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+    }
+
+    pub(super) fn value(text: &str, series: &str) -> Option<f64> {
+        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    fn record() {
+        let queue = String::from("q");
+        counter!("compozy_fault_literal_total").increment(1);
+        counter!("compozy_fault_computed_total", "queue" => queue.clone()).increment(1);
+        gauge!("compozy_fault_level", "queue" => queue).set(1);
+        histogram!("foreign_fault").record(1.0);
+        metrics::counter!("foreign_fault_total").increment(1);
+        describe_counter!("foreign_fault_total", "d");
+        TEXT.with("q").increment(1);
+        CLOSED.with(FaultKind::B).set(1);
+        PLAIN.record(0.5);
+    }
+
+    #[test]
+    fn a_fault_at_any_place_reaches_nobody_and_is_told_once_a_family() {
+        for place in RECORDING {
+            let service = MonitoringService::for_test();
+            let mut failed = 0.0;
+            let log = log_of(|| {
+                for _ in 0..3 {
+                    armed(place, || service.in_scope(record));
+                    // Monitoring itself is rendered without the fault.
+                    failed = value(&service.render(), "compozy_monitoring_errors_total").unwrap_or_default();
+                }
+            });
+            assert!(failed >= 3.0, "{place}: {failed} errors");
+            let text = service.render();
+            assert_eq!(value(&text, "compozy_monitoring_health"), Some(0.0), "{place}");
+            let mut metrics: Vec<&str> = log
+                .lines()
+                .filter_map(|line| line.split("Metric recording failed metric=").nth(1)?.split(' ').next())
+                .collect();
+            let all = metrics.len();
+            assert!(all >= 1, "{place}: {log}");
+            metrics.sort_unstable();
+            metrics.dedup();
+            assert_eq!(metrics.len(), all, "{place}: one line a family\n{log}");
+            assert!(log.contains(&format!("fault at {place}")), "{log}");
+
+            // Without the fault it recovers: what is recorded now is there.
+            service.in_scope(record);
+            let text = service.render();
+            for series in [
+                "compozy_fault_literal_total",
+                r#"compozy_fault_computed_total{queue="q"}"#,
+                r#"compozy_fault_text_total{queue="q"}"#,
+                r#"compozy_fault_closed{kind="b"}"#,
+                "compozy_fault_plain_seconds_count",
+                "foreign_fault_total",
+                "foreign_fault_count",
+            ] {
+                assert!(value(&text, series).is_some_and(|n| n >= 1.0), "{place}: {series} in\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fault_while_families_are_registered_or_rendered_reaches_nobody() {
+        let service = MonitoringService::for_test();
+        let log = log_of(|| {
+            armed("family", || service.register(ALL));
+            assert_eq!(armed("render", || service.render()), "");
+            armed("series", || crate::build_info!(service));
+        });
+        assert!(log.contains("metric=\"render\"") && log.contains("compozy_build_info"), "{log}");
+        service.register(ALL);
+        let text = service.render();
+        assert_eq!(value(&text, "compozy_fault_plain_seconds_count"), Some(0.0));
+        assert_eq!(value(&text, "compozy_monitoring_errors_total"), Some(5.0));
+    }
+
+    #[cfg(feature = "http-poem")]
+    #[tokio::test]
+    async fn requests_go_on_whatever_fails() {
+        use poem::{Endpoint, EndpointExt, Request, Route, get, handler, http::StatusCode};
+
+        #[handler]
+        fn hello() -> &'static str {
+            "hello"
+        }
+        for place in RECORDING.into_iter().chain(["render"]) {
+            let service = MonitoringService::for_test();
+            let app = Route::new()
+                .at("/hello", get(hello))
+                .at("/metrics", service.metrics_endpoint())
+                .with(service.http_middleware());
+            let get = |path: &str| Request::builder().uri(path.parse().unwrap()).finish();
+            ARMED.set(Some(place));
+            for _ in 0..3 {
+                let response = app.get_response(get("/hello")).await;
+                assert_eq!(response.into_body().into_string().await.unwrap(), "hello", "{place}");
+            }
+            drop(app.call(get("/hello")));
+            ARMED.set(None);
+            assert_eq!(app.get_response(get("/hello")).await.status(), StatusCode::OK);
+            let text = app.get_response(get("/metrics")).await.into_body().into_string().await.unwrap();
+            let counted = value(&text, r#"compozy_http_requests_total{method="GET",path="/hello",status_code="200"}"#);
+            let expected = if place == "render" { 4.0 } else { 1.0 };
+            assert!(counted >= Some(expected), "{place}: {counted:?}");
+            assert!(value(&text, "compozy_http_requests_in_flight").is_some_and(|n| n <= 1.0), "{place}: {text}");
+            if place != "render" && place != "resolve" && place != "open" {
+                assert!(value(&text, "compozy_monitoring_errors_total") >= Some(1.0), "{place}: {text}");
+                assert_eq!(value(&text, "compozy_monitoring_health"), Some(0.0), "{place}");
+            }
+        }
+    }
+}
