@@ -1,5 +1,7 @@
 //! Every `compozy_*` family of this crate, declared once and with the macro that users have.
 
+#[cfg(feature = "http-poem")]
+use crate::recorder::cell::HistogramCell;
 use crate::{
     family::Family,
     recorder::{
@@ -43,12 +45,17 @@ crate::families! {
     pub(crate) gauge HTTP_IN_FLIGHT = "compozy_http_requests_in_flight";
 }
 
-/// Families without labels are there, at zero, from the first scrape.
+/// All of them, so that nobody else can take a name: those without labels are there, at zero, from the first scrape.
 pub(crate) fn declare(store: &Store) {
     for counter in [&UPTIME, &REJECTED_LABELS, &OVERFLOWED_SERIES, &ERRORS] {
         store.family::<CounterCell>(counter.late.def());
     }
     store.family::<GaugeCell>(HEALTH.late.def());
+    store.family::<GaugeCell>(BUILD_INFO.late.def());
     #[cfg(feature = "http-poem")]
-    store.family::<GaugeCell>(HTTP_IN_FLIGHT.late.def());
+    {
+        store.family::<GaugeCell>(HTTP_IN_FLIGHT.late.def());
+        store.family::<CounterCell>(HTTP_REQUESTS.late.def());
+        store.family::<HistogramCell>(HTTP_DURATION.late.def());
+    }
 }

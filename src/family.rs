@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use metrics::IntoF64;
 
-use crate::handles::{Counter, Gauge, Handle, Histogram, Late};
+use crate::handles::{Counter, Gauge, Handle, Histogram, Late, OUTSIDE};
 
 /// The kind of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl LabelDef {
     /// A label with the values of `L`.
     #[must_use]
     pub const fn of<L: LabelType>(name: &'static str) -> Self {
-        Self { name, values: L::VALUES }
+        Self { name: plain(name), values: L::VALUES }
     }
 
     #[cfg(all(test, feature = "prometheus"))]
@@ -65,10 +65,76 @@ pub struct FamilyDef {
 
 impl FamilyDef {
     /// Describes a family; `families!` calls it.
+    ///
+    /// # Panics
+    /// In a `static`, so at compile time: a name, a label or a closed set that no exposition can hold.
     #[must_use]
     pub const fn new(name: &'static str, help: &'static str, kind: Kind, labels: &'static [LabelDef]) -> Self {
+        assert!(is_name(name, true), "families!: a family name has letters, digits, `_` and `:`, and no digit first");
+        let mut i = 0;
+        while i < labels.len() {
+            let label = &labels[i];
+            assert!(is_name(label.name, false), "families!: a label has letters, digits and `_`, and no digit first");
+            assert!(
+                !same(label.name, "le") && !same(label.name, "quantile") && !begins(label.name, "__"),
+                "families!: the labels `le`, `quantile` and `__*` are reserved"
+            );
+            let mut j = 0;
+            while j < i {
+                assert!(!same(label.name, labels[j].name), "families!: two labels of one name");
+                j += 1;
+            }
+            if let Some(values) = label.values {
+                assert!(!values.is_empty(), "families!: a closed set has at least one value");
+                let mut k = 0;
+                while k < values.len() {
+                    let mut l = 0;
+                    while l < k {
+                        assert!(!same(values[k], values[l]), "families!: a closed set has each value once");
+                        l += 1;
+                    }
+                    k += 1;
+                }
+            }
+            i += 1;
+        }
         Self { name, help, kind, labels }
     }
+}
+
+/// The name behind `r#`.
+const fn plain(name: &'static str) -> &'static str {
+    if begins(name, "r#") { name.split_at(2).1 } else { name }
+}
+
+const fn begins(text: &str, start: &str) -> bool {
+    let (text, start) = (text.as_bytes(), start.as_bytes());
+    let mut i = 0;
+    while i < start.len() {
+        if i >= text.len() || text[i] != start[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+const fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && begins(a, b)
+}
+
+const fn is_name(text: &str, colons: bool) -> bool {
+    let text = text.as_bytes();
+    let mut i = 0;
+    while i < text.len() {
+        let b = text[i];
+        let fits = b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit()) || (colons && b == b':');
+        if !fits {
+            return false;
+        }
+        i += 1;
+    }
+    !text.is_empty()
 }
 
 /// A closed set of label values: an enum whose variants are the values.
@@ -241,9 +307,13 @@ macro_rules! with {
             #[inline(always)]
             pub fn with(&'static self, $($arg: $label::Arg<'_>),+) -> H {
                 if const { true $(&& $label::VALUES.is_some())+ } {
-                    let mut index = 0;
-                    $(index = index * values::<$label>() + $label::index($arg);)+
-                    self.late.dense(index)
+                    let (mut index, mut inside) = (0, true);
+                    $(
+                        let place = $label::index($arg);
+                        inside &= place < values::<$label>();
+                        index = index * values::<$label>() + place;
+                    )+
+                    self.late.dense(if inside { index } else { OUTSIDE })
                 } else {
                     self.late.text(&[$($label::text($arg)),+])
                 }

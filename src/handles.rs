@@ -121,7 +121,12 @@ impl<C: Cell> Repr<C> {
                     resolved.series.apply(op);
                 }
             }
-            Self::Raw(raw) => C::apply_raw(raw, op),
+            // Somebody else's handle: silent, like the macros, where nothing records.
+            Self::Raw(raw) => {
+                if is_on() {
+                    C::apply_raw(raw, op);
+                }
+            }
             Self::Off | Self::Site(_) | Self::Late(..) | Self::Kept(_) => {}
         }
     }
@@ -155,7 +160,7 @@ pub struct SiteCore<C: Cell> {
 impl<C: Cell> SiteCore<C> {
     #[inline(always)]
     fn record(&'static self, state: u8, op: C::Op) {
-        if state == GLOBAL
+        if (state == GLOBAL || state::is_global_here(state))
             && let Some(kept) = self.kept.get()
         {
             kept.apply(op);
@@ -215,7 +220,7 @@ enum Kept<C: Cell> {
 impl<C: Cell> LateCore<C> {
     #[inline(always)]
     fn record(&'static self, state: u8, index: usize, op: C::Op) {
-        if state == GLOBAL
+        if (state == GLOBAL || state::is_global_here(state))
             && let Some(Kept::Dense(cells)) = self.kept.get()
             && let Some(cell) = cells.get(index)
         {
@@ -235,6 +240,10 @@ impl<C: Cell> LateCore<C> {
 
     /// The label values that a place in the dense table stands for.
     fn values(&self, mut index: usize) -> Vec<&'static str> {
+        if index == OUTSIDE {
+            // What no set contains, so that the family puts it where it puts such values.
+            return vec!["\0"; self.def.labels.len()];
+        }
         let mut values = Vec::with_capacity(self.def.labels.len());
         for label in self.def.labels.iter().rev() {
             let known = label.values.unwrap_or_default();
@@ -270,7 +279,7 @@ impl<C: Cell> LateCore<C> {
 
     #[inline(never)]
     fn text_on(&'static self, state: u8, values: &[&str]) -> Repr<C> {
-        if state == GLOBAL
+        if (state == GLOBAL || state::is_global_here(state))
             && let Some(Kept::Other(FamilyIn::Own(family))) = self.kept.get()
             && let Table::Text(table) = &family.table
         {
@@ -293,6 +302,9 @@ impl<C: Cell> LateCore<C> {
         series.map_or(Repr::Off, |series| Repr::resolved(series, &target))
     }
 }
+
+/// The place of a value that its closed set does not have.
+pub(crate) const OUTSIDE: usize = usize::MAX;
 
 /// What a [`Family`](crate::Family) keeps.
 #[derive(Debug)]

@@ -176,6 +176,22 @@ macro_rules! __describe_with {
 /// # #[cfg(feature = "prometheus")]
 /// assert!(service.render().contains("compozy_task_items_processed_total 3"));
 /// ```
+///
+/// A name or a label that no exposition can hold does not compile, in any build:
+///
+/// ```compile_fail
+/// compozy_monitoring::families! {
+///     /// A reserved label.
+///     pub histogram SIZE = "compozy_size_seconds" { le: str };
+/// }
+/// ```
+///
+/// ```compile_fail
+/// compozy_monitoring::families! {
+///     /// Not a name.
+///     pub counter DOTTED = "compozy.dotted-total";
+/// }
+/// ```
 #[macro_export]
 macro_rules! families {
     (

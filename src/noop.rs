@@ -39,6 +39,9 @@ impl<H: Handle> Site<H> {
     }
 }
 
+/// The place of a value that its closed set does not have.
+pub(crate) const OUTSIDE: usize = usize::MAX;
+
 /// What a [`Family`](crate::Family) keeps: nothing.
 #[derive(Debug)]
 pub struct Late<H: Handle>(PhantomData<fn() -> H>);

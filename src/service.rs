@@ -249,7 +249,7 @@ impl MonitoringService {
 
     /// The scope of this service, for this thread and as long as it lives.
     pub(crate) fn enter(&self) -> crate::state::Entered<'_> {
-        crate::state::enter(self.running.as_ref().filter(|running| running.is_on()).map(|running| running.recorder()))
+        crate::state::enter(self.running.as_ref())
     }
 
     /// What runs, on or off.

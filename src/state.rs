@@ -4,7 +4,7 @@
 //! a scope was used at some time, and a thread-local says which service this thread records into.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, OnceLock,
@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use crate::recorder::{Store, StoreRecorder};
+use crate::{recorder::Store, service::Running};
 
 /// The global service is on.
 pub(crate) const GLOBAL: u8 = 1;
@@ -25,14 +25,18 @@ static STORE: OnceLock<Arc<Store>> = OnceLock::new();
 
 thread_local! {
     static SCOPE: RefCell<Scope> = const { RefCell::new(Scope::None) };
+    /// Scopes entered after `SCOPE` was destroyed: whose they are cannot be kept any more, only that they are. Needs no
+    /// destructor, so it is there to the end.
+    static LATE_SCOPES: Cell<u32> = const { Cell::new(0) };
 }
 
 /// What a thread's scope says.
 #[derive(Clone, Debug)]
 enum Scope {
     None,
-    Store(Arc<Store>),
-    /// The scope of a service that is off: records go nowhere.
+    /// A service, on as long as it says so itself.
+    Of(Arc<Running>),
+    /// The scope of a service that never was on: records go nowhere.
     Off,
 }
 
@@ -90,8 +94,13 @@ pub(crate) fn target() -> Target {
     if state & LOCAL != 0 {
         // A thread that is being torn down has no scope any more.
         match SCOPE.try_with(|scope| scope.borrow().clone()) {
-            Ok(Scope::Store(store)) => return Target::Scoped(store),
+            Ok(Scope::Of(running)) if !running.is_on() => return Target::Off,
+            // The scope of the process's own service: as if there were none.
+            Ok(Scope::Of(running)) if running.is_global() => {}
+            Ok(Scope::Of(running)) => return Target::Scoped(running.store().clone()),
             Ok(Scope::Off) => return Target::Off,
+            // In a thread that is being torn down, a record in a scope goes nowhere rather than to the wrong service.
+            Err(_) if LATE_SCOPES.get() > 0 => return Target::Off,
             Ok(Scope::None) | Err(_) => {}
         }
     }
@@ -99,6 +108,17 @@ pub(crate) fn target() -> Target {
         Some(store) if state & GLOBAL != 0 => Target::Global(store),
         _ => Target::Off,
     }
+}
+
+/// Whether a record of this thread goes to the global service, where the byte alone cannot tell.
+#[inline(never)]
+pub(crate) fn is_global_here(state: u8) -> bool {
+    let is_global = |scope: &RefCell<Scope>| match &*scope.borrow() {
+        Scope::None => true,
+        Scope::Of(running) => running.is_global() && running.is_on(),
+        Scope::Off => false,
+    };
+    state & GLOBAL != 0 && SCOPE.try_with(is_global).unwrap_or_else(|_| LATE_SCOPES.get() == 0)
 }
 
 /// Whether a record of this thread would go anywhere, where the byte alone cannot tell.
@@ -123,25 +143,32 @@ pub(crate) fn guarded<R>(metric: &str, store: &Store, run: impl FnOnce() -> R) -
 /// The scope of a service, for this thread and as long as it lives; also the local recorder of `metrics`, so that
 /// libraries which use its macros record into the same service.
 pub(crate) struct Entered<'a> {
-    before: Scope,
+    /// Nothing on a thread that is being torn down.
+    before: Option<Scope>,
     _recorder: metrics::LocalRecorderGuard<'a>,
 }
 
-/// Enters the scope of a service that has this storage, or is off.
-pub(crate) fn enter(recorder: Option<&StoreRecorder>) -> Entered<'_> {
+/// Enters the scope of a service; one that never was on has nothing running.
+pub(crate) fn enter(running: Option<&Arc<Running>>) -> Entered<'_> {
     allow_scopes();
-    let scope = recorder.map_or(Scope::Off, |recorder| Scope::Store(recorder.0.clone()));
-    let before = SCOPE.with(|current| current.replace(scope));
-    let local: &dyn metrics::Recorder = match recorder {
-        Some(recorder) => recorder,
-        None => &metrics::NoopRecorder,
+    let scope = running.map_or(Scope::Off, |running| Scope::Of(running.clone()));
+    let before = SCOPE.try_with(|current| current.replace(scope)).ok();
+    if before.is_none() {
+        LATE_SCOPES.set(LATE_SCOPES.get() + 1);
+    }
+    let local: &dyn metrics::Recorder = match running {
+        Some(running) if running.is_on() => running.recorder(),
+        _ => &metrics::NoopRecorder,
     };
     Entered { before, _recorder: metrics::set_default_local_recorder(local) }
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        let before = std::mem::replace(&mut self.before, Scope::None);
+        let Some(before) = self.before.take() else {
+            LATE_SCOPES.set(LATE_SCOPES.get().saturating_sub(1));
+            return;
+        };
         let inside = SCOPE.try_with(|current| current.replace(before));
         // Dropped outside the borrow: the last handle on a storage may run code of its own.
         drop(inside);

@@ -15,6 +15,14 @@ compozy_monitoring::families! {
     gauge LEVEL = "compozy_level" { queue: str };
     /// A histogram.
     histogram TIME = "compozy_time_seconds" { queue: str };
+    /// A set that has the value of what is folded.
+    counter NAMED_OTHER = "compozy_named_other_total" { c: C { One = "one", Other = "other" } };
+    /// A closed label beside free text.
+    counter MIXED = "compozy_mixed_total" { c: C, q: str };
+    /// A raw identifier, and a set whose index is wrong.
+    counter WRONG = "compozy_wrong_total" { w: Wrong };
+    /// A label that is a keyword.
+    counter KEYWORD = "compozy_keyword_total" { r#type: str };
     /// Closed sets.
     counter CLOSED = "compozy_closed_total" { b: B { X = "x", Y = "y" }, a: A { One = "1", Two = "2", Three = "3" } };
 }
@@ -35,8 +43,10 @@ fn families_series_and_labels_are_sorted_and_every_render_is_the_same() {
             metrics::histogram!("mm_foreign_seconds", "q" => queue.to_owned()).record(0.5);
         }
         CLOSED.with(B::Y, A::Two).increment(1);
+        KEYWORD.with("x").increment(1);
     });
     let text = service.render();
+    assert_eq!(value(&text, r#"compozy_keyword_total{type="x"}"#), 1.0);
     let names = families(&text);
     assert!(names.is_sorted(), "{names:?}");
     assert_eq!(names.iter().filter(|name| **name == "mm_foreign_seconds").count(), 1);
@@ -174,6 +184,104 @@ fn samples_that_are_no_numbers_are_dropped_and_counted() {
     assert!(text.contains("compozy_time_seconds_sum{queue=\"q\"} +Inf\n"));
     assert_eq!(value(&text, "compozy_monitoring_errors_total"), 1.0);
     assert_eq!(value(&service.render(), "compozy_monitoring_errors_total"), 1.0);
+}
+
+/// No series twice, whatever the labels: promtool does not look.
+#[track_caller]
+fn no_series_twice(text: &str) {
+    let lines = text.lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(samples(text).len(), lines, "a series is printed twice in\n{text}");
+}
+
+#[test]
+fn a_value_that_is_called_other_and_what_is_folded_are_one_series() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        NAMED_OTHER.with(C::Other).increment(1);
+        metrics::counter!("compozy_named_other_total", "c" => "none of them").increment(5);
+        LATE.with("other").increment(1);
+        counter!("compozy_open_total", "q" => "other").increment(1);
+        for i in 0..2_005 {
+            LATE.with(&format!("q{i}")).increment(1);
+            counter!("compozy_open_total", "q" => format!("q{i}")).increment(1);
+        }
+        LATE.with("other").increment(1);
+        counter!("compozy_open_total", "q" => "other").increment(1);
+    });
+    let text = service.render();
+    no_series_twice(&text);
+    assert_eq!(value(&text, r#"compozy_named_other_total{c="other"}"#), 6.0);
+    assert_eq!(value(&text, r#"compozy_late_total{queue="other"}"#), 8.0);
+    assert_eq!(value(&text, r#"compozy_open_total{q="other"}"#), 8.0);
+}
+
+#[test]
+fn a_closed_label_stays_closed_whatever_stands_beside_it_and_however_it_is_reached() {
+    let service = MonitoringService::for_test();
+    service.register(&MIXED);
+    service.in_scope(|| {
+        metrics::counter!("compozy_mixed_total", "c" => "bogus", "q" => "1").increment(2);
+        metrics::counter!("compozy_mixed_total", "q" => "1").increment(3);
+        metrics::counter!("compozy_http_requests_total", "method" => "BREW", "path" => "/", "status_code" => "200")
+            .increment(1);
+        // A hand-written set whose index is wrong.
+        WRONG.with(Wrong(7)).increment(4);
+        WRONG.with(Wrong(1)).increment(1);
+    });
+    let text = service.render();
+    assert_eq!(value(&text, r#"compozy_mixed_total{c="other",q="1"}"#), 5.0);
+    assert!(!text.contains("bogus") && !(cfg!(feature = "http-poem") && text.contains("BREW")));
+    assert_eq!(value(&text, r#"compozy_wrong_total{w="other"}"#), 4.0);
+    assert_eq!(value(&text, r#"compozy_wrong_total{w="b"}"#), 1.0);
+    assert_eq!(value(&text, r#"compozy_wrong_total{w="a"}"#), 0.0);
+}
+
+#[test]
+fn nobody_takes_a_name_of_the_catalogue_or_a_part_of_a_histogram() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        metrics::gauge!("compozy_build_info", "x" => "y").set(3);
+        metrics::histogram!("lib_seconds").record(0.5);
+        metrics::counter!("lib_seconds_count").increment(1);
+        metrics::gauge!("lib_seconds_bucket").set(1);
+        metrics::counter!("size_sum").increment(1);
+        metrics::histogram!("size").record(0.5);
+        TIME.with("q").record(0.5);
+        metrics::counter!("compozy_time_seconds_sum").increment(1);
+    });
+    compozy_monitoring::build_info!(service);
+    let text = service.render();
+    no_series_twice(&text);
+    assert!(!text.contains("x=\"y\""));
+    for refused in
+        ["# TYPE lib_seconds_count", "# TYPE lib_seconds_bucket", "# TYPE size ", "# TYPE compozy_time_seconds_sum"]
+    {
+        assert!(!text.contains(refused), "{refused} in\n{text}");
+    }
+    assert_eq!(value(&text, "compozy_monitoring_errors_total"), 4.0);
+}
+
+#[test]
+fn an_empty_value_is_an_absent_label_and_help_has_no_control_characters() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        describe_counter!("open_total", "a\rb\u{0}c\nd");
+        metrics::counter!("open_total").increment(1);
+        metrics::counter!("open_total", "a" => "").increment(2);
+    });
+    let text = service.render();
+    assert_eq!(value(&text, "open_total"), 3.0);
+    assert!(text.contains("# HELP open_total a\u{fffd}b\u{fffd}c\\nd\n"), "{text}");
+}
+
+#[derive(Clone, Copy)]
+struct Wrong(usize);
+
+impl compozy_monitoring::ClosedLabel for Wrong {
+    const VALUES: &'static [&'static str] = &["a", "b"];
+    fn index(self) -> usize {
+        self.0
+    }
 }
 
 #[test]

@@ -89,6 +89,7 @@ fn routes() -> Route {
         .at("/post", post(ok))
         .at("/slash/", get(ok))
         .nest("/api", nested)
+        .at("/x-encoded/a%20b", get(ok))
         .nest("/deep", Route::new().nest("/er", Route::new().at("/:x", get(ok))))
         .nest_no_strip("/kept", Route::new().at("/kept/:id", get(ok)))
         .nest("/caught", Route::new().at("/panic", get(panics)).with(CatchPanic::new()))
@@ -136,6 +137,8 @@ async fn every_answered_request_is_counted_once_with_its_template_and_status() {
         ("GET", "/kept/kept/7", "GET", "/kept", 404),
         ("GET", "/caught/panic", "GET", "/caught", 500),
         ("GET", "/", "GET", "unmatched", 404),
+        ("GET", "/x-encoded/a%20b", "GET", "/x-encoded/a%20b", 200),
+        ("GET", "/x-encoded/a%2520b", "GET", "unmatched", 404),
         ("GET", "/wp-admin/setup.php", "GET", "unmatched", 404),
         ("BREW", "/ok", "OTHER", "/ok", 405),
         ("get", "/ok", "OTHER", "/ok", 405),
@@ -159,6 +162,19 @@ async fn every_answered_request_is_counted_once_with_its_template_and_status() {
         assert_eq!(sum(&text, "compozy_http_request_duration_seconds_count"), 1.0, "{method} {uri}");
         assert_eq!(value(&text, "compozy_http_requests_in_flight"), 0.0, "{method} {uri}");
     }
+}
+
+#[tokio::test]
+async fn a_nest_at_the_root_is_no_part_of_the_template() {
+    let service = MonitoringService::for_test();
+    let app = Route::new().nest("/", Route::new().at("/a/:id", get(id))).with(service.http_middleware());
+    for path in ["/a/7", "/b"] {
+        app.get_response(request(Method::GET, path)).await;
+    }
+    let all = counted(&service.render());
+    let found = r#"{method="GET",path="/a/:id",status_code="200"}"#.to_owned();
+    assert!(all.contains(&(found, 1.0)), "{all:?}");
+    assert!(all.iter().all(|(labels, _)| !labels.contains("/b")), "{all:?}");
 }
 
 #[tokio::test]
@@ -332,6 +348,72 @@ async fn the_scope_of_a_test_service_reaches_the_handler() {
     for service in &services {
         assert_eq!(value(&service.render(), "compozy_handled_total"), 11.0);
     }
+}
+
+#[tokio::test]
+async fn a_finished_request_is_out_of_flight_even_while_its_future_is_held() {
+    let service = MonitoringService::for_test();
+    let app = routes().with(service.http_middleware());
+    let mut held = Box::pin(app.call(request(Method::GET, "/ok")));
+    assert!((&mut held).await.is_ok());
+    assert_eq!(value(&service.render(), "compozy_http_requests_in_flight"), 0.0);
+    drop(held);
+    assert_eq!(value(&service.render(), "compozy_http_requests_in_flight"), 0.0);
+}
+
+#[tokio::test]
+async fn a_shut_down_service_keeps_its_handlers_records_from_everybody() {
+    #[handler]
+    fn counts() -> &'static str {
+        counter!("compozy_leaked_total").increment(1);
+        "counted"
+    }
+    let (ended, outer) = (MonitoringService::for_test(), MonitoringService::for_test());
+    let app = Route::new().at("/", get(counts)).with(ended.http_middleware());
+    ended.shutdown();
+    outer.scope(app.get_response(request(Method::GET, "/"))).await;
+    assert!(!outer.render().contains("compozy_leaked_total"));
+}
+
+#[tokio::test]
+async fn a_long_template_is_kept_like_any_other() {
+    let template = format!("/{}/:id", "long".repeat(60));
+    let service = MonitoringService::for_test();
+    let app = Route::new().at(&template, get(id)).with(service.http_middleware());
+    for _ in 0..3 {
+        let path = template.replace(":id", "7");
+        assert_eq!(app.get_response(request(Method::GET, &path)).await.status(), StatusCode::OK);
+    }
+    let all = counted(&service.render());
+    assert_eq!(all, [(format!(r#"{{method="GET",path="{}",status_code="200"}}"#, &template[..128]), 3.0)]);
+}
+
+#[tokio::test]
+async fn a_request_that_middleware_answers_is_counted_under_the_route_it_would_have_taken() {
+    let service = MonitoringService::for_test();
+    let app = routes()
+        .around(|ep, req| async move {
+            // Authorization that answers before the router, and a rebuilt response behind it.
+            if req.header("authorization").is_none() {
+                return Ok(StatusCode::UNAUTHORIZED.into_response());
+            }
+            Ok(ep.call(req).await?.into_body().into_response())
+        })
+        .with(service.http_middleware());
+    let known = routes().with(service.http_middleware());
+    let ask = |path: &str, authorized: bool| {
+        let request = Request::builder().uri(path.parse().expect("a path"));
+        let request = if authorized { request.header("authorization", "x") } else { request };
+        app.get_response(request.finish())
+    };
+    ask("/users/7", false).await;
+    known.get_response(request(Method::GET, "/users/7")).await;
+    assert!(counted(&service.render()).iter().any(|(labels, _)| labels.contains("unknown")));
+    // Each middleware knows what it has seen itself.
+    ask("/api/users/7", true).await;
+    let all = counted(&service.render());
+    assert!(all.iter().all(|(labels, _)| !labels.contains("/7")), "{all:?}");
+    assert_eq!(all.iter().map(|(_, n)| n).sum::<f64>(), 3.0);
 }
 
 #[tokio::test]

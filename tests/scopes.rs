@@ -20,6 +20,13 @@ compozy_monitoring::families! {
     counter TEXT = "compozy_scope_text_total" { queue: str };
 }
 
+compozy_monitoring::families! {
+    /// Plain.
+    counter STEADY = "compozy_steady_total";
+    /// Text.
+    counter STEADY_TEXT = "compozy_steady_text_total" { queue: str };
+}
+
 static KEPT: LazyLock<Counter> = LazyLock::new(|| counter!("compozy_scope_kept_total", "queue" => "literal"));
 static KEPT_CLOSED: LazyLock<Counter> = LazyLock::new(|| CLOSED.with(ScopeKind::B));
 
@@ -173,6 +180,49 @@ fn a_handle_with_computed_labels_stays_with_the_service_it_was_made_for() {
     handle.increment(4);
     assert_eq!(common::value(&first.render(), r#"compozy_scope_computed_total{queue="q"}"#), 7.0);
     assert!(!second.render().contains("compozy_scope_computed_total"));
+}
+
+#[test]
+fn a_scope_that_is_entered_while_a_thread_is_torn_down_harms_nobody() {
+    use std::{cell::RefCell, pin::Pin};
+    struct Late(MonitoringService);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            self.0.in_scope(record);
+        }
+    }
+    thread_local! {
+        static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
+        static FUTURE: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>> = const { RefCell::new(None) };
+    }
+    let service = MonitoringService::for_test();
+    let theirs = service.clone();
+    std::thread::spawn(move || {
+        // Registered first, so that they are destroyed after the scope's own thread-local.
+        LATE.with(|late| *late.borrow_mut() = Some(Late(theirs.clone())));
+        FUTURE.with(|future| *future.borrow_mut() = Some(Box::pin(theirs.scope(std::future::pending()))));
+        theirs.in_scope(record);
+    })
+    .join()
+    .expect("the thread ends well");
+    assert_eq!(common::value(&service.render(), "compozy_scope_literal_total"), 1.0);
+}
+
+#[test]
+fn a_scope_elsewhere_costs_the_global_service_nothing() {
+    let global = &*GLOBAL;
+    MonitoringService::new(None).expect("valid").in_scope(|| ());
+    let steady = || {
+        counter!("compozy_steady_literal_total").increment(1);
+        STEADY.increment(1);
+        STEADY_TEXT.with("q").increment(1);
+    };
+    steady();
+    assert_eq!(common::allocations(|| (0..1_000).for_each(|_| steady())), 0);
+    assert_eq!(common::value(&global.render(), "compozy_steady_total"), 1_001.0);
+    // In its own scope too.
+    assert_eq!(common::allocations(|| global.in_scope(|| (0..10).for_each(|_| steady()))), 0);
+    assert_eq!(common::value(&global.render(), "compozy_steady_total"), 1_011.0);
 }
 
 #[test]

@@ -56,6 +56,16 @@ fn a_service_starts_once_stops_and_goes_on_with_the_same_storage() {
     };
     bump_all();
 
+    // A scope of this very service is no way around its end, nor is a handle that was made in one.
+    let (scoped, raw) =
+        first.in_scope(|| (counter!("compozy_kept_total", "queue" => queue.clone()), KEPT.with("kept")));
+    let foreign: compozy_monitoring::Counter = metrics::counter!("foreign_kept_total").into();
+    let bump_scoped = || {
+        scoped.increment(100);
+        raw.increment(100);
+        foreign.increment(100);
+    };
+
     // Clones share a life.
     let clone = first.clone();
     clone.shutdown();
@@ -66,6 +76,12 @@ fn a_service_starts_once_stops_and_goes_on_with_the_same_storage() {
     // A scope that was used once does not wake them, nor evaluates anybody's labels.
     MonitoringService::for_test().in_scope(bump);
     bump_all();
+    bump_scoped();
+    first.in_scope(|| {
+        bump();
+        bump_scoped();
+        KEPT.with("kept").increment(100);
+    });
     let evaluated = std::cell::Cell::new(false);
     let label = || {
         evaluated.set(true);
@@ -82,6 +98,7 @@ fn a_service_starts_once_stops_and_goes_on_with_the_same_storage() {
     bump_all();
     let now = again.render();
     assert_eq!(value(&now, "compozy_life_total"), 3.0);
+    assert_eq!(value(&now, "foreign_kept_total"), 0.0);
     for series in [
         r#"compozy_kept_total{queue="kept"}"#,
         r#"compozy_kept_family_total{queue="kept"}"#,

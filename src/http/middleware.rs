@@ -159,10 +159,10 @@ mod live {
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Response>> {
             let this = self.project();
             let Some(inner) = this.inner.as_pin_mut() else { return Poll::Pending };
+            let _entered = this.watch.enter();
             let Some(request) = this.request.as_mut() else {
                 return inner.poll(cx).map_ok(IntoResponse::into_response);
             };
-            let _entered = this.watch.enter();
             request.enter();
             let polled = inner.poll(cx).map_ok(IntoResponse::into_response);
             request.leave();

@@ -22,6 +22,7 @@ use crate::{
     recorder::{
         Resolved, Store,
         cell::{CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
+        guard,
         store::SERIES_CAP,
         table::{Found, TextTable},
     },
@@ -95,7 +96,8 @@ impl Watch {
     /// The scope of a service that is not the process's one; nothing otherwise.
     #[inline]
     pub(super) fn enter(&self) -> Option<Entered<'_>> {
-        self.running().filter(|running| !running.is_global()).map(|_| self.service.enter())
+        // Off or on: what the handlers of such a service record never is the process's.
+        self.service.running().filter(|running| !running.is_global()).map(|_| self.service.enter())
     }
 
     /// Counts a request in, unless monitoring is off.
@@ -138,6 +140,7 @@ impl Watch {
         if self.skip.iter().any(|skipped| skipped == path) {
             return;
         }
+        let path = guard::cut(path);
         let kept = self.templates.peek(&[path]).and_then(|template| template.cell.methods[method.index()].get());
         let requests = kept.and_then(|series| {
             let slot = series.requests.iter().map_while(OnceLock::get).find(|(known, _)| *known == status);
@@ -264,17 +267,19 @@ impl InProgress<'_> {
             None if status == StatusCode::NOT_FOUND => self.record(UNMATCHED, status),
             None => self.record_without_template(status),
         }
+        let Some(in_flight) = self.in_flight.take() else { return };
         if let Ok(response) = result
             && status != StatusCode::SWITCHING_PROTOCOLS
         {
             let body: BoxBody = response.take_body().into();
-            if body.size_hint().exact().is_some() {
-                response.set_body(Body::from(body));
-            } else if let Some(in_flight) = self.in_flight.take() {
+            if body.size_hint().exact().is_none() {
                 let in_flight = Some(InFlight(in_flight.clone()));
                 response.set_body(Body::from(BoxBody::new(Streamed { body, in_flight })));
+                return;
             }
+            response.set_body(Body::from(body));
         }
+        in_flight.apply(GaugeOp::Add(-1.0));
     }
 
     #[cold]

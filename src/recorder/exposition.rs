@@ -110,7 +110,7 @@ impl Print for SummaryCell {
 fn head<C: Print>(name: &str, help: Option<&str>) -> String {
     let mut text = String::new();
     if let Some(help) = help {
-        formatting::write_help_line(&mut text, name, None, None, &guard::double_backslashes(help.trim()));
+        formatting::write_help_line(&mut text, name, None, None, &guard::clean_help(help));
     }
     formatting::write_type_line(&mut text, name, None, None, C::TYPE);
     text

@@ -50,23 +50,48 @@ pub(crate) fn metric_name(name: &str) -> Cow<'_, str> {
     if name.is_empty() { Cow::Borrowed("_") } else { Cow::Owned(formatting::sanitize_metric_name(name)) }
 }
 
-/// The labels of an undeclared series: valid names, each there once, clean values; and how many were dropped.
-pub(crate) fn labels(key: &Key) -> (Vec<(String, String)>, usize) {
-    let mut kept: Vec<(String, String)> = Vec::new();
-    let mut dropped = 0;
+/// The labels of an undeclared series.
+pub(crate) struct Labels {
+    /// Valid names, each there once, with clean values that are not empty: to Prometheus, empty is absent.
+    pub(crate) labels: Vec<(String, String)>,
+    /// How many were dropped because their name was there already.
+    pub(crate) dropped: usize,
+    /// No value had to be cleaned.
+    pub(crate) unchanged: bool,
+}
+
+/// The labels of a key as they are kept.
+pub(crate) fn labels(key: &Key) -> Labels {
+    let mut kept = Labels { labels: Vec::new(), dropped: 0, unchanged: true };
     for label in key.labels() {
         let name = label_name(label.key());
-        let value = clean_value(label.value()).into_owned();
+        let value = clean_value(label.value());
+        kept.unchanged &= matches!(value, Cow::Borrowed(_));
         // A name given twice: the last one wins, as in the exporter.
-        match kept.iter_mut().find(|(known, _)| *known == name) {
+        match kept.labels.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => {
-                *known = value;
-                dropped += 1;
+                *known = value.into_owned();
+                kept.dropped += 1;
             }
-            None => kept.push((name, value)),
+            None => kept.labels.push((name, value.into_owned())),
         }
     }
-    (kept, dropped)
+    kept.labels.retain(|(_, value)| !value.is_empty());
+    kept
+}
+
+/// A text cut where a value is cut.
+pub(crate) fn cut(text: &str) -> &str {
+    if text.len() <= LONGEST_VALUE {
+        return text;
+    }
+    text.char_indices().nth(LONGEST_VALUE).map_or(text, |(end, _)| &text[..end])
+}
+
+/// Help without control characters, for the exporter's escaping of line breaks.
+pub(crate) fn clean_help(text: &str) -> String {
+    let clean = |c: char| if c.is_control() && c != '\n' { REPLACEMENT } else { c };
+    double_backslashes(text.trim()).chars().map(clean).collect()
 }
 
 /// `le` and `quantile` are the format's own; names that begin with two underscores are Prometheus's.
@@ -96,9 +121,15 @@ mod tests {
     fn labels_are_valid_and_each_there_once() {
         let key = Key::from_parts(
             "x_total",
-            vec![Label::new("b.c", "1"), Label::new("a", "x\\y"), Label::new("b_c", "2"), Label::new("le", "3")],
+            vec![
+                Label::new("b.c", "1"),
+                Label::new("a", "x\\y"),
+                Label::new("b_c", "2"),
+                Label::new("le", "3"),
+                Label::new("e", ""),
+            ],
         );
-        let (labels, dropped) = labels(&key);
+        let Labels { labels, dropped, .. } = labels(&key);
         let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
         assert_eq!(labels, [pair("b_c", "2"), pair("a", "x\\y"), pair("exported_le", "3")]);
         assert_eq!(dropped, 1);

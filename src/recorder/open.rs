@@ -132,41 +132,46 @@ impl<T: Default> OpenFamily<T> {
         if let Some(series) = self.spelled.read().unwrap_or_else(PoisonError::into_inner).get(key) {
             return Some(series.clone());
         }
-        let (labels, dropped) = guard::labels(key);
+        let guard::Labels { labels, dropped, unchanged } = guard::labels(key);
         let text = guard::label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let found = {
-            let mut all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
-            let room = all.len() < SERIES_CAP;
-            let series = match all.get(&text) {
-                Some(series) => Some(series.clone()),
-                None if room => {
-                    let series = Arc::new(Series::bare(text.clone()));
-                    all.insert(text, series.clone());
-                    Some(series)
-                }
-                None => None,
-            };
-            if let Some(series) = &series {
-                let mut spelled = self.spelled.write().unwrap_or_else(PoisonError::into_inner);
-                // One series has as many spellings as orders of its labels: those over the bound take the slow way.
-                if spelled.len() < 2 * SERIES_CAP {
-                    spelled.insert(key.clone(), series.clone());
-                }
+        let mut all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match all.get(&text) {
+            Some(series) => Some(series.clone()),
+            None if all.len() < SERIES_CAP => {
+                let series = Arc::new(Series::bare(text.clone()));
+                all.insert(text, series.clone());
+                Some(series)
             }
-            series
+            None => None,
         };
+        if let Some(series) = &found
+            && unchanged
+        {
+            let mut spelled = self.spelled.write().unwrap_or_else(PoisonError::into_inner);
+            // One series has as many spellings as orders of its labels: those over the bound take the slow way. So do
+            // values that had to be cleaned: a cut value may be of any length.
+            if spelled.len() < 2 * SERIES_CAP {
+                spelled.insert(key.clone(), series.clone());
+            }
+        }
+        let is_full = found.is_none();
+        let found = found.or_else(|| {
+            (kind != Kind::Gauge).then(|| {
+                let other = || guard::label_text(labels.iter().map(|(name, _)| (name.as_str(), OTHER)));
+                // Somebody's own value may be called so: then it is that series, or there would be two of one name.
+                let own_or_new = || all.get(&other()).cloned().unwrap_or_else(|| Arc::new(Series::bare(other())));
+                self.overflow.get_or_init(own_or_new).clone()
+            })
+        });
+        drop(all);
         if dropped > 0 {
             health.rejected(&self.name, dropped);
         }
-        if found.is_some() {
-            return found;
+        if is_full {
+            self.overflowed.fetch_add(1, Relaxed);
+            health.overflowed(&self.name, SERIES_CAP);
         }
-        self.overflowed.fetch_add(1, Relaxed);
-        health.overflowed(&self.name, SERIES_CAP);
-        (kind != Kind::Gauge).then(|| {
-            let other = || guard::label_text(labels.iter().map(|(name, _)| (name.as_str(), OTHER)));
-            self.overflow.get_or_init(|| Arc::new(Series::bare(other()))).clone()
-        })
+        found
     }
 
     fn sum(&self, of: impl Fn(&T) -> u64) -> u64 {
@@ -175,14 +180,10 @@ impl<T: Default> OpenFamily<T> {
 
     /// All series, sorted by their text.
     pub(crate) fn sorted(&self) -> Vec<Arc<Series<T>>> {
-        let mut all: Vec<_> = self
-            .series
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .chain(self.overflow.get())
-            .cloned()
-            .collect();
+        let own = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let overflow = self.overflow.get().filter(|series| !own.contains_key(&series.label_text));
+        let mut all: Vec<_> = own.values().chain(overflow).cloned().collect();
+        drop(own);
         all.sort_unstable_by(|a, b| a.label_text.cmp(&b.label_text));
         all
     }
@@ -237,9 +238,13 @@ impl Apply<HistogramCell> for Series<SummaryCell> {
             return;
         }
         let sample = [(value, Instant::now())];
-        let mut distribution = self.cell.distribution.lock().unwrap_or_else(PoisonError::into_inner);
-        for _ in 0..times {
-            distribution.record_samples(&sample);
+        // Not all under one lock: a render waits for it.
+        let mut left = times;
+        while left > 0 {
+            let mut distribution = self.cell.distribution.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = left.min(1_000);
+            (0..now).for_each(|_| distribution.record_samples(&sample));
+            left -= now;
         }
     }
 }
@@ -294,6 +299,18 @@ mod tests {
         );
         assert_eq!(open.overflowed(), 2 * SERIES_CAP as u64);
         assert!(family.spelled.read().unwrap().len() <= 2 * SERIES_CAP);
+    }
+
+    #[test]
+    fn a_spelling_that_had_to_be_cleaned_is_not_kept() {
+        let health = Health::default();
+        let open = Open::new(Kind::Counter, "x_total");
+        for i in 0..10 {
+            let long = format!("{}{i}", "x".repeat(200));
+            let _ = open.series::<CounterCell>(&key("x_total", &long), &health);
+        }
+        let Open::Counter(family) = &open else { unreachable!("made as a counter") };
+        assert_eq!((family.sorted().len(), family.spelled.read().unwrap().len()), (1, 0));
     }
 
     #[test]

@@ -53,8 +53,10 @@ pub(crate) enum Table<C> {
 #[derive(Debug)]
 pub(crate) struct Dense<C> {
     cells: Arc<[C]>,
-    /// Combinations; the cell behind them, if labels exist, is the overflow cell.
+    /// Combinations.
     pub(crate) size: usize,
+    /// Where values outside the sets go: a cell behind the combinations, or the one that is called so anyway.
+    overflow: usize,
     pub(crate) label_texts: Box<[Box<str>]>,
     /// Cell numbers sorted by label text.
     pub(crate) order: Box<[usize]>,
@@ -86,13 +88,15 @@ impl<C: Cell> FamilyStore<C> {
                         guard::label_text(names().zip(values))
                     })
                     .collect();
-                if !def.labels.is_empty() {
-                    label_texts.push(guard::label_text(names().map(|name| (name, OTHER))));
+                let other = guard::label_text(names().map(|name| (name, OTHER)));
+                let overflow = label_texts.iter().position(|text| *text == other).unwrap_or(size);
+                if overflow == size {
+                    label_texts.push(other);
                 }
                 let mut order: Vec<usize> = (0..label_texts.len()).collect();
                 order.sort_by(|a, b| label_texts[*a].cmp(&label_texts[*b]));
                 let cells = label_texts.iter().map(|_| C::default()).collect();
-                Table::Dense(Dense { cells, size, label_texts: label_texts.into(), order: order.into() })
+                Table::Dense(Dense { cells, size, overflow, label_texts: label_texts.into(), order: order.into() })
             }
         };
         Self { def, table }
@@ -119,7 +123,7 @@ impl<C: Cell> FamilyStore<C> {
                     }
                     None => {
                         health.rejected(self.def.name, 1);
-                        Resolved::Dense(DenseCell { cells, index: dense.size })
+                        Resolved::Dense(DenseCell { cells, index: dense.overflow })
                     }
                 }
             }
@@ -177,7 +181,7 @@ pub(crate) enum FamilyIn<C: Cell> {
 }
 
 /// Who stores a name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Owner {
     /// A declared counter.
     Counter(Arc<FamilyStore<CounterCell>>),
@@ -247,6 +251,9 @@ impl Store {
             if let Some(owner) = names.get(def.name) {
                 return seen(owner);
             }
+            if collides(&names, def.name, C::KIND) {
+                return FamilyIn::Refused;
+            }
             let family = Arc::new(FamilyStore::new(def, SERIES_CAP));
             names.insert(def.name.to_owned(), C::own(family.clone()));
             FamilyIn::Own(family)
@@ -258,8 +265,10 @@ impl Store {
                 FamilyIn::Refused
             }
             FamilyIn::Refused => {
-                self.health
-                    .fault(def.name, &format!("declared as a {}, used before as another kind", def.kind.as_str()));
+                self.health.fault(
+                    def.name,
+                    &format!("declared as a {}, but the name is taken by another kind", def.kind.as_str()),
+                );
                 FamilyIn::Refused
             }
             FamilyIn::Forward(def) => {
@@ -300,6 +309,9 @@ impl Store {
         let found = self.names.read().unwrap_or_else(PoisonError::into_inner).get(name.as_ref()).map(seen);
         let found = found.unwrap_or_else(|| {
             let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+            if !names.contains_key(name.as_ref()) && collides(&names, &name, C::KIND) {
+                return Err(Kind::Histogram);
+            }
             seen(names.entry(name.clone().into_owned()).or_insert_with(|| Owner::Open(Open::new(C::KIND, &name))))
         });
         match found {
@@ -307,7 +319,7 @@ impl Store {
             Ok(Home::Open(open)) => open.series(key, &self.health),
             Err(kind) => {
                 let (is, used) = (kind.as_str(), C::KIND.as_str());
-                self.health.fault(&name, &format!("used as a {used}, but it is a {is}"));
+                self.health.fault(&name, &format!("used as a {used}, but the name belongs to a {is}"));
                 Resolved::Nothing
             }
         }
@@ -321,7 +333,16 @@ impl Store {
             self.health.rejected(family.def.name, unknown);
         }
         let value = |name: &str| key.labels().rfind(|label| label.key() == name).map_or("", |label| label.value());
-        let values: Vec<&str> = labels.iter().map(|label| value(label.name)).collect();
+        let mut values: Vec<&str> = labels.iter().map(|label| value(label.name)).collect();
+        if let Table::Text(_) = &family.table {
+            // A dense table does this itself.
+            for (label, value) in labels.iter().zip(&mut values) {
+                if label.values.is_some_and(|known| !known.contains(value)) {
+                    self.health.rejected(family.def.name, 1);
+                    *value = OTHER;
+                }
+            }
+        }
         family.series(&values, &self.health)
     }
 
@@ -357,7 +378,7 @@ impl Store {
         self.refresh();
         let mut blocks = Vec::new();
         let described = self.described.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for (name, owner) in self.names.read().unwrap_or_else(PoisonError::into_inner).iter() {
+        for (name, owner) in &self.owners() {
             blocks.extend(match owner {
                 Owner::Counter(family) => exposition::family(family),
                 Owner::Gauge(family) => exposition::family(family),
@@ -368,11 +389,17 @@ impl Store {
         exposition::merge(blocks)
     }
 
+    /// Who stores what, now: nothing is formatted under the lock, because a first sighting waits for it.
+    fn owners(&self) -> Vec<(String, Owner)> {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        names.iter().map(|(name, owner)| (name.clone(), owner.clone())).collect()
+    }
+
     /// Sets what is only known at scrape time: the uptime, and what monitoring says about itself.
     fn refresh(&self) {
         let mut overflowed = 0;
         let mut not_numbers: Vec<(String, u64)> = Vec::new();
-        for owner in self.names.read().unwrap_or_else(PoisonError::into_inner).values() {
+        for (_, owner) in &self.owners() {
             match owner {
                 Owner::Counter(family) => overflowed += overflows(family),
                 Owner::Gauge(family) => overflowed += overflows(family),
@@ -409,6 +436,14 @@ impl Store {
         let health = self.family::<GaugeCell>(catalogue::HEALTH.late.def());
         self.series_of(&health, &[]).apply(GaugeOp::Set(if self.health.is_healthy() { 1.0 } else { 0.0 }));
     }
+}
+
+/// Whether a name would be printed by a histogram, or a histogram print under somebody's name.
+fn collides(names: &Names, name: &str, kind: Kind) -> bool {
+    const PARTS: [&str; 3] = ["_bucket", "_sum", "_count"];
+    let is_histogram = |owner: &Owner| owner.kind() == Kind::Histogram;
+    PARTS.iter().filter_map(|part| name.strip_suffix(part)).any(|base| names.get(base).is_some_and(is_histogram))
+        || kind == Kind::Histogram && PARTS.iter().any(|part| names.contains_key(&format!("{name}{part}")))
 }
 
 fn overflows<C: Cell>(family: &FamilyStore<C>) -> u64 {

@@ -187,7 +187,9 @@ impl<T: Default> TextTable<T> {
 
     /// The overflow series, once it exists.
     pub(crate) fn overflow(&self) -> Option<&Arc<Series<T>>> {
-        self.overflow.get()
+        let other = vec![OTHER; self.labels.len()];
+        let own = self.find(hash(&other), &other);
+        self.overflow.get().filter(|series| own.is_none_or(|own| !Arc::ptr_eq(own, series)))
     }
 
     #[cold]
@@ -195,6 +197,10 @@ impl<T: Default> TextTable<T> {
         self.overflowed.fetch_add(1, Relaxed);
         Found::Overflow(self.overflow.get_or_init(|| {
             let values: Box<[Box<str>]> = self.labels.iter().map(|_| Box::from(OTHER)).collect();
+            // Somebody's own value may be called so: then it is that series, or there would be two of one name.
+            if let Some(own) = self.find(hash(&values), &values) {
+                return own.clone();
+            }
             let label_text = self.label_text(&values);
             Arc::new(Series { hash: hash(&values), values, label_text, cell: T::default() })
         }))
@@ -241,7 +247,7 @@ impl<T: Default> TextTable<T> {
 
     /// All series, the overflow series too once it exists, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Series<T>>> {
-        self.own().chain(self.overflow.get())
+        self.own().chain(self.overflow())
     }
 }
 

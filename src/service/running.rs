@@ -66,7 +66,6 @@ impl Running {
         &self.recorder
     }
 
-    #[cfg(feature = "http-poem")]
     pub(crate) fn is_global(&self) -> bool {
         self.global
     }

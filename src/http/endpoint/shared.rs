@@ -17,7 +17,7 @@ pub(super) struct SharedRender {
     /// The render that has not started yet: whoever arrives now joins it.
     waiting: Mutex<Option<Arc<Slot>>>,
     /// Held while one runs, so that no more than one core is busy with it.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -37,10 +37,16 @@ impl SharedRender {
     pub(super) async fn render(&self, store: &Arc<Store>) -> Option<Arc<Rendered>> {
         let slot = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().clone();
         let rendered = slot.0.get_or_init(async || {
-            let _turn = self.turn.lock().await;
+            // The turn goes with the work: a scrape that is given up leaves its render running.
+            let turn = self.turn.clone().lock_owned().await;
             self.start(&slot);
             let store = store.clone();
-            let text = off_the_runtime(move || state::guarded("render", &store, || store.render())).await.flatten()?;
+            let render = move || {
+                let text = state::guarded("render", &store, || store.render());
+                drop(turn);
+                text
+            };
+            let text = off_the_runtime(render).await.flatten()?;
             Some(Arc::new(Rendered { text: text.into(), gzip: OnceCell::new() }))
         });
         rendered.await.clone()
