@@ -126,6 +126,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_call_site_or_a_family_keeps_is_not_looked_up_again() {
+        // The only test of this binary that starts the process's one service.
+        let service = MonitoringService::new(crate::Config::default().enabled(true)).unwrap();
+        let hit = || {
+            counter!("compozy_fault_kept_total", "queue" => "literal").increment(1);
+            TEXT.with("kept").increment(1);
+            PLAIN.record(0.5);
+        };
+        hit();
+        for place in RECORDING {
+            armed(place, hit);
+        }
+        let text = service.render();
+        let times = Some(1.0 + RECORDING.len() as f64);
+        assert_eq!(value(&text, r#"compozy_fault_kept_total{queue="literal"}"#), times);
+        assert_eq!(value(&text, r#"compozy_fault_text_total{queue="kept"}"#), times);
+        assert_eq!(value(&text, "compozy_fault_plain_seconds_count"), times);
+        assert_eq!(value(&text, "compozy_monitoring_errors_total"), Some(0.0));
+    }
+
+    #[test]
     fn a_fault_while_families_are_registered_or_rendered_reaches_nobody() {
         let service = MonitoringService::for_test();
         let log = log_of(|| {

@@ -1,13 +1,18 @@
 //! Somebody else's global recorder is there first: an error in the log, an inert service, and the application runs on.
 #![cfg(feature = "prometheus")]
 
+mod common;
+
 use compozy_monitoring::{Config, MonitoringService, counter, metrics};
 
 #[test]
 fn a_foreign_global_recorder_leaves_the_service_inert() {
     metrics::set_global_recorder(metrics::NoopRecorder).expect("the first");
     for _ in 0..2 {
-        let service = MonitoringService::new(Config::default().enabled(true)).expect("not a bad configuration");
+        let mut started = None;
+        let log = common::log_of(|| started = MonitoringService::new(Config::default().enabled(true)).ok());
+        assert!(log.contains("ERROR") && log.contains("Prometheus exporter initialization failed error="), "{log}");
+        let service = started.expect("not a bad configuration");
         assert!(!service.is_enabled());
         counter!("compozy_nothing_total").increment(1);
         assert_eq!(service.render(), "");

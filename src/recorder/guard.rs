@@ -81,6 +81,7 @@ pub(crate) fn labels(key: &Key) -> Labels {
 }
 
 /// A text cut where a value is cut.
+#[cfg(feature = "http-poem")]
 pub(crate) fn cut(text: &str) -> &str {
     if text.len() <= LONGEST_VALUE {
         return text;
@@ -123,7 +124,7 @@ mod tests {
             "x_total",
             vec![
                 Label::new("b.c", "1"),
-                Label::new("a", "x\\y"),
+                Label::new("a", "x\\\\y"),
                 Label::new("b_c", "2"),
                 Label::new("le", "3"),
                 Label::new("e", ""),
@@ -131,10 +132,10 @@ mod tests {
         );
         let Labels { labels, dropped, .. } = labels(&key);
         let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
-        assert_eq!(labels, [pair("b_c", "2"), pair("a", "x\\y"), pair("exported_le", "3")]);
+        assert_eq!(labels, [pair("b_c", "2"), pair("a", "x\\\\y"), pair("exported_le", "3")]);
         assert_eq!(dropped, 1);
         let text = label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        assert_eq!(&*text, r#"a="x\\y",b_c="2",exported_le="3""#);
+        assert_eq!(&*text, r#"a="x\\\\y",b_c="2",exported_le="3""#);
     }
 
     #[test]
