@@ -492,6 +492,32 @@ async fn the_endpoint_compresses_when_it_is_asked_to() {
     }
 }
 
+/// Known fault 14: with one thread for everything, others go on while a large registry is rendered.
+#[tokio::test(flavor = "current_thread")]
+async fn a_render_leaves_the_runtime_to_others() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        for i in 0..2_000 {
+            compozy_monitoring::histogram!("compozy_large_seconds", "q" => i.to_string()).record(0.5);
+        }
+    });
+    let app = Route::new().at("/metrics", service.metrics_endpoint());
+    for accept in ["identity", "gzip"] {
+        let scrape = Request::builder().uri_str("/metrics").header(header::ACCEPT_ENCODING, accept).finish();
+        let mut scrape = Box::pin(app.get_response(scrape));
+        let mut others = 0_u64;
+        let response = loop {
+            if let std::task::Poll::Ready(response) = futures_util::poll!(&mut scrape) {
+                break response;
+            }
+            tokio::task::yield_now().await;
+            others += 1;
+        };
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(others > 0, "the render ran on the runtime's own thread");
+    }
+}
+
 #[test]
 fn scrapes_that_wait_share_a_render_and_each_sees_what_came_before_it() {
     let service = MonitoringService::for_test();
