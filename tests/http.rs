@@ -492,6 +492,28 @@ async fn the_endpoint_compresses_when_it_is_asked_to() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scrape_that_arrives_while_one_is_rendered_does_not_share_it() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        for i in 0..500 {
+            compozy_monitoring::histogram!("compozy_large_seconds", "q" => i.to_string()).record(0.5);
+        }
+    });
+    let app = Route::new().at("/metrics", service.metrics_endpoint());
+    for round in 1..=30 {
+        let mut first = Box::pin(app.get_response(request(Method::GET, "/metrics")));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        // By now the first one is being rendered, and has probably passed this counter.
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        service.in_scope(|| counter!("compozy_arrived_total").increment(1));
+        let second = app.get_response(request(Method::GET, "/metrics"));
+        let (_, second) = tokio::join!(first, second);
+        let text = second.into_body().into_string().await.expect("text");
+        assert_eq!(value(&text, "compozy_arrived_total"), f64::from(round));
+    }
+}
+
 /// Known fault 14: with one thread for everything, others go on while a large registry is rendered.
 #[tokio::test(flavor = "current_thread")]
 async fn a_render_leaves_the_runtime_to_others() {
