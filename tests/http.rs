@@ -319,6 +319,32 @@ async fn a_dropped_request_is_counted_as_499() {
 }
 
 #[tokio::test]
+async fn what_is_nested_at_the_root_without_a_router_has_the_mount_as_its_path() {
+    let service = MonitoringService::for_test();
+    let files = Route::new().nest("/", poem::endpoint::make_sync(|_| "file"));
+    let app = files.with(service.http_middleware());
+    for path in ["/index.html", "/", "/a/b"] {
+        app.get_response(request(Method::GET, path)).await;
+    }
+    assert_eq!(counted(&service.render()), [(r#"{method="GET",path="/",status_code="200"}"#.to_owned(), 3.0)]);
+    let service = MonitoringService::for_test();
+    let app = Route::new().nest("/", Route::new().at("/a", get(ok))).with(service.http_middleware());
+    app.get_response(request(Method::GET, "/nothing")).await;
+    assert_eq!(counted(&service.render()), [(r#"{method="GET",path="unmatched",status_code="404"}"#.to_owned(), 1.0)]);
+}
+
+#[tokio::test]
+async fn a_skipped_route_is_skipped_when_it_is_dropped_too() {
+    let service = MonitoringService::for_test();
+    let app =
+        Route::new().at("/never", get(never)).at("/:page", get(id)).with(service.http_middleware().skip("/never"));
+    app.get_response(request(Method::GET, "/page")).await;
+    drop(app.call(request(Method::GET, "/never")));
+    assert_eq!(counted(&service.render()), [(r#"{method="GET",path="/:page",status_code="200"}"#.to_owned(), 1.0)]);
+    assert_eq!(value(&service.render(), "compozy_http_requests_in_flight"), 0.0);
+}
+
+#[tokio::test]
 async fn a_skipped_template_is_not_counted_and_others_are() {
     let service = MonitoringService::for_test();
     let app = routes().with(service.http_middleware().skip("/ok").skip("/api/users/:id"));

@@ -59,13 +59,6 @@ struct Template {
     shape: OnceLock<Option<Shape>>,
 }
 
-impl Template {
-    /// Compiled when a request first has to be matched without poem's help.
-    fn shape(&self, template: &str) -> Option<&Shape> {
-        self.shape.get_or_init(|| Shape::new(template)).as_ref()
-    }
-}
-
 /// The series of one template and method.
 #[derive(Debug)]
 struct Series {
@@ -81,12 +74,13 @@ impl Series {
 
 impl Watch {
     pub(super) fn new(service: &MonitoringService, skip: Vec<String>) -> Self {
-        Self {
-            service: service.clone(),
-            skip,
-            in_flight: OnceLock::new(),
-            templates: TextTable::new(&PATH, SERIES_CAP),
+        let templates = TextTable::<Template>::new(&PATH, SERIES_CAP);
+        // Known from the start: a skipped request that loses its template is skipped all the same.
+        for template in &skip {
+            let known = templates.get(&[guard::cut(template)]).series();
+            known.cell.shape.get_or_init(|| Shape::new(template));
         }
+        Self { service: service.clone(), skip, in_flight: OnceLock::new(), templates }
     }
 
     fn running(&self) -> Option<&Running> {
@@ -131,7 +125,7 @@ impl Watch {
     fn template_of(&self, target: Option<&PathAndQuery>) -> Option<&Arc<TemplateSeries>> {
         let path = target?.path();
         let fits =
-            self.templates.own().filter_map(|known| Some((known.cell.shape(known.value(0)?)?.rank(path)?, known)));
+            self.templates.own().filter_map(|known| Some((known.cell.shape.get()?.as_ref()?.rank(path)?, known)));
         fits.min_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, known)| known)
     }
 
@@ -140,7 +134,7 @@ impl Watch {
         if self.skip.iter().any(|skipped| skipped == path) {
             return;
         }
-        let path = guard::cut(path);
+        let (template, path) = (path, guard::cut(path));
         let kept = self.templates.peek(&[path]).and_then(|template| template.cell.methods[method.index()].get());
         let requests = kept.and_then(|series| {
             let slot = series.requests.iter().map_while(OnceLock::get).find(|(known, _)| *known == status);
@@ -151,17 +145,22 @@ impl Watch {
                 series.duration.apply(HistogramOp { value: seconds, times: 1 });
                 requests.apply(CounterOp::Increment(1));
             }
-            None => self.record_first(store, method, path, status, seconds),
+            None => self.record_first(store, method, template, status, seconds),
         }
     }
 
     /// The first time that a template, a method or a status is seen, and whatever does not fit what is kept.
     #[cold]
-    fn record_first(&self, store: &Store, method: Method, path: &str, status: StatusCode, seconds: f64) {
+    fn record_first(&self, store: &Store, method: Method, full: &str, status: StatusCode, seconds: f64) {
+        let path = guard::cut(full);
         // Two attempts: when one family is at fault, the other is counted all the same.
         let found = state::guarded("compozy_http_requests_total", store, || self.templates.get(&[path]));
         let template = match found {
-            Some(Found::Series(template)) => Some(&template.cell),
+            Some(Found::Series(template)) => {
+                // From the whole template: the label is cut.
+                template.cell.shape.get_or_init(|| Shape::new(full));
+                Some(&template.cell)
+            }
             // More templates than a family may have series: the families themselves fold them.
             Some(Found::Overflow(_)) | None => None,
         };
@@ -263,9 +262,11 @@ impl InProgress<'_> {
             Err(error) => (error.status(), error.data::<PathPattern>()),
         };
         match template {
-            Some(template) => self.record(&template.0, status),
-            None if status == StatusCode::NOT_FOUND => self.record(UNMATCHED, status),
-            None => self.record_without_template(status),
+            // poem has no name for what is nested at the root.
+            Some(template) if template.0.is_empty() && status != StatusCode::NOT_FOUND => self.record("/", status),
+            Some(template) if !template.0.is_empty() => self.record(&template.0, status),
+            _ if status == StatusCode::NOT_FOUND => self.record(UNMATCHED, status),
+            _ => self.record_without_template(status),
         }
         let Some(in_flight) = self.in_flight.take() else { return };
         if let Ok(response) = result

@@ -1,16 +1,31 @@
 //! What paths fit a route template of poem: for requests that lost their template on the way.
 //!
 //! A panic, a dropped future and a middleware that answers in the router's place leave no `PathPattern`. Such a request
-//! is counted under the most specific template, among those that the middleware has seen, that its path fits.
+//! is counted under the most specific template, among those that the middleware has seen, that its path fits. A client
+//! can bring this about, so it is a walk along the path, and a regex is only asked when everything before it fits.
+
+use std::sync::OnceLock;
 
 use regex::Regex;
 
-/// A template as a pattern over whole paths.
+/// Longer paths are not looked at: nobody routes them, and a client could make them costly.
+const LONGEST_PATH: usize = 1024;
+
+/// A template, taken apart as poem's router does it.
 #[derive(Debug)]
 pub(super) struct Shape {
-    pattern: Regex,
-    /// How specific each segment is.
+    pieces: Vec<Piece>,
+    /// How specific it is, piece by piece and for literals byte by byte.
     rank: Vec<Rank>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Literal(String),
+    Parameter,
+    /// The source, and the pattern once it was needed; nothing when it is not valid.
+    Regex(String, OnceLock<Option<Regex>>),
+    CatchAll,
 }
 
 /// In the order in which poem's router tries them.
@@ -23,63 +38,83 @@ pub(super) enum Rank {
 }
 
 impl Shape {
-    /// `/users/:id`, `/files/*rest`, `/n/:n<\d+>`, `/n/<\d+>`; nothing for what is no path or no valid pattern.
+    /// `/users/:id`, `/files/*rest`, `/n/:n<\d+>`, `/n/<\d+>`; nothing for what is no template.
     pub(super) fn new(template: &str) -> Option<Self> {
         if !template.starts_with('/') {
             return None;
         }
-        let (mut pattern, mut rank) = (String::from("^"), Vec::new());
+        let (mut pieces, mut rank) = (Vec::new(), Vec::new());
         let mut rest = template;
         while let Some(first) = rest.chars().next() {
-            let (part, kind, length) = match first {
-                '*' => (".*".to_owned(), Rank::CatchAll, rest.len()),
-                '<' => {
-                    let length = closing(rest)?;
-                    (format!("(?:{})", &rest[1..length - 1]), Rank::Regex, length)
+            let length = match first {
+                '*' => {
+                    pieces.push(Piece::CatchAll);
+                    rank.push(Rank::CatchAll);
+                    rest.len()
                 }
-                ':' => {
-                    let name = rest.find(['/', '<']).unwrap_or(rest.len());
+                ':' | '<' => {
+                    let name = rest.find(['/', '<', '*']).unwrap_or(rest.len());
                     if rest[name..].starts_with('<') {
-                        let length = name + closing(&rest[name..])?;
-                        (format!("(?:{})", &rest[name + 1..length - 1]), Rank::Regex, length)
+                        // As in poem, the first `>` closes.
+                        let end = name + rest[name..].find('>')?;
+                        pieces.push(Piece::Regex(rest[name + 1..end].to_owned(), OnceLock::new()));
+                        rank.push(Rank::Regex);
+                        end + 1
                     } else {
-                        ("[^/]+".to_owned(), Rank::Parameter, name)
+                        pieces.push(Piece::Parameter);
+                        rank.push(Rank::Parameter);
+                        name
                     }
                 }
                 _ => {
-                    // A `/` begins a segment of its own, so that ranks are compared segment by segment.
-                    let length = rest[1..].find(['/', ':', '<', '*']).map_or(rest.len(), |at| at + 1);
-                    (regex::escape(&rest[..length]), Rank::Literal, length)
+                    let length = rest.find([':', '<', '*']).unwrap_or(rest.len());
+                    pieces.push(Piece::Literal(rest[..length].to_owned()));
+                    rank.extend(std::iter::repeat_n(Rank::Literal, length));
+                    length
                 }
             };
-            pattern.push_str(&part);
-            rank.push(kind);
             rest = &rest[length..];
         }
-        pattern.push('$');
-        Some(Self { pattern: Regex::new(&pattern).ok()?, rank })
+        Some(Self { pieces, rank })
     }
 
     /// How well a path fits: the least is the most specific.
     pub(super) fn rank(&self, path: &str) -> Option<&[Rank]> {
-        self.pattern.is_match(path).then_some(&self.rank)
+        if path.len() > LONGEST_PATH {
+            return None;
+        }
+        // The root of a nest, `/api/`, is reached as `/api` too.
+        let fits = self.fits(path) || (self.ends_in_slash() && !path.ends_with('/') && self.fits(&format!("{path}/")));
+        fits.then_some(&self.rank)
     }
-}
 
-/// The length of `<…>` at the start of a text; angle brackets nest.
-fn closing(text: &str) -> Option<usize> {
-    let mut depth = 0;
-    for (at, c) in text.char_indices() {
-        match c {
-            '<' => depth += 1,
-            '>' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return Some(at + 1);
-        }
+    fn ends_in_slash(&self) -> bool {
+        matches!(self.pieces.last(), Some(Piece::Literal(text)) if text.ends_with('/'))
     }
-    None
+
+    fn fits(&self, mut path: &str) -> bool {
+        for piece in &self.pieces {
+            let segment = &path[..path.find('/').unwrap_or(path.len())];
+            path = match piece {
+                Piece::Literal(text) => match path.strip_prefix(text.as_str()) {
+                    Some(rest) => rest,
+                    None => return false,
+                },
+                Piece::CatchAll => return true,
+                Piece::Parameter if segment.is_empty() => return false,
+                Piece::Parameter => &path[segment.len()..],
+                Piece::Regex(source, pattern) => {
+                    // As in poem: searched for in all that is left, and as long as what it finds.
+                    let pattern = pattern.get_or_init(|| Regex::new(source).ok());
+                    match pattern.as_ref().and_then(|pattern| pattern.find(path)) {
+                        Some(found) => path.get(found.len()..).unwrap_or_default(),
+                        None => return false,
+                    }
+                }
+            };
+        }
+        path.is_empty()
+    }
 }
 
 #[cfg(test)]
@@ -94,31 +129,56 @@ mod tests {
 
     #[test]
     fn the_most_specific_template_that_fits_wins() {
-        let templates =
-            ["/users/:id", "/users/me", "/users/:n<\\d+>", "/users/*rest", "/", "unmatched", "/a.b", "/n/<[a-z]{2}>/x"];
+        let templates = [
+            "/users/:id",
+            "/users/me",
+            "/users/:n<^\\d+$>",
+            "/users/*rest",
+            "/",
+            "unmatched",
+            "/a.b",
+            "/n/<^[a-z]{2}>/x",
+            "/:page",
+            "/@:user",
+            "/v:n/x",
+            "/:id/x",
+            "/files/:x",
+            "/files/a*rest",
+            "/m/:n<[^<]+>",
+            "/api/",
+            "/api/:x",
+        ];
         for (path, expected) in [
             ("/users/me", Some("/users/me")),
-            ("/users/7", Some("/users/:n<\\d+>")),
+            ("/users/7", Some("/users/:n<^\\d+$>")),
             ("/users/ada", Some("/users/:id")),
             ("/users/ada/x", Some("/users/*rest")),
             ("/users/", Some("/users/*rest")),
             ("/", Some("/")),
             ("/a.b", Some("/a.b")),
-            ("/axb", None),
-            ("/n/ab/x", Some("/n/<[a-z]{2}>/x")),
+            ("/axb", Some("/:page")),
+            ("/n/ab/x", Some("/n/<^[a-z]{2}>/x")),
             ("/n/abc/x", None),
             ("unmatched", None),
-            ("/unmatched", None),
-            ("/users", None),
+            ("/@ada", Some("/@:user")),
+            ("/v1/x", Some("/v:n/x")),
+            ("/w/x", Some("/:id/x")),
+            ("/files/abc", Some("/files/a*rest")),
+            ("/files/xyz", Some("/files/:x")),
+            ("/m/7", Some("/m/:n<[^<]+>")),
+            ("/api", Some("/api/")),
+            ("/api/7", Some("/api/:x")),
         ] {
             assert_eq!(best(&templates, path), expected, "{path}");
         }
+        assert_eq!(best(&["/*rest"], &format!("/{}", "x".repeat(LONGEST_PATH))), None, "longer than anybody routes");
     }
 
     #[test]
-    fn a_template_that_is_no_pattern_fits_nothing() {
-        for template in ["/x/:n<[>", "/x/<(>", "/x/:n<\\d+", "", "unknown"] {
+    fn what_is_no_template_fits_nothing() {
+        for template in ["/x/:n<\\d+", "", "unknown", "x/:id"] {
             assert!(Shape::new(template).is_none(), "{template}");
         }
+        assert_eq!(best(&["/x/:n<[>"], "/x/1"), None);
     }
 }

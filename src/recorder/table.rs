@@ -64,7 +64,7 @@ pub(crate) enum Found<'a, T> {
 }
 
 impl<'a, T> Found<'a, T> {
-    #[cfg(test)]
+    #[cfg(any(test, feature = "http-poem"))]
     pub(crate) fn series(self) -> &'a Arc<Series<T>> {
         match self {
             Self::Series(series) | Self::Overflow(series) => series,
