@@ -401,6 +401,27 @@ async fn a_shut_down_service_keeps_its_handlers_records_from_everybody() {
     assert!(!outer.render().contains("compozy_leaked_total"));
 }
 
+#[test]
+fn the_steady_state_of_the_middleware_allocates_nothing() {
+    use futures_util::FutureExt;
+    let service = MonitoringService::for_test();
+    let (bare, watched) = (routes(), routes().with(service.http_middleware()));
+    // As a server has it: a slice of a shared buffer. The first clone of a URI that owns its text would allocate.
+    let uri: poem::http::Uri = "/users/7".parse().expect("a path");
+    let _shared = uri.clone();
+    let request = || Request::builder().uri(uri.clone()).finish();
+    let cost = |run: &dyn Fn(Request)| {
+        run(request());
+        let requests: Vec<Request> = (0..100).map(|_| request()).collect();
+        common::allocations(|| requests.into_iter().for_each(run))
+    };
+    let bare = cost(&|req| drop(bare.call(req).now_or_never()));
+    let watched = cost(&|req| drop(watched.call(req).now_or_never()));
+    assert!(bare >= 100, "poem allocates, and the counter sees it");
+    assert_eq!(watched, bare);
+    assert_eq!(sum(&service.render(), "compozy_http_requests_total"), 101.0);
+}
+
 #[tokio::test]
 async fn a_long_template_is_kept_like_any_other() {
     let template = format!("/{}/:id", "long".repeat(60));
