@@ -102,6 +102,21 @@ impl FamilyDef {
     }
 }
 
+#[cfg(feature = "prometheus")]
+impl FamilyDef {
+    /// The label values that a place in the dense table stands for: the last label changes fastest, as in `with`.
+    pub(crate) fn values_at(&self, mut index: usize) -> Vec<&'static str> {
+        let mut values = Vec::with_capacity(self.labels.len());
+        for label in self.labels.iter().rev() {
+            let known = label.values.unwrap_or_default();
+            values.push(known.get(index % known.len().max(1)).copied().unwrap_or_default());
+            index /= known.len().max(1);
+        }
+        values.reverse();
+        values
+    }
+}
+
 /// The name behind `r#`.
 const fn plain(name: &'static str) -> &'static str {
     if begins(name, "r#") { name.split_at(2).1 } else { name }

@@ -160,7 +160,7 @@ pub struct SiteCore<C: Cell> {
 impl<C: Cell> SiteCore<C> {
     #[inline(always)]
     fn record(&'static self, state: u8, op: C::Op) {
-        if (state == GLOBAL || state::is_global_here(state))
+        if state::is_global(state)
             && let Some(kept) = self.kept.get()
         {
             kept.apply(op);
@@ -220,7 +220,7 @@ enum Kept<C: Cell> {
 impl<C: Cell> LateCore<C> {
     #[inline(always)]
     fn record(&'static self, state: u8, index: usize, op: C::Op) {
-        if (state == GLOBAL || state::is_global_here(state))
+        if state::is_global(state)
             && let Some(Kept::Dense(cells)) = self.kept.get()
             && let Some(cell) = cells.get(index)
         {
@@ -239,19 +239,12 @@ impl<C: Cell> LateCore<C> {
     }
 
     /// The label values that a place in the dense table stands for.
-    fn values(&self, mut index: usize) -> Vec<&'static str> {
+    fn values(&self, index: usize) -> Vec<&'static str> {
         if index == OUTSIDE {
             // What no set contains, so that the family puts it where it puts such values.
             return vec!["\0"; self.def.labels.len()];
         }
-        let mut values = Vec::with_capacity(self.def.labels.len());
-        for label in self.def.labels.iter().rev() {
-            let known = label.values.unwrap_or_default();
-            values.push(known.get(index % known.len().max(1)).copied().unwrap_or_default());
-            index /= known.len().max(1);
-        }
-        values.reverse();
-        values
+        self.def.values_at(index)
     }
 
     fn series(&'static self, target: &Target, store: &Store, values: &[&str]) -> Resolved<C> {
@@ -279,7 +272,7 @@ impl<C: Cell> LateCore<C> {
 
     #[inline(never)]
     fn text_on(&'static self, state: u8, values: &[&str]) -> Repr<C> {
-        if (state == GLOBAL || state::is_global_here(state))
+        if state::is_global(state)
             && let Some(Kept::Other(FamilyIn::Own(family))) = self.kept.get()
             && let Table::Text(table) = &family.table
         {

@@ -110,9 +110,15 @@ pub(crate) fn target() -> Target {
     }
 }
 
-/// Whether a record of this thread goes to the global service, where the byte alone cannot tell.
+/// Whether a record of this thread goes to the global service.
+#[inline(always)]
+pub(crate) fn is_global(state: u8) -> bool {
+    state == GLOBAL || is_global_here(state)
+}
+
+/// The same, where the byte alone cannot tell.
 #[inline(never)]
-pub(crate) fn is_global_here(state: u8) -> bool {
+fn is_global_here(state: u8) -> bool {
     let is_global = |scope: &RefCell<Scope>| match &*scope.borrow() {
         Scope::None => true,
         Scope::Of(running) => running.is_global() && running.is_on(),

@@ -76,18 +76,8 @@ impl<C: Cell> FamilyStore<C> {
             Some(sizes) => {
                 let size: usize = sizes.iter().product();
                 let names = || def.labels.iter().map(|label| label.name);
-                let mut label_texts: Vec<Box<str>> = (0..size)
-                    .map(|mut index| {
-                        let mut values: Vec<&str> = Vec::new();
-                        for label in def.labels.iter().rev() {
-                            let known = label.values.unwrap_or_default();
-                            values.push(known[index % known.len()]);
-                            index /= known.len();
-                        }
-                        values.reverse();
-                        guard::label_text(names().zip(values))
-                    })
-                    .collect();
+                let mut label_texts: Vec<Box<str>> =
+                    (0..size).map(|index| guard::label_text(names().zip(def.values_at(index)))).collect();
                 let other = guard::label_text(names().map(|name| (name, OTHER)));
                 let overflow = label_texts.iter().position(|text| *text == other).unwrap_or(size);
                 if overflow == size {
@@ -375,10 +365,11 @@ impl Store {
     /// Everything in the text format.
     pub(crate) fn render(&self) -> String {
         fault::point("render");
-        self.refresh();
+        let owners = self.owners();
+        self.refresh(&owners);
         let mut blocks = Vec::new();
         let described = self.described.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for (name, owner) in &self.owners() {
+        for (name, owner) in &owners {
             blocks.extend(match owner {
                 Owner::Counter(family) => exposition::family(family),
                 Owner::Gauge(family) => exposition::family(family),
@@ -396,10 +387,10 @@ impl Store {
     }
 
     /// Sets what is only known at scrape time: the uptime, and what monitoring says about itself.
-    fn refresh(&self) {
+    fn refresh(&self, owners: &[(String, Owner)]) {
         let mut overflowed = 0;
         let mut not_numbers: Vec<(String, u64)> = Vec::new();
-        for (_, owner) in &self.owners() {
+        for (_, owner) in owners {
             match owner {
                 Owner::Counter(family) => overflowed += overflows(family),
                 Owner::Gauge(family) => overflowed += overflows(family),
