@@ -1,6 +1,6 @@
 //! Every `compozy_*` family of this crate, declared once and with the macro that users have.
 
-#[cfg(feature = "http-poem")]
+#[cfg(any(feature = "http-poem", feature = "temporal"))]
 use crate::recorder::cell::HistogramCell;
 use crate::{
     family::Family,
@@ -45,6 +45,26 @@ crate::families! {
     pub(crate) gauge HTTP_IN_FLIGHT = "compozy_http_requests_in_flight";
 }
 
+#[cfg(feature = "temporal")]
+crate::families! {
+    /// Started workflows
+    pub(crate) counter WORKFLOW_STARTED = "compozy_temporal_workflow_started_total" { workflow_type: str };
+    /// Completed workflows
+    pub(crate) counter WORKFLOW_COMPLETED = "compozy_temporal_workflow_completed_total" { workflow_type: str };
+    /// Failed workflows
+    pub(crate) counter WORKFLOW_FAILED = "compozy_temporal_workflow_failed_total" { workflow_type: str };
+    /// Canceled workflows
+    pub(crate) counter WORKFLOW_CANCELED = "compozy_temporal_workflow_canceled_total" { workflow_type: str };
+    /// Workflows continued as new
+    pub(crate) counter WORKFLOW_CONTINUED = "compozy_temporal_workflow_continued_as_new_total" { workflow_type: str };
+    /// Workflow execution time
+    pub(crate) histogram WORKFLOW_DURATION = "compozy_temporal_workflow_duration_seconds" { workflow_type: str };
+    /// Currently running workers
+    pub(crate) gauge WORKERS_RUNNING = "compozy_temporal_workers_running_total";
+    /// Configured workers per instance
+    pub(crate) gauge WORKERS_CONFIGURED = "compozy_temporal_workers_configured_total";
+}
+
 /// All of them, so that nobody else can take a name: those without labels are there, at zero, from the first scrape.
 pub(crate) fn declare(store: &Store) {
     for counter in [&UPTIME, &REJECTED_LABELS, &OVERFLOWED_SERIES, &ERRORS] {
@@ -57,5 +77,17 @@ pub(crate) fn declare(store: &Store) {
         store.family::<GaugeCell>(HTTP_IN_FLIGHT.late.def());
         store.family::<CounterCell>(HTTP_REQUESTS.late.def());
         store.family::<HistogramCell>(HTTP_DURATION.late.def());
+    }
+    #[cfg(feature = "temporal")]
+    {
+        let counters =
+            [&WORKFLOW_STARTED, &WORKFLOW_COMPLETED, &WORKFLOW_FAILED, &WORKFLOW_CANCELED, &WORKFLOW_CONTINUED];
+        for counter in counters {
+            store.family::<CounterCell>(counter.late.def());
+        }
+        store.family::<HistogramCell>(WORKFLOW_DURATION.late.def());
+        for gauge in [&WORKERS_RUNNING, &WORKERS_CONFIGURED] {
+            store.family::<GaugeCell>(gauge.late.def());
+        }
     }
 }

@@ -35,11 +35,19 @@ pub struct Config {
     pub enabled: bool,
     /// Where the application serves them. Default: `/metrics`.
     pub path: String,
+    /// Whether the Temporal SDK's own `temporal_*` families are kept (feature `temporal`). Default: `true`. Set in code
+    /// only.
+    #[serde(skip, default = "on")]
+    pub temporal_sdk_families: bool,
+}
+
+fn on() -> bool {
+    true
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { enabled: false, path: "/metrics".to_owned() }
+        Self { enabled: false, path: "/metrics".to_owned(), temporal_sdk_families: true }
     }
 }
 
@@ -55,6 +63,14 @@ impl Config {
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
+        self
+    }
+
+    /// Sets whether the Temporal SDK's own `temporal_*` families are kept. The workflow counters of this crate do not
+    /// depend on it.
+    #[must_use]
+    pub fn temporal_sdk_families(mut self, kept: bool) -> Self {
+        self.temporal_sdk_families = kept;
         self
     }
 

@@ -104,7 +104,7 @@ impl<C: Cell> Repr<C> {
             Self::Site(site) => site.record(state, op),
             Self::Late(late, index) => late.record(state, *index, op),
             Self::Kept(cell) => {
-                if state & GLOBAL != 0 {
+                if state & GLOBAL != 0 && !state::is_muted(state) {
                     cell.apply(op);
                 }
             }
@@ -117,7 +117,7 @@ impl<C: Cell> Repr<C> {
     fn record_elsewhere(&self, state: u8, op: C::Op) {
         match self {
             Self::Resolved(resolved) => {
-                if !resolved.global || state & GLOBAL != 0 {
+                if (!resolved.global || state & GLOBAL != 0) && !state::is_muted(state) {
                     resolved.series.apply(op);
                 }
             }
@@ -329,7 +329,7 @@ impl<H: Handle> Late<H> {
     }
 
     /// The handle of one series in the storage of one service, whatever scope this is.
-    #[cfg(feature = "http-poem")]
+    #[cfg(any(feature = "http-poem", feature = "temporal"))]
     pub(crate) fn series_in(&self, store: &Store, values: &[&str]) -> Resolved<H::Cell> {
         store.series_of(&store.family(self.0.def), values)
     }

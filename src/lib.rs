@@ -57,6 +57,8 @@ mod handles;
 mod recorder;
 #[cfg(feature = "prometheus")]
 mod state;
+#[cfg(feature = "temporal")]
+mod temporal;
 
 pub use config::{Config, ConfigError};
 pub use family::{ClosedLabel, DeclaredFamily, Families, Family, Text};
@@ -67,6 +69,9 @@ pub use http::{HttpMetrics, HttpMetricsEndpoint, MetricsEndpoint};
 pub use metrics;
 pub use scope::Scoped;
 pub use service::MonitoringService;
+#[cfg(feature = "temporal")]
+#[cfg_attr(docsrs, doc(cfg(feature = "temporal")))]
+pub use temporal::WorkerGuard;
 
 #[doc(hidden)]
 pub mod __private {

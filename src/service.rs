@@ -71,11 +71,11 @@ impl MonitoringService {
 
     #[cfg(feature = "prometheus")]
     fn start(config: Config) -> Self {
-        let path = config.path.into();
+        let path = config.path.as_str().into();
         if !config.enabled {
             return Self { path, inert: DISABLED, running: None };
         }
-        match Running::global() {
+        match Running::global(&config) {
             Ok(running) => Self { path, inert: "", running: Some(running) },
             Err(error) => {
                 tracing::error!(error, "Prometheus exporter initialization failed");
@@ -253,7 +253,7 @@ impl MonitoringService {
     }
 
     /// What runs, on or off.
-    #[cfg(feature = "http-poem")]
+    #[cfg(any(feature = "http-poem", feature = "temporal"))]
     pub(crate) fn running(&self) -> Option<&Arc<Running>> {
         self.running.as_ref()
     }

@@ -1,7 +1,8 @@
 //! On or off, and for whom: one byte that every record reads, and the scopes behind it.
 //!
 //! 0 is off. [`GLOBAL`] alone is the ordinary case: everything goes to the process's one service. With [`LOCAL`] set,
-//! a scope was used at some time, and a thread-local says which service this thread records into.
+//! a scope was used at some time, and a thread-local says which service this thread records into. With [`MUTE`] set,
+//! another says whether it records at all.
 
 use std::{
     cell::{Cell, RefCell},
@@ -18,6 +19,8 @@ use crate::{recorder::Store, service::Running};
 pub(crate) const GLOBAL: u8 = 1;
 /// A scope was used, or can be: there is a thread-local to ask.
 pub(crate) const LOCAL: u8 = 2;
+/// Workflow code runs in this process: while it replays, its thread records nothing.
+const MUTE: u8 = if cfg!(feature = "temporal") { 4 } else { 0 };
 
 static STATE: AtomicU8 = AtomicU8::new(0);
 /// Made once and never dropped: a service that starts after a shutdown goes on with the same storage.
@@ -28,6 +31,8 @@ thread_local! {
     /// Scopes entered after `SCOPE` was destroyed: whose they are cannot be kept any more, only that they are. Needs no
     /// destructor, so it is there to the end.
     static LATE_SCOPES: Cell<u32> = const { Cell::new(0) };
+    /// Whether this thread is muted. Needs no destructor either.
+    static MUTED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What a thread's scope says.
@@ -91,6 +96,9 @@ pub(crate) fn set_global_store(store: Arc<Store>) {
 /// Where a record of this thread goes now.
 pub(crate) fn target() -> Target {
     let state = load();
+    if is_muted(state) {
+        return Target::Off;
+    }
     if state & LOCAL != 0 {
         // A thread that is being torn down has no scope any more.
         match SCOPE.try_with(|scope| scope.borrow().clone()) {
@@ -116,9 +124,21 @@ pub(crate) fn is_global(state: u8) -> bool {
     state == GLOBAL || is_global_here(state)
 }
 
+/// Whether this thread is muted now, whatever handle it uses.
+#[inline(always)]
+pub(crate) fn is_muted(state: u8) -> bool {
+    state & MUTE != 0 && MUTED.get()
+}
+
 /// The same, where the byte alone cannot tell.
 #[inline(never)]
 fn is_global_here(state: u8) -> bool {
+    if is_muted(state) {
+        return false;
+    }
+    if state & LOCAL == 0 {
+        return state & GLOBAL != 0;
+    }
     let is_global = |scope: &RefCell<Scope>| match &*scope.borrow() {
         Scope::None => true,
         Scope::Of(running) => running.is_global() && running.is_on(),
@@ -143,6 +163,29 @@ pub(crate) fn guarded<R>(metric: &str, store: &Store, run: impl FnOnce() -> R) -
             store.health.fault(metric, &format!("panic: {text}"));
             None
         }
+    }
+}
+
+/// Silence on this thread, as long as it lives: for handles of ours, and for the macros of `metrics`.
+#[cfg(feature = "temporal")]
+pub(crate) struct Muted {
+    before: bool,
+    _recorder: metrics::LocalRecorderGuard<'static>,
+}
+
+/// Mutes this thread.
+#[cfg(feature = "temporal")]
+pub(crate) fn mute() -> Muted {
+    if load() & MUTE == 0 {
+        STATE.fetch_or(MUTE, Relaxed);
+    }
+    Muted { before: MUTED.replace(true), _recorder: metrics::set_default_local_recorder(&metrics::NoopRecorder) }
+}
+
+#[cfg(feature = "temporal")]
+impl Drop for Muted {
+    fn drop(&mut self) {
+        MUTED.set(self.before);
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    open::{Open, OpenFamily, SummaryCell},
+    open::{Open, OpenFamily},
     store::{FamilyStore, Owner},
     table::Series,
 };
@@ -45,7 +45,11 @@ pub trait Cell: Default + Debug + Send + Sync + Sized + 'static {
     fn raw_series(series: Arc<Series<Self>>) -> Self::Raw;
 
     #[doc(hidden)]
-    fn raw_summary(_: Arc<Series<SummaryCell>>) -> Option<Self::Raw> {
+    fn raw_samples<T>(_: Arc<Series<T>>) -> Option<Self::Raw>
+    where
+        T: Send + Sync + 'static,
+        Series<T>: Apply<HistogramCell>,
+    {
         None
     }
     #[doc(hidden)]
@@ -353,7 +357,11 @@ impl Cell for HistogramCell {
         metrics::Histogram::from_arc(series)
     }
 
-    fn raw_summary(series: Arc<Series<SummaryCell>>) -> Option<metrics::Histogram> {
+    fn raw_samples<T>(series: Arc<Series<T>>) -> Option<metrics::Histogram>
+    where
+        T: Send + Sync + 'static,
+        Series<T>: Apply<HistogramCell>,
+    {
         Some(metrics::Histogram::from_arc(series))
     }
 
@@ -394,6 +402,57 @@ where
     }
     fn record_many(&self, value: f64, count: usize) {
         self.apply(HistogramOp { value, times: count as u64 });
+    }
+}
+
+/// Counts by bucket, with bounds of a family's own.
+#[cfg(feature = "temporal")]
+#[derive(Debug)]
+pub struct BoundedCell {
+    bounds: &'static [f64],
+    /// One a bound, and one for what is above them all.
+    buckets: Box<[AtomicU64]>,
+    sum: AtomicU64,
+    not_numbers: AtomicU64,
+}
+
+#[cfg(feature = "temporal")]
+impl BoundedCell {
+    pub(crate) fn new(bounds: &'static [f64]) -> Self {
+        let buckets = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
+        Self { bounds, buckets, sum: AtomicU64::new(0), not_numbers: AtomicU64::new(0) }
+    }
+
+    /// The upper bounds and the cumulative counts of their buckets; after them the count of all.
+    pub(crate) fn read(&self) -> (Vec<(f64, u64)>, f64, u64) {
+        let mut total = 0u64;
+        let mut counts = Vec::with_capacity(self.bounds.len());
+        for (bucket, bound) in self.buckets.iter().zip(self.bounds.iter().copied().chain([f64::INFINITY])) {
+            total = total.wrapping_add(bucket.load(Relaxed));
+            counts.push((bound, total));
+        }
+        (counts, f64::from_bits(self.sum.load(Relaxed)), total)
+    }
+
+    /// Samples dropped since this was last asked.
+    pub(crate) fn take_not_numbers(&self) -> u64 {
+        self.not_numbers.swap(0, Relaxed)
+    }
+}
+
+#[cfg(feature = "temporal")]
+impl Apply<HistogramCell> for Series<BoundedCell> {
+    fn apply(&self, HistogramOp { value, times }: HistogramOp) {
+        let cell = &self.cell;
+        if value.is_nan() {
+            cell.not_numbers.fetch_add(times, Relaxed);
+            return;
+        }
+        let bucket = cell.bounds.iter().position(|bound| value <= *bound).unwrap_or(cell.bounds.len());
+        if let Some(bucket) = cell.buckets.get(bucket) {
+            bucket.fetch_add(times, Relaxed);
+            add_f64(&cell.sum, if times == 1 { value } else { value * times as f64 });
+        }
     }
 }
 

@@ -107,6 +107,24 @@ impl Print for SummaryCell {
     }
 }
 
+#[cfg(feature = "temporal")]
+impl Print for super::cell::BoundedCell {
+    const TYPE: &'static str = "histogram";
+
+    fn print(&self, name: &str, labels: &str, out: &mut String) {
+        let (counts, sum, total) = self.read();
+        for (bound, count) in counts {
+            let bound = if bound.is_infinite() { "+Inf".to_owned() } else { bound.to_string() };
+            line(out, name, "_bucket", labels, ("le", &bound));
+            let _ = writeln!(out, "{count}");
+        }
+        line(out, name, "_sum", labels, NO_LABEL);
+        number(out, sum);
+        line(out, name, "_count", labels, NO_LABEL);
+        let _ = writeln!(out, "{total}");
+    }
+}
+
 fn head<C: Print>(name: &str, help: Option<&str>) -> String {
     let mut text = String::new();
     if let Some(help) = help {
@@ -146,7 +164,7 @@ pub(crate) fn family<C: Cell + Print>(family: &FamilyStore<C>) -> Option<Block> 
 
 /// A family that nobody declared.
 pub(crate) fn open(open: &Open, help: Option<&str>) -> Option<Block> {
-    fn block<T: Print + Default>(family: &OpenFamily<T>, help: Option<&str>) -> Option<Block> {
+    fn block<T: Print>(family: &OpenFamily<T>, help: Option<&str>) -> Option<Block> {
         let all = family.sorted();
         let mut text = head::<T>(&family.name, help);
         for series in &all {
@@ -159,6 +177,8 @@ pub(crate) fn open(open: &Open, help: Option<&str>) -> Option<Block> {
         Open::Gauge(family) => block(family, help),
         Open::Histogram(family) => block(family, help),
         Open::Summary(family) => block(family, help),
+        #[cfg(feature = "temporal")]
+        Open::Bounded(family) => block(family, help),
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     hash::BuildHasherDefault,
     num::NonZeroU32,
     sync::{
@@ -21,6 +22,8 @@ use metrics_util::{Quantile, parse_quantiles};
 use quanta::Instant;
 use rapidhash::fast::RapidHasher;
 
+#[cfg(feature = "temporal")]
+use super::cell::BoundedCell;
 use super::{
     cell::{Apply, Cell, CounterCell, GaugeCell, HistogramCell, HistogramOp},
     guard,
@@ -41,16 +44,25 @@ pub enum Open {
     Histogram(Arc<OpenFamily<HistogramCell>>),
     /// Any other histogram: quantiles, as the exporter has them.
     Summary(Arc<OpenFamily<SummaryCell>>),
+    /// A histogram with bounds of its own.
+    #[cfg(feature = "temporal")]
+    Bounded(Arc<OpenFamily<BoundedCell>>),
 }
 
 impl Open {
     pub(crate) fn new(kind: Kind, name: &str) -> Self {
         match kind {
-            Kind::Counter => Self::Counter(OpenFamily::new(name)),
-            Kind::Gauge => Self::Gauge(OpenFamily::new(name)),
-            Kind::Histogram if name.ends_with("_seconds") => Self::Histogram(OpenFamily::new(name)),
-            Kind::Histogram => Self::Summary(OpenFamily::new(name)),
+            Kind::Counter => Self::Counter(OpenFamily::new(name, Default::default)),
+            Kind::Gauge => Self::Gauge(OpenFamily::new(name, Default::default)),
+            Kind::Histogram if name.ends_with("_seconds") => Self::Histogram(OpenFamily::new(name, Default::default)),
+            Kind::Histogram => Self::Summary(OpenFamily::new(name, Default::default)),
         }
+    }
+
+    /// A histogram with these upper bounds.
+    #[cfg(feature = "temporal")]
+    pub(crate) fn bounded(name: &str, bounds: &'static [f64]) -> Self {
+        Self::Bounded(OpenFamily::new(name, move || BoundedCell::new(bounds)))
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -58,6 +70,8 @@ impl Open {
             Self::Counter(_) => Kind::Counter,
             Self::Gauge(_) => Kind::Gauge,
             Self::Histogram(_) | Self::Summary(_) => Kind::Histogram,
+            #[cfg(feature = "temporal")]
+            Self::Bounded(_) => Kind::Histogram,
         }
     }
 
@@ -67,6 +81,8 @@ impl Open {
             Self::Gauge(family) => &family.name,
             Self::Histogram(family) => &family.name,
             Self::Summary(family) => &family.name,
+            #[cfg(feature = "temporal")]
+            Self::Bounded(family) => &family.name,
         }
     }
 
@@ -75,7 +91,11 @@ impl Open {
         let series = match (C::opened(self), self) {
             (Some(family), _) => family.get(C::KIND, key, health).map(Resolved::Series),
             (None, Self::Summary(family)) => {
-                family.get(C::KIND, key, health).and_then(C::raw_summary).map(Resolved::Raw)
+                family.get(C::KIND, key, health).and_then(C::raw_samples).map(Resolved::Raw)
+            }
+            #[cfg(feature = "temporal")]
+            (None, Self::Bounded(family)) => {
+                family.get(C::KIND, key, health).and_then(C::raw_samples).map(Resolved::Raw)
             }
             // The caller compared the kinds.
             (None, _) => None,
@@ -89,6 +109,8 @@ impl Open {
             Self::Counter(_) | Self::Gauge(_) => 0,
             Self::Histogram(family) => family.sum(HistogramCell::take_not_numbers),
             Self::Summary(family) => family.sum(SummaryCell::take_not_finite),
+            #[cfg(feature = "temporal")]
+            Self::Bounded(family) => family.sum(BoundedCell::take_not_numbers),
         }
     }
 
@@ -99,14 +121,17 @@ impl Open {
             Self::Gauge(family) => family.overflowed.load(Relaxed),
             Self::Histogram(family) => family.overflowed.load(Relaxed),
             Self::Summary(family) => family.overflowed.load(Relaxed),
+            #[cfg(feature = "temporal")]
+            Self::Bounded(family) => family.overflowed.load(Relaxed),
         }
     }
 }
 
 /// Series by key.
-#[derive(Debug)]
 pub struct OpenFamily<T> {
     pub(crate) name: String,
+    /// Makes the value of a new series.
+    new_cell: Box<dyn Fn() -> T + Send + Sync>,
     /// Keys as call sites spell them: the fast way in.
     spelled: RwLock<Map<Key, Arc<Series<T>>>>,
     /// The series themselves, by their text: labels sorted, values clean. Locked before `spelled`.
@@ -115,10 +140,17 @@ pub struct OpenFamily<T> {
     overflowed: AtomicU64,
 }
 
-impl<T: Default> OpenFamily<T> {
-    fn new(name: &str) -> Arc<Self> {
+impl<T> fmt::Debug for OpenFamily<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenFamily").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<T> OpenFamily<T> {
+    fn new(name: &str, new_cell: impl Fn() -> T + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
+            new_cell: Box::new(new_cell),
             spelled: RwLock::default(),
             series: Mutex::default(),
             overflow: OnceLock::new(),
@@ -138,7 +170,7 @@ impl<T: Default> OpenFamily<T> {
         let found = match all.get(&text) {
             Some(series) => Some(series.clone()),
             None if all.len() < SERIES_CAP => {
-                let series = Arc::new(Series::bare(text.clone()));
+                let series = Arc::new(Series::bare(text.clone(), (self.new_cell)()));
                 all.insert(text, series.clone());
                 Some(series)
             }
@@ -159,7 +191,8 @@ impl<T: Default> OpenFamily<T> {
             (kind != Kind::Gauge).then(|| {
                 let other = || guard::label_text(labels.iter().map(|(name, _)| (name.as_str(), OTHER)));
                 // Somebody's own value may be called so: then it is that series, or there would be two of one name.
-                let own_or_new = || all.get(&other()).cloned().unwrap_or_else(|| Arc::new(Series::bare(other())));
+                let new = || Arc::new(Series::bare(other(), (self.new_cell)()));
+                let own_or_new = || all.get(&other()).cloned().unwrap_or_else(new);
                 self.overflow.get_or_init(own_or_new).clone()
             })
         });

@@ -212,6 +212,8 @@ pub(crate) struct Store {
     started: Instant,
     /// Whether `build_info!` has set its series.
     has_build_info: AtomicBool,
+    #[cfg(feature = "temporal")]
+    pub(crate) ledger: crate::temporal::ledger::Ledger,
 }
 
 impl Store {
@@ -222,6 +224,8 @@ impl Store {
             health: Health::default(),
             started: Instant::now(),
             has_build_info: AtomicBool::new(false),
+            #[cfg(feature = "temporal")]
+            ledger: Default::default(),
         };
         catalogue::declare(&store);
         Arc::new(store)
@@ -336,6 +340,16 @@ impl Store {
         family.series(&values, &self.health)
     }
 
+    /// A histogram of this name with these upper bounds, unless the name is taken.
+    #[cfg(feature = "temporal")]
+    pub(crate) fn bounded_histogram(&self, name: &str, bounds: &'static [f64]) {
+        let name = guard::metric_name(name);
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        if !names.contains_key(name.as_ref()) && !collides(&names, &name, Kind::Histogram) {
+            names.insert(name.clone().into_owned(), Owner::Open(Open::bounded(&name, bounds)));
+        }
+    }
+
     fn describe(&self, name: &KeyName, text: &str) {
         let name = guard::metric_name(name.as_str());
         let declared = {
@@ -348,7 +362,7 @@ impl Store {
         }
     }
 
-    fn describe_open(&self, name: &str, text: &str) {
+    pub(crate) fn describe_open(&self, name: &str, text: &str) {
         let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
         described.entry(name.to_owned()).or_insert_with(|| text.to_owned());
     }
@@ -365,6 +379,8 @@ impl Store {
     /// Everything in the text format.
     pub(crate) fn render(&self) -> String {
         fault::point("render");
+        #[cfg(feature = "temporal")]
+        self.ledger.settle(self);
         let owners = self.owners();
         self.refresh(&owners);
         let mut blocks = Vec::new();

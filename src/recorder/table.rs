@@ -48,10 +48,10 @@ impl<T> Series<T> {
     }
 }
 
-impl<T: Default> Series<T> {
+impl<T> Series<T> {
     /// A series that is known by its text alone.
-    pub(crate) fn bare(label_text: Box<str>) -> Self {
-        Self { hash: 0, values: Box::default(), label_text, cell: T::default() }
+    pub(crate) fn bare(label_text: Box<str>, cell: T) -> Self {
+        Self { hash: 0, values: Box::default(), label_text, cell }
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::{
 };
 
 use crate::{
+    Config,
     recorder::{Store, StoreRecorder},
     state,
 };
@@ -23,11 +24,13 @@ pub(crate) struct Running {
     recorder: StoreRecorder,
     global: bool,
     on: AtomicBool,
+    #[cfg(feature = "temporal")]
+    sdk_families: bool,
 }
 
 impl Running {
     /// The process's one service.
-    pub(crate) fn global() -> Result<Arc<Self>, &'static str> {
+    pub(crate) fn global(config: &Config) -> Result<Arc<Self>, &'static str> {
         let mut active = ACTIVE.lock().unwrap_or_else(PoisonError::into_inner);
         if *active {
             return Err("another monitoring service is running in this process");
@@ -44,13 +47,30 @@ impl Running {
         };
         state::set_global(true);
         *active = true;
-        Ok(Arc::new(Self { recorder: StoreRecorder(store), global: true, on: AtomicBool::new(true) }))
+        Ok(Self::new(store, true, config))
     }
 
     /// A service of its own.
     pub(crate) fn hermetic() -> Arc<Self> {
         state::allow_scopes();
-        Arc::new(Self { recorder: StoreRecorder(Store::new()), global: false, on: AtomicBool::new(true) })
+        Self::new(Store::new(), false, &Config::default())
+    }
+
+    #[cfg_attr(not(feature = "temporal"), allow(unused_variables))]
+    fn new(store: Arc<Store>, global: bool, config: &Config) -> Arc<Self> {
+        Arc::new(Self {
+            recorder: StoreRecorder(store),
+            global,
+            on: AtomicBool::new(true),
+            #[cfg(feature = "temporal")]
+            sdk_families: config.temporal_sdk_families,
+        })
+    }
+
+    /// Whether the Temporal SDK's own families are kept.
+    #[cfg(feature = "temporal")]
+    pub(crate) fn has_sdk_families(&self) -> bool {
+        self.sdk_families
     }
 
     #[inline]

@@ -1,0 +1,326 @@
+//! The interceptor: counts what began, notes what ended, and mutes workflow code while it replays.
+
+use std::{
+    future::Future,
+    hash::{DefaultHasher, Hash, Hasher},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::SystemTime,
+};
+
+use temporalio_sdk::{
+    WorkflowContextView, WorkflowTermination,
+    error::{ApplicationErrorCategory, OutgoingWorkflowError},
+    interceptors::{ActivityInboundInterceptor, ExecuteActivityInput, ExecuteActivityOutput, Next},
+    workflow_interceptors::{
+        ExecuteWorkflowInput, ExecuteWorkflowResult, HandleQueryInput, HandleQueryResult, HandleSignalInput,
+        HandleSignalResult, HandleUpdateInput, HandleUpdateResult, InitializeWorkflowInput, InitializeWorkflowOutput,
+        SyncWorkflowInterceptorContext, ValidateUpdateInput, ValidateUpdateResult, WorkflowInterceptor,
+        WorkflowInterceptorConstructor, WorkflowInterceptorContext, WorkflowInterceptorFuture, WorkflowNext,
+    },
+};
+
+use super::ledger::RunKey;
+use crate::{fault, service::Running, state};
+
+/// The constructor that a worker is given.
+pub(crate) fn constructor(running: &Arc<Running>) -> WorkflowInterceptorConstructor {
+    let running = running.clone();
+    running.store().ledger.has_interceptor();
+    WorkflowInterceptorConstructor::new(move |view| Interceptor::new(running.clone(), view))
+}
+
+/// The interceptor of one instance of a run.
+struct Interceptor {
+    running: Arc<Running>,
+    run: RunKey,
+    started: Option<SystemTime>,
+    /// Made by a reset: its history, from the start on, is another run's.
+    is_reset: bool,
+}
+
+impl Interceptor {
+    fn new(running: Arc<Running>, view: &WorkflowContextView) -> Self {
+        let is_reset = view.raw().randomness_seed != seed_of(view.run_id());
+        Self { running, run: RunKey::new(view.run_id()), started: view.start_time(), is_reset }
+    }
+
+    /// Where the records of workflow code go while this lives.
+    fn inside(&self, ctx: &WorkflowInterceptorContext) -> Inside<'_> {
+        if ctx.is_replaying_history_events() { Inside::Muted(state::mute()) } else { self.live() }
+    }
+
+    fn live(&self) -> Inside<'_> {
+        scope_of(&self.running)
+    }
+
+    fn around<'a, I, T: 'a>(
+        &'a self,
+        ctx: WorkflowInterceptorContext,
+        input: I,
+        next: WorkflowNext<'a, I, WorkflowInterceptorFuture<'a, T>>,
+    ) -> Watched<'a, T> {
+        let inside = self.inside(&ctx);
+        // Handlers that are not async run in here.
+        let inner = next.run(input);
+        drop(inside);
+        Watched { interceptor: self, ctx, inner: Some(inner) }
+    }
+}
+
+/// As SDK core derives the seed of a run that no reset made: from its id, with SipHash 1-3, which is what the standard
+/// library's default hasher is.
+fn seed_of(run_id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    run_id.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What holds while workflow code runs.
+enum Inside<'a> {
+    /// Records go nowhere.
+    Muted(#[allow(dead_code, reason = "held for its drop")] state::Muted),
+    /// They go to a service that is not the process's one.
+    Scoped(#[allow(dead_code, reason = "held for its drop")] state::Entered<'a>),
+    /// They go where they go anyway.
+    Free,
+}
+
+fn scope_of(running: &Arc<Running>) -> Inside<'_> {
+    if running.is_global() { Inside::Free } else { Inside::Scoped(state::enter(Some(running))) }
+}
+
+/// A future of workflow code: muted in every poll that replays, and when it is dropped.
+struct Watched<'a, T> {
+    interceptor: &'a Interceptor,
+    ctx: WorkflowInterceptorContext,
+    inner: Option<WorkflowInterceptorFuture<'a, T>>,
+}
+
+impl<T> Unpin for Watched<'_, T> {}
+
+impl<T> Future for Watched<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = &mut *self;
+        let _inside = this.interceptor.inside(&this.ctx);
+        match &mut this.inner {
+            Some(inner) => Pin::new(inner).poll(cx),
+            // Only `drop` takes it out.
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T> Drop for Watched<'_, T> {
+    fn drop(&mut self) {
+        // An eviction runs the guards of the workflow's author; the run goes on elsewhere, or is over.
+        let _muted = state::mute();
+        self.inner = None;
+    }
+}
+
+/// The future of a run: what [`Watched`] does, and what the ledger must know.
+struct Execution<'a> {
+    inner: Watched<'a, ExecuteWorkflowResult>,
+    phase: Phase,
+    /// The length of the history at the first live poll.
+    at_start: u32,
+}
+
+/// How far the ledger knows of this instance.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Not polled yet.
+    New,
+    /// Every poll so far was a replay.
+    Replaying,
+    /// Counted, and in its first workflow task.
+    First,
+    /// Later.
+    Later,
+}
+
+impl Execution<'_> {
+    /// Before a poll.
+    fn before(&mut self, replaying: bool) {
+        let (interceptor, ctx) = (self.inner.interceptor, &self.inner.ctx);
+        let ledger = &interceptor.running.store().ledger;
+        match self.phase {
+            Phase::New | Phase::Replaying if replaying => {
+                if self.phase == Phase::New && !interceptor.is_reset {
+                    ledger.accepted_first_task(interceptor.run);
+                }
+                self.phase = Phase::Replaying;
+            }
+            Phase::New | Phase::Replaying => {
+                let later = self.phase == Phase::Replaying;
+                let store = interceptor.running.store();
+                ledger.live(store, interceptor.run, ctx.workflow_type(), interceptor.is_reset, later);
+                self.at_start = ctx.history_length();
+                self.phase = if later { Phase::Later } else { Phase::First };
+            }
+            // A task that is not accepted evicts the run: this instance has seen its first one through.
+            Phase::First if ctx.history_length() > self.at_start => {
+                ledger.accepted_first_task(interceptor.run);
+                self.phase = Phase::Later;
+            }
+            Phase::First | Phase::Later => {}
+        }
+    }
+
+    /// When the run's function has returned.
+    fn ended(&self, replaying: bool, result: &ExecuteWorkflowResult) {
+        let interceptor = self.inner.interceptor;
+        let store = interceptor.running.store();
+        if replaying {
+            store.ledger.replayed_to_the_end(store, interceptor.run);
+        } else {
+            let workflow_type = self.inner.ctx.workflow_type();
+            store.ledger.ended(interceptor.run, workflow_type, interceptor.started, is_benign(result));
+        }
+    }
+
+    /// Runs a look at the ledger, if there is anything to record.
+    fn note(&self, run: impl FnOnce()) {
+        let running = &self.inner.interceptor.running;
+        if running.is_on() {
+            let _ = state::guarded("compozy_temporal_workflow_started_total", running.store(), || {
+                fault::point("interceptor");
+                run();
+            });
+        }
+    }
+}
+
+impl Future for Execution<'_> {
+    type Output = ExecuteWorkflowResult;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExecuteWorkflowResult> {
+        let this = &mut *self;
+        let replaying = this.inner.ctx.is_replaying_history_events();
+        let running = this.inner.interceptor.running.clone();
+        if running.is_on() {
+            let _ = state::guarded("compozy_temporal_workflow_started_total", running.store(), || {
+                fault::point("interceptor");
+                this.before(replaying);
+            });
+        }
+        let polled = Pin::new(&mut this.inner).poll(cx);
+        if let Poll::Ready(result) = &polled {
+            this.note(|| this.ended(replaying, result));
+        }
+        polled
+    }
+}
+
+/// Whether a run failed in a way that the SDK keeps out of its failures.
+fn is_benign(result: &ExecuteWorkflowResult) -> bool {
+    matches!(
+        result,
+        Err(WorkflowTermination::Failed(OutgoingWorkflowError::Application(failure)))
+            if failure.category() == ApplicationErrorCategory::Benign
+    )
+}
+
+impl WorkflowInterceptor for Interceptor {
+    fn initialize_workflow(
+        &self,
+        _: WorkflowContextView,
+        input: InitializeWorkflowInput,
+        next: WorkflowNext<'_, InitializeWorkflowInput, InitializeWorkflowOutput>,
+    ) -> InitializeWorkflowOutput {
+        // Nothing here tells a replay from the first time.
+        let _muted = state::mute();
+        next.run(input)
+    }
+
+    fn execute<'a>(
+        &'a self,
+        ctx: WorkflowInterceptorContext,
+        input: ExecuteWorkflowInput,
+        next: WorkflowNext<'a, ExecuteWorkflowInput, WorkflowInterceptorFuture<'a, ExecuteWorkflowResult>>,
+    ) -> WorkflowInterceptorFuture<'a, ExecuteWorkflowResult> {
+        let inner = self.around(ctx, input, next);
+        WorkflowInterceptorFuture::new(Execution { inner, phase: Phase::New, at_start: 0 })
+    }
+
+    fn handle_signal<'a>(
+        &'a self,
+        ctx: WorkflowInterceptorContext,
+        input: HandleSignalInput,
+        next: WorkflowNext<'a, HandleSignalInput, WorkflowInterceptorFuture<'a, HandleSignalResult>>,
+    ) -> WorkflowInterceptorFuture<'a, HandleSignalResult> {
+        WorkflowInterceptorFuture::new(self.around(ctx, input, next))
+    }
+
+    fn handle_update<'a>(
+        &'a self,
+        ctx: WorkflowInterceptorContext,
+        input: HandleUpdateInput,
+        next: WorkflowNext<'a, HandleUpdateInput, WorkflowInterceptorFuture<'a, HandleUpdateResult>>,
+    ) -> WorkflowInterceptorFuture<'a, HandleUpdateResult> {
+        WorkflowInterceptorFuture::new(self.around(ctx, input, next))
+    }
+
+    fn handle_query(
+        &self,
+        _: SyncWorkflowInterceptorContext,
+        input: HandleQueryInput,
+        next: WorkflowNext<'_, HandleQueryInput, HandleQueryResult>,
+    ) -> HandleQueryResult {
+        let _inside = self.live();
+        next.run(input)
+    }
+
+    fn validate_update(
+        &self,
+        _: SyncWorkflowInterceptorContext,
+        input: ValidateUpdateInput,
+        next: WorkflowNext<'_, ValidateUpdateInput, ValidateUpdateResult>,
+    ) -> ValidateUpdateResult {
+        let _inside = self.live();
+        next.run(input)
+    }
+}
+
+/// Enters the scope of a service that is not the process's one around its activities.
+pub(crate) struct ActivityScope(pub(crate) Arc<Running>);
+
+impl ActivityInboundInterceptor for ActivityScope {
+    fn execute_activity<'a>(
+        &'a self,
+        input: ExecuteActivityInput,
+        next: Next<'a, ExecuteActivityInput, ExecuteActivityOutput<'a>>,
+    ) -> ExecuteActivityOutput<'a> {
+        let _inside = scope_of(&self.0);
+        Box::pin(ScopedActivity { running: &self.0, inner: Some(next.run(input)) })
+    }
+}
+
+struct ScopedActivity<'a> {
+    running: &'a Arc<Running>,
+    inner: Option<ExecuteActivityOutput<'a>>,
+}
+
+impl<'a> Future for ScopedActivity<'a> {
+    type Output = <ExecuteActivityOutput<'a> as Future>::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let _inside = scope_of(self.running);
+        match &mut self.inner {
+            Some(inner) => inner.as_mut().poll(cx),
+            // Only `drop` takes it out.
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for ScopedActivity<'_> {
+    fn drop(&mut self) {
+        let _inside = scope_of(self.running);
+        self.inner = None;
+    }
+}

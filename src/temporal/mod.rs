@@ -1,0 +1,96 @@
+//! Temporal: workflow counters that agree with the server, the SDK's own families, and worker gauges.
+//!
+//! Two halves. The meter sees what the server accepted, the interceptor sees what began and what was benign; a
+//! [`Ledger`](ledger) between them joins the two. Neither half changes what a workflow does.
+
+use std::sync::Arc;
+
+use temporalio_common::telemetry::{
+    TelemetryOptions,
+    metrics::{CoreMeter, NoOpCoreMeter},
+};
+use temporalio_sdk::{
+    WorkerOptions,
+    runtime::RuntimeOptions,
+    workflow_interceptors::{WorkflowInterceptor, WorkflowInterceptorConstructor},
+};
+
+use crate::MonitoringService;
+
+#[cfg(feature = "prometheus")]
+mod interceptor;
+#[cfg(feature = "prometheus")]
+pub(crate) mod ledger;
+#[cfg(feature = "prometheus")]
+mod meter;
+mod worker;
+
+pub use worker::WorkerGuard;
+
+/// Passes everything on: the interceptor of a service that is off.
+struct Delegate;
+
+impl WorkflowInterceptor for Delegate {}
+
+/// The feature `temporal`. All of it is inert when monitoring is off.
+#[cfg_attr(docsrs, doc(cfg(feature = "temporal")))]
+impl MonitoringService {
+    /// Options for the SDK's `Runtime` that carry the [meter](Self::temporal_meter): one of the two lines that give all
+    /// workflow metrics. Everything else in them is the SDK's default; to set more, build them by hand with the meter.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use compozy_monitoring::{Config, MonitoringService};
+    /// use temporalio_sdk::{Runtime, WorkerOptions};
+    ///
+    /// let service = MonitoringService::new(Config::from_env()?)?;
+    /// let runtime = Runtime::from_current_tokio(service.temporal_runtime_options())?;
+    /// let mut options = WorkerOptions::new("compozy").build();
+    /// service.instrument_worker(&mut options);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn temporal_runtime_options(&self) -> RuntimeOptions {
+        if !self.is_enabled() {
+            return RuntimeOptions::default();
+        }
+        let telemetry = TelemetryOptions::builder().metrics(self.temporal_meter()).build();
+        // The only setting that can be refused is the heartbeat's, which stays the default.
+        RuntimeOptions::builder().telemetry_options(telemetry).build().unwrap_or_default()
+    }
+
+    /// Adds the [interceptor](Self::temporal_interceptor) to a worker: the other line. Interceptors run in the order
+    /// in which they are added; put this one first, so that it sees what becomes of the others' work.
+    pub fn instrument_worker(&self, options: &mut WorkerOptions) {
+        if !self.is_enabled() {
+            return;
+        }
+        options.workflow_interceptor(self.temporal_interceptor());
+        #[cfg(feature = "prometheus")]
+        if let Some(running) = self.running().filter(|running| !running.is_global()) {
+            options.activity_inbound_interceptor(interceptor::ActivityScope(running.clone()));
+        }
+    }
+
+    /// The meter by itself, for `TelemetryOptions::metrics` (with the default prefix `temporal_`) and for a
+    /// connection's `metrics_meter`. Gives the outcomes of workflows, their durations, and the SDK's own families.
+    #[must_use]
+    pub fn temporal_meter(&self) -> Arc<dyn CoreMeter> {
+        #[cfg(feature = "prometheus")]
+        if let Some(running) = self.running().filter(|running| running.is_on()) {
+            return Arc::new(meter::Meter::new(running));
+        }
+        Arc::new(NoOpCoreMeter)
+    }
+
+    /// The interceptor by itself, for `WorkerOptions::register_workflow_interceptors` and `WorkflowReplayer`. Gives
+    /// the started workflows, and mutes the macros and families of workflow code while it replays.
+    #[must_use]
+    pub fn temporal_interceptor(&self) -> WorkflowInterceptorConstructor {
+        #[cfg(feature = "prometheus")]
+        if let Some(running) = self.running().filter(|running| running.is_on()) {
+            return interceptor::constructor(running);
+        }
+        WorkflowInterceptorConstructor::new(|_| Delegate)
+    }
+}
