@@ -7,30 +7,11 @@ use std::marker::PhantomData;
 
 use metrics::IntoF64;
 
-use crate::handles::{Counter, Gauge, Handle, Histogram, Late, OUTSIDE};
-
-/// The kind of a family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Goes up only.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// Counts samples by bucket.
-    Histogram,
-}
-
-impl Kind {
-    /// The word of the exposition format.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-        }
-    }
-}
+pub use crate::labels::Kind;
+use crate::{
+    handles::{Counter, Gauge, Handle, Histogram, Late, OUTSIDE},
+    labels::{begins, is_label_name, is_metric_name, is_reserved, same},
+};
 
 /// A label of a declared family: its name, and its values when they are a closed set.
 #[derive(Clone, Copy, Debug)]
@@ -70,15 +51,12 @@ impl FamilyDef {
     /// In a `static`, so at compile time: a name, a label or a closed set that no exposition can hold.
     #[must_use]
     pub const fn new(name: &'static str, help: &'static str, kind: Kind, labels: &'static [LabelDef]) -> Self {
-        assert!(is_name(name, true), "families!: a family name has letters, digits, `_` and `:`, and no digit first");
+        assert!(is_metric_name(name), "families!: a family name has letters, digits, `_` and `:`, and no digit first");
         let mut i = 0;
         while i < labels.len() {
             let label = &labels[i];
-            assert!(is_name(label.name, false), "families!: a label has letters, digits and `_`, and no digit first");
-            assert!(
-                !same(label.name, "le") && !same(label.name, "quantile") && !begins(label.name, "__"),
-                "families!: the labels `le`, `quantile` and `__*` are reserved"
-            );
+            assert!(is_label_name(label.name), "families!: a label has letters, digits and `_`, and no digit first");
+            assert!(!is_reserved(label.name), "families!: the labels `le`, `quantile` and `__*` are reserved");
             let mut j = 0;
             while j < i {
                 assert!(!same(label.name, labels[j].name), "families!: two labels of one name");
@@ -120,36 +98,6 @@ impl FamilyDef {
 /// The name behind `r#`.
 const fn plain(name: &'static str) -> &'static str {
     if begins(name, "r#") { name.split_at(2).1 } else { name }
-}
-
-const fn begins(text: &str, start: &str) -> bool {
-    let (text, start) = (text.as_bytes(), start.as_bytes());
-    let mut i = 0;
-    while i < start.len() {
-        if i >= text.len() || text[i] != start[i] {
-            return false;
-        }
-        i += 1;
-    }
-    true
-}
-
-const fn same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && begins(a, b)
-}
-
-const fn is_name(text: &str, colons: bool) -> bool {
-    let text = text.as_bytes();
-    let mut i = 0;
-    while i < text.len() {
-        let b = text[i];
-        let fits = b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit()) || (colons && b == b':');
-        if !fits {
-            return false;
-        }
-        i += 1;
-    }
-    !text.is_empty()
 }
 
 /// A closed set of label values: an enum whose variants are the values.

@@ -43,6 +43,7 @@ mod family;
 mod fault;
 #[cfg(feature = "http-poem")]
 mod http;
+pub mod labels;
 mod scope;
 mod service;
 

@@ -1,0 +1,517 @@
+//! The one list of labels that a metric may carry, and the rules for its name.
+//!
+//! The macros check literals against it while they compile, the recorder checks what reaches it while the process
+//! runs, and `label-lint` reads it too. Everything here is a `const fn` without dependencies, in every build.
+//!
+//! | family | labels |
+//! |---|---|
+//! | `compozy_http_*` | `method`, `path`, `status_code` |
+//! | `compozy_temporal_*` | `workflow_type` |
+//! | `compozy_build_info` | `version`, `commit_hash`, `rust_version` |
+//! | every other | all of these and the application's own |
+//!
+//! # The application's own labels
+//! They are added in one place, `.cargo/config.toml` at the root of the application's workspace:
+//!
+//! ```toml
+//! [env]
+//! COMPOZY_METRIC_LABELS = { value = "task_type,queue", force = true }
+//! ```
+//!
+//! The list is part of the build of this crate, so a change rebuilds everything that depends on it, and a bad entry is
+//! a build error. Cargo reads that file from the directory it is called in and those above: called elsewhere, it builds
+//! with the core list, and a call site with a label of the application's own does not compile. A published library
+//! cannot bring a list along, so it uses the core list.
+
+use core::fmt;
+
+/// The variable of the build that holds the application's own labels: names separated by commas.
+pub const EXTENSION_VARIABLE: &str = "COMPOZY_METRIC_LABELS";
+
+/// The application's own labels in this build; empty when it has none.
+pub const APPLICATION: &str = match option_env!("COMPOZY_METRIC_LABELS") {
+    Some(list) => list,
+    None => "",
+};
+
+const HTTP: &[&str] = &["method", "path", "status_code"];
+const TEMPORAL: &[&str] = &["workflow_type"];
+const BUILD_INFO: &[&str] = &["version", "commit_hash", "rust_version"];
+/// Every category's.
+const CORE: &[&str] = &["method", "path", "status_code", "workflow_type", "version", "commit_hash", "rust_version"];
+
+/// Which labels a family may carry, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Category {
+    /// `compozy_http_*`.
+    Http,
+    /// `compozy_temporal_*`.
+    Temporal,
+    /// `compozy_build_info`.
+    BuildInfo,
+    /// Every other name: the core labels of all categories, and the application's own.
+    Application,
+}
+
+impl Category {
+    /// The category of a family.
+    ///
+    /// ```
+    /// use compozy_monitoring::labels::Category;
+    ///
+    /// assert_eq!(Category::of("compozy_http_requests_total"), Category::Http);
+    /// assert_eq!(Category::of("compozy_task_items_processed_total"), Category::Application);
+    /// ```
+    #[must_use]
+    pub const fn of(name: &str) -> Self {
+        if begins(name, "compozy_http_") {
+            Self::Http
+        } else if begins(name, "compozy_temporal_") {
+            Self::Temporal
+        } else if same(name, "compozy_build_info") {
+            Self::BuildInfo
+        } else {
+            Self::Application
+        }
+    }
+
+    /// The labels of this crate's list that the category allows.
+    #[must_use]
+    pub const fn core(self) -> &'static [&'static str] {
+        match self {
+            Self::Http => HTTP,
+            Self::Temporal => TEMPORAL,
+            Self::BuildInfo => BUILD_INFO,
+            Self::Application => CORE,
+        }
+    }
+
+    /// Whether the application's own labels are allowed as well.
+    #[must_use]
+    pub const fn is_extensible(self) -> bool {
+        matches!(self, Self::Application)
+    }
+}
+
+/// Whether a family may carry a label, by the core list and the [`APPLICATION`]'s.
+///
+/// ```
+/// use compozy_monitoring::labels::is_allowed;
+///
+/// assert!(is_allowed("compozy_http_requests_total", "method"));
+/// assert!(!is_allowed("compozy_http_requests_total", "version"));
+/// assert!(!is_allowed("compozy_task_items_processed_total", "user_id"));
+/// ```
+#[must_use]
+pub const fn is_allowed(name: &str, label: &str) -> bool {
+    is_allowed_with(name, label, APPLICATION)
+}
+
+/// Whether a family may carry a label when the application's own are those of `extension`: for tools that look at a
+/// tree whose build they are no part of. [`check_extension`] says whether the list itself is sound.
+///
+/// ```
+/// use compozy_monitoring::labels::is_allowed_with;
+///
+/// assert!(is_allowed_with("compozy_task_items_processed_total", "queue", "task_type, queue"));
+/// assert!(!is_allowed_with("compozy_http_requests_total", "queue", "task_type, queue"));
+/// ```
+#[must_use]
+pub const fn is_allowed_with(name: &str, label: &str, extension: &str) -> bool {
+    let category = Category::of(name);
+    holds(category.core(), label)
+        || category.is_extensible() && !label.is_empty() && !is_reserved(label) && lists(extension, label)
+}
+
+/// Whether a label belongs to the exposition format (`le`, `quantile`) or to Prometheus itself (`__*`).
+#[must_use]
+pub const fn is_reserved(label: &str) -> bool {
+    same(label, "le") || same(label, "quantile") || begins(label, "__")
+}
+
+/// Whether the exposition format can hold a label of this name: letters, digits and `_`, no digit first.
+#[must_use]
+pub const fn is_label_name(label: &str) -> bool {
+    is_word(label, false)
+}
+
+/// Whether the exposition format can hold a family of this name: letters, digits, `_` and `:`, no digit first.
+#[must_use]
+pub const fn is_metric_name(name: &str) -> bool {
+    is_word(name, true)
+}
+
+/// Whether a name is one of `compozy_*` once it is exposed, where `.` and `-` become `_`.
+#[must_use]
+pub const fn is_ours(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    begins(name, "compozy") && bytes.len() > 7 && !bytes[7].is_ascii_alphanumeric()
+}
+
+/// What is wrong with an entry of a list of the application's own labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryFault {
+    /// Nothing between two commas, before the first or after the last.
+    Empty,
+    /// Not made of lower-case letters, digits and `_`, or with a digit first.
+    Malformed,
+    /// `le`, `quantile` or `__*`.
+    Reserved,
+    /// On the core list already.
+    Core,
+    /// There twice.
+    Duplicate,
+}
+
+impl EntryFault {
+    /// The fault in a few words, to follow the entry.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "is empty",
+            Self::Malformed => "is no label name",
+            Self::Reserved => "is a reserved label",
+            Self::Core => "is on the core list already",
+            Self::Duplicate => "is there twice",
+        }
+    }
+}
+
+/// What a list of the application's own labels may look like.
+pub const ACCEPTED_EXTENSION: &str = "label names separated by commas, each once, of lower-case letters, digits and \
+                                      `_`, no digit first, none of them reserved (`le`, `quantile`, `__*`) or core \
+                                      (method, path, status_code, workflow_type, version, commit_hash, rust_version)";
+
+/// An entry that cannot be in a list of the application's own labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadEntry<'a> {
+    /// The entry, without the white space around it.
+    pub entry: &'a str,
+    /// What is wrong with it.
+    pub fault: EntryFault,
+}
+
+impl fmt::Display for BadEntry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{EXTENSION_VARIABLE}: `{}` {}; accepted: {ACCEPTED_EXTENSION}", self.entry, self.fault.as_str())
+    }
+}
+
+impl core::error::Error for BadEntry<'_> {}
+
+/// Checks a list of the application's own labels. An empty list is sound.
+///
+/// ```
+/// use compozy_monitoring::labels::check_extension;
+///
+/// assert!(check_extension("task_type, queue").is_ok());
+/// assert!(check_extension("task_type,path").unwrap_err().to_string().contains("`path` is on the core list already"));
+/// ```
+///
+/// # Errors
+/// The first entry that cannot be there.
+pub const fn check_extension(list: &str) -> Result<(), BadEntry<'_>> {
+    let mut seen = 0;
+    let mut rest = if list.trim_ascii().is_empty() { None } else { Some(list) };
+    while let Some(left) = rest {
+        let (entry, next) = next_entry(left);
+        if let Some(fault) = entry_fault(entry, list.split_at(seen).0) {
+            return Err(BadEntry { entry, fault });
+        }
+        if let Some(next) = next {
+            seen = list.len() - next.len();
+        }
+        rest = next;
+    }
+    Ok(())
+}
+
+/// The entries of a list of the application's own labels.
+pub fn entries(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim_ascii).filter(|entry| !entry.is_empty())
+}
+
+/// The kind of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Goes up only.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts samples by bucket.
+    Histogram,
+}
+
+impl Kind {
+    /// The word of the exposition format.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// The two gauges that the specification called `_total`.
+pub const TOTAL_GAUGES: &[&str] =
+    &["compozy_temporal_workers_running_total", "compozy_temporal_workers_configured_total"];
+
+/// What is wrong with the name of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameFault {
+    /// A `compozy_*` name is made of lower-case words, digits included, joined by single `_`.
+    Malformed,
+    /// A counter that does not end in `_total`.
+    CounterWithoutTotal,
+    /// A histogram that does not end in `_seconds`.
+    HistogramWithoutSeconds,
+    /// A gauge that ends in `_total` and is not one of [`TOTAL_GAUGES`].
+    GaugeWithTotal,
+}
+
+impl NameFault {
+    /// The rule that the name breaks.
+    #[must_use]
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::Malformed => {
+                "a `compozy_*` name has lower-case letters, digits and single `_` between them, such as \
+                 `compozy_tasks_total`"
+            }
+            Self::CounterWithoutTotal => "the name of a counter ends in `_total`",
+            Self::HistogramWithoutSeconds => "the name of a histogram ends in `_seconds`",
+            Self::GaugeWithTotal => "`_total` is for counters: the name of a gauge does not end in it",
+        }
+    }
+}
+
+/// What is wrong with the name of a `compozy_*` family of a kind. Other names have no rules here: they are their
+/// library's.
+///
+/// ```
+/// use compozy_monitoring::labels::{Kind, NameFault, name_fault};
+///
+/// assert_eq!(name_fault("compozy_tasks_total", Kind::Counter), None);
+/// assert_eq!(name_fault("compozy_tasks", Kind::Counter), Some(NameFault::CounterWithoutTotal));
+/// assert_eq!(name_fault("tasks", Kind::Counter), None);
+/// ```
+#[must_use]
+pub const fn name_fault(name: &str, kind: Kind) -> Option<NameFault> {
+    if !is_ours(name) {
+        return None;
+    }
+    if !is_lower_words(name) {
+        return Some(NameFault::Malformed);
+    }
+    match kind {
+        Kind::Counter if !ends(name, "_total") => Some(NameFault::CounterWithoutTotal),
+        Kind::Histogram if !ends(name, "_seconds") => Some(NameFault::HistogramWithoutSeconds),
+        Kind::Gauge if ends(name, "_total") && !holds(TOTAL_GAUGES, name) => Some(NameFault::GaugeWithTotal),
+        _ => None,
+    }
+}
+
+const fn entry_fault(entry: &str, before: &str) -> Option<EntryFault> {
+    if entry.is_empty() {
+        Some(EntryFault::Empty)
+    } else if is_reserved(entry) {
+        Some(EntryFault::Reserved)
+    } else if !is_label_name(entry) || has_upper(entry) {
+        Some(EntryFault::Malformed)
+    } else if holds(CORE, entry) {
+        Some(EntryFault::Core)
+    } else if lists(before, entry) {
+        Some(EntryFault::Duplicate)
+    } else {
+        None
+    }
+}
+
+/// The first entry of a list, and what comes after its comma.
+pub(crate) const fn next_entry(list: &str) -> (&str, Option<&str>) {
+    let bytes = list.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        if bytes[i] == b',' {
+            let (entry, rest) = list.split_at(i);
+            return (entry.trim_ascii(), Some(rest.split_at(1).1));
+        }
+        i += 1;
+    }
+    (list.trim_ascii(), None)
+}
+
+const fn lists(list: &str, label: &str) -> bool {
+    let mut rest = Some(list);
+    while let Some(left) = rest {
+        let (entry, next) = next_entry(left);
+        if same(entry, label) {
+            return true;
+        }
+        rest = next;
+    }
+    false
+}
+
+const fn holds(all: &[&str], one: &str) -> bool {
+    let mut i = 0;
+    while i < all.len() {
+        if same(all[i], one) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+const fn is_word(text: &str, colons: bool) -> bool {
+    let text = text.as_bytes();
+    let mut i = 0;
+    while i < text.len() {
+        let b = text[i];
+        let fits = b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit()) || (colons && b == b':');
+        if !fits {
+            return false;
+        }
+        i += 1;
+    }
+    !text.is_empty()
+}
+
+const fn is_lower_words(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        if bytes[i] == b'_' && (i + 1 == bytes.len() || bytes[i + 1] == b'_') {
+            return false;
+        }
+        i += 1;
+    }
+    is_word(text, false) && !has_upper(text)
+}
+
+const fn has_upper(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        if bytes[i].is_ascii_uppercase() {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+pub(crate) const fn begins(text: &str, start: &str) -> bool {
+    let (text, start) = (text.as_bytes(), start.as_bytes());
+    let mut i = 0;
+    while i < start.len() {
+        if i >= text.len() || text[i] != start[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+pub(crate) const fn ends(text: &str, end: &str) -> bool {
+    let (text, end) = (text.as_bytes(), end.as_bytes());
+    if text.len() < end.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < end.len() {
+        if text[text.len() - end.len() + i] != end[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+pub(crate) const fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && begins(a, b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_category_has_its_own_labels_and_only_others_take_the_applications() {
+        let all = |name: &str| {
+            let candidates = CORE.iter().copied().chain(["queue", "user_id", "le", "__name__", ""]);
+            candidates.filter(|label| is_allowed_with(name, label, "queue,le,__name__")).collect::<Vec<_>>()
+        };
+        assert_eq!(all("compozy_http_requests_total"), HTTP);
+        assert_eq!(all("compozy_temporal_workflow_started_total"), TEMPORAL);
+        assert_eq!(all("compozy_build_info"), BUILD_INFO);
+        let other = CORE.iter().copied().chain(["queue"]).collect::<Vec<_>>();
+        for name in ["compozy_tasks_total", "compozy_build_info_x", "compozy_http", "tasks_total"] {
+            assert_eq!(all(name), other, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_core_list_is_the_categories_together() {
+        let together: Vec<_> = [HTTP, TEMPORAL, BUILD_INFO].concat();
+        assert_eq!(together, CORE);
+        assert!(CORE.iter().all(|label| ACCEPTED_EXTENSION.contains(label)));
+    }
+
+    #[test]
+    fn a_list_is_names_separated_by_commas() {
+        for sound in ["", " ", "queue", "task_type,queue", " task_type , queue ", "_a1,a"] {
+            assert_eq!(check_extension(sound), Ok(()), "{sound:?}");
+        }
+        let bad = |list| check_extension(list).map_err(|bad| (bad.entry, bad.fault));
+        for (list, entry, fault) in [
+            (",", "", EntryFault::Empty),
+            ("queue,", "", EntryFault::Empty),
+            ("queue, ,kind", "", EntryFault::Empty),
+            ("queue;kind", "queue;kind", EntryFault::Malformed),
+            ("queue, task-type", "task-type", EntryFault::Malformed),
+            ("Queue", "Queue", EntryFault::Malformed),
+            ("1st", "1st", EntryFault::Malformed),
+            ("größe", "größe", EntryFault::Malformed),
+            ("queue,le", "le", EntryFault::Reserved),
+            ("quantile", "quantile", EntryFault::Reserved),
+            ("__name__", "__name__", EntryFault::Reserved),
+            ("queue,path", "path", EntryFault::Core),
+            ("queue,kind, queue", "queue", EntryFault::Duplicate),
+        ] {
+            assert_eq!(bad(list), Err((entry, fault)), "{list:?}");
+        }
+        assert_eq!(entries(" a, b").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(entries("").count(), 0);
+    }
+
+    #[test]
+    fn names_of_ours_say_their_kind() {
+        use Kind::{Counter, Gauge, Histogram};
+        for (name, kind, fault) in [
+            ("compozy_tasks_total", Counter, None),
+            ("compozy_tasks", Counter, Some(NameFault::CounterWithoutTotal)),
+            ("compozy_task_duration_seconds", Histogram, None),
+            ("compozy_task_size_bytes", Histogram, Some(NameFault::HistogramWithoutSeconds)),
+            ("compozy_depth", Gauge, None),
+            ("compozy_depth_total", Gauge, Some(NameFault::GaugeWithTotal)),
+            ("compozy_temporal_workers_running_total", Gauge, None),
+            ("compozy_temporal_workers_configured_total", Gauge, None),
+            ("compozy.tasks.total", Counter, Some(NameFault::Malformed)),
+            ("compozy-depth", Gauge, Some(NameFault::Malformed)),
+            ("compozy_Tasks_total", Counter, Some(NameFault::Malformed)),
+            ("compozy__tasks_total", Counter, Some(NameFault::Malformed)),
+            ("compozy_tasks_", Gauge, Some(NameFault::Malformed)),
+            ("compozy_", Gauge, Some(NameFault::Malformed)),
+            ("compozy_größe", Gauge, Some(NameFault::Malformed)),
+            ("compozy:tasks", Gauge, Some(NameFault::Malformed)),
+            ("compozyx", Counter, None),
+            ("requests", Counter, None),
+        ] {
+            assert_eq!(name_fault(name, kind), fault, "{name}");
+        }
+    }
+}
