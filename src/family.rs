@@ -9,8 +9,9 @@ use metrics::IntoF64;
 
 pub use crate::labels::Kind;
 use crate::{
+    check::check_family,
     handles::{Counter, Gauge, Handle, Histogram, Late, OUTSIDE},
-    labels::{begins, is_label_name, is_metric_name, is_reserved, same},
+    labels::begins,
 };
 
 /// A label of a declared family: its name, and its values when they are a closed set.
@@ -48,34 +49,11 @@ impl FamilyDef {
     /// Describes a family; `families!` calls it.
     ///
     /// # Panics
-    /// In a `static`, so at compile time: a name, a label or a closed set that no exposition can hold.
+    /// In a `static`, so at compile time: a name, a label or a closed set that breaks a rule.
     #[must_use]
+    #[track_caller]
     pub const fn new(name: &'static str, help: &'static str, kind: Kind, labels: &'static [LabelDef]) -> Self {
-        assert!(is_metric_name(name), "families!: a family name has letters, digits, `_` and `:`, and no digit first");
-        let mut i = 0;
-        while i < labels.len() {
-            let label = &labels[i];
-            assert!(is_label_name(label.name), "families!: a label has letters, digits and `_`, and no digit first");
-            assert!(!is_reserved(label.name), "families!: the labels `le`, `quantile` and `__*` are reserved");
-            let mut j = 0;
-            while j < i {
-                assert!(!same(label.name, labels[j].name), "families!: two labels of one name");
-                j += 1;
-            }
-            if let Some(values) = label.values {
-                assert!(!values.is_empty(), "families!: a closed set has at least one value");
-                let mut k = 0;
-                while k < values.len() {
-                    let mut l = 0;
-                    while l < k {
-                        assert!(!same(values[k], values[l]), "families!: a closed set has each value once");
-                        l += 1;
-                    }
-                    k += 1;
-                }
-            }
-            i += 1;
-        }
+        check_family(kind, name, labels);
         Self { name, help, kind, labels }
     }
 }

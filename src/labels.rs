@@ -330,7 +330,7 @@ const fn entry_fault(entry: &str, before: &str) -> Option<EntryFault> {
 }
 
 /// The first entry of a list, and what comes after its comma.
-pub(crate) const fn next_entry(list: &str) -> (&str, Option<&str>) {
+const fn next_entry(list: &str) -> (&str, Option<&str>) {
     let bytes = list.as_bytes();
     let mut i = 0;
     while i < bytes.len() {
@@ -355,7 +355,7 @@ const fn lists(list: &str, label: &str) -> bool {
     false
 }
 
-const fn holds(all: &[&str], one: &str) -> bool {
+pub(crate) const fn holds(all: &[&str], one: &str) -> bool {
     let mut i = 0;
     while i < all.len() {
         if same(all[i], one) {

@@ -37,6 +37,7 @@
 #[macro_use]
 mod macros;
 
+mod check;
 mod config;
 mod family;
 #[cfg(feature = "prometheus")]
@@ -77,6 +78,7 @@ pub use temporal::WorkerGuard;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
+        check::{check_labels, check_names, check_site},
         family::{FamilyDef, Kind, LabelDef},
         handles::{COMPILED, Site, describe, is_on, resolve},
     };

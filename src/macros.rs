@@ -117,13 +117,45 @@ macro_rules! __handle {
     }};
     // Literal name and labels: a site that keeps its series.
     ($kind:ident, $describe:ident; [] []; $name:literal $(, $label:literal => $value:literal)* $(,)?) => {{
+        const _: () = $crate::__private::check_site($crate::__private::Kind::$kind, $name, &[$($label),*]);
         static LABELS: &[$crate::metrics::Label] =
             &[$($crate::metrics::Label::from_static_parts($label, $value)),*];
         static SITE: $crate::__private::Site<$crate::$kind> = $crate::__private::Site::new($name, LABELS);
         SITE.handle()
     }};
     // Anything else: evaluated only while monitoring is on.
-    ($kind:ident, $describe:ident; [] []; $name:expr $(, $label:expr $(=> $value:expr)?)* $(,)?) => {
+    ($kind:ident, $describe:ident; [] []; $name:literal $(, $($rest:tt)*)?) => {{
+        $crate::__check!([$kind $name] []; $($($rest)*)?);
+        $crate::__computed!($kind; $name $(, $($rest)*)?)
+    }};
+    ($kind:ident, $describe:ident; [] []; $name:expr $(, $($rest:tt)*)?) => {{
+        $crate::__check!([] []; $($($rest)*)?);
+        $crate::__computed!($kind; $name $(, $($rest)*)?)
+    }};
+}
+
+/// `[kind name, if it is literal] [literal labels so far]; labels left`
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __check {
+    ($head:tt [$($known:literal)*]; $label:literal => $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__check!($head [$($known)* $label]; $($($rest)*)?);
+    };
+    ($head:tt $known:tt; $label:expr => $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__check!($head $known; $($($rest)*)?);
+    };
+    ([$kind:ident $name:literal] [$($label:literal)*]; $($labels:expr)? $(,)?) => {
+        const _: () = $crate::__private::check_site($crate::__private::Kind::$kind, $name, &[$($label),*]);
+    };
+    ([] [$($label:literal)*]; $($labels:expr)? $(,)?) => {
+        const _: () = $crate::__private::check_labels("", &[$($label),*]);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __computed {
+    ($kind:ident; $name:expr $(, $label:expr $(=> $value:expr)?)* $(,)?) => {
         if $crate::__private::COMPILED && $crate::__private::is_on() {
             let key = $crate::metrics::key_var!($name $(, $label $(=> $value)?)*);
             $crate::__private::resolve::<$crate::$kind>(&key)
@@ -207,6 +239,7 @@ macro_rules! families {
         $($crate::__family! {
             [[$($doc)*] [$vis] $kind $name $metric] [] []; $($($labels)*)?
         })*
+        const _: () = $crate::__private::check_names(&[$($metric),*]);
     };
 }
 

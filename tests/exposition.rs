@@ -4,7 +4,7 @@
 mod common;
 
 use common::{samples, value};
-use compozy_monitoring::{MonitoringService, counter, describe_counter, gauge, histogram, metrics};
+use compozy_monitoring::{MonitoringService, counter, describe_counter, metrics};
 
 compozy_monitoring::families! {
     /// Declared, and named by others before it is touched.
@@ -16,15 +16,15 @@ compozy_monitoring::families! {
     /// A histogram.
     histogram TIME = "compozy_time_seconds" { queue: str };
     /// A set that has the value of what is folded.
-    counter NAMED_OTHER = "compozy_named_other_total" { c: C { One = "one", Other = "other" } };
+    counter NAMED_OTHER = "compozy_named_other_total" { outcome: C { One = "one", Other = "other" } };
     /// A closed label beside free text.
-    counter MIXED = "compozy_mixed_total" { c: C, q: str };
+    counter MIXED = "compozy_mixed_total" { outcome: C, queue: str };
     /// A raw identifier, and a set whose index is wrong.
-    counter WRONG = "compozy_wrong_total" { w: Wrong };
+    counter WRONG = "compozy_wrong_total" { kind: Wrong };
     /// A label that is a keyword.
     counter KEYWORD = "compozy_keyword_total" { r#type: str };
     /// Closed sets.
-    counter CLOSED = "compozy_closed_total" { b: B { X = "x", Y = "y" }, a: A { One = "1", Two = "2", Three = "3" } };
+    counter CLOSED = "compozy_closed_total" { priority: B { X = "x", Y = "y" }, kind: A { One = "1", Two = "2", Three = "3" } };
 }
 
 /// Family names in the order of the text.
@@ -56,8 +56,8 @@ fn families_series_and_labels_are_sorted_and_every_render_is_the_same() {
     }
     assert!(text.contains(r#"zz_foreign_total{a="1",z="a"} 1"#));
     assert!(
-        text.contains(r#"compozy_closed_total{a="2",b="y"} 1"#)
-            && text.contains(r#"compozy_closed_total{a="3",b="x"} 0"#)
+        text.contains(r#"compozy_closed_total{kind="2",priority="y"} 1"#)
+            && text.contains(r#"compozy_closed_total{kind="3",priority="x"} 0"#)
     );
     let without_uptime = |text: &str| text.lines().filter(|l| !l.contains("uptime")).collect::<Vec<_>>().join("\n");
     for _ in 0..5 {
@@ -102,12 +102,12 @@ fn one_name_as_two_kinds_is_refused_counted_and_printed_once() {
         metrics::gauge!("foreign_thing").set(1);
         metrics::counter!("foreign_thing").increment(5);
         CLOSED.with(B::X, A::One).increment(1);
-        gauge!("compozy_closed_total", "a" => "1", "b" => "x").set(9);
-        histogram!("compozy_monitoring_health").record(1);
+        metrics::gauge!("compozy_closed_total", "kind" => "1", "priority" => "x").set(9);
+        metrics::histogram!("compozy_monitoring_health").record(1);
     });
     let text = service.render();
     assert_eq!(value(&text, "foreign_thing"), 1.0);
-    assert_eq!(value(&text, r#"compozy_closed_total{a="1",b="x"}"#), 1.0);
+    assert_eq!(value(&text, r#"compozy_closed_total{kind="1",priority="x"}"#), 1.0);
     assert_eq!(value(&text, "compozy_monitoring_errors_total"), 3.0);
     assert_eq!(value(&text, "compozy_monitoring_health"), 0.0);
     let names = families(&text);
@@ -135,16 +135,16 @@ fn a_declared_family_reached_by_name_matches_labels_by_name() {
     let service = MonitoringService::for_test();
     service.in_scope(|| {
         CLOSED.with(B::Y, A::Three).increment(1);
-        metrics::counter!("compozy_closed_total", "a" => "3", "b" => "y").increment(1);
+        metrics::counter!("compozy_closed_total", "kind" => "3", "priority" => "y").increment(1);
         // A value outside the set, and a label that the family does not have.
-        metrics::counter!("compozy_closed_total", "a" => "4", "b" => "y").increment(4);
-        metrics::counter!("compozy_closed_total", "a" => "3", "b" => "y", "user" => "7").increment(1);
+        metrics::counter!("compozy_closed_total", "kind" => "4", "priority" => "y").increment(4);
+        metrics::counter!("compozy_closed_total", "kind" => "3", "priority" => "y", "user" => "7").increment(1);
         LEVEL.with("q").set(5);
         metrics::gauge!("compozy_level", "queue" => "q", "user" => "7").increment(1);
     });
     let text = service.render();
-    assert_eq!(value(&text, r#"compozy_closed_total{a="3",b="y"}"#), 3.0);
-    assert_eq!(value(&text, r#"compozy_closed_total{a="other",b="other"}"#), 4.0);
+    assert_eq!(value(&text, r#"compozy_closed_total{kind="3",priority="y"}"#), 3.0);
+    assert_eq!(value(&text, r#"compozy_closed_total{kind="other",priority="other"}"#), 4.0);
     assert_eq!(value(&text, r#"compozy_level{queue="q"}"#), 6.0);
     assert_eq!(value(&text, "compozy_monitoring_rejected_labels_total"), 3.0);
     assert!(!text.contains("user"));
@@ -198,21 +198,21 @@ fn a_value_that_is_called_other_and_what_is_folded_are_one_series() {
     let service = MonitoringService::for_test();
     service.in_scope(|| {
         NAMED_OTHER.with(C::Other).increment(1);
-        metrics::counter!("compozy_named_other_total", "c" => "none of them").increment(5);
+        metrics::counter!("compozy_named_other_total", "outcome" => "none of them").increment(5);
         LATE.with("other").increment(1);
-        counter!("compozy_open_total", "q" => "other").increment(1);
+        counter!("compozy_open_total", "queue" => "other").increment(1);
         for i in 0..2_005 {
             LATE.with(&format!("q{i}")).increment(1);
-            counter!("compozy_open_total", "q" => format!("q{i}")).increment(1);
+            counter!("compozy_open_total", "queue" => format!("q{i}")).increment(1);
         }
         LATE.with("other").increment(1);
-        counter!("compozy_open_total", "q" => "other").increment(1);
+        counter!("compozy_open_total", "queue" => "other").increment(1);
     });
     let text = service.render();
     no_series_twice(&text);
-    assert_eq!(value(&text, r#"compozy_named_other_total{c="other"}"#), 6.0);
+    assert_eq!(value(&text, r#"compozy_named_other_total{outcome="other"}"#), 6.0);
     assert_eq!(value(&text, r#"compozy_late_total{queue="other"}"#), 8.0);
-    assert_eq!(value(&text, r#"compozy_open_total{q="other"}"#), 8.0);
+    assert_eq!(value(&text, r#"compozy_open_total{queue="other"}"#), 8.0);
 }
 
 #[test]
@@ -220,8 +220,8 @@ fn a_closed_label_stays_closed_whatever_stands_beside_it_and_however_it_is_reach
     let service = MonitoringService::for_test();
     service.register(&MIXED);
     service.in_scope(|| {
-        metrics::counter!("compozy_mixed_total", "c" => "bogus", "q" => "1").increment(2);
-        metrics::counter!("compozy_mixed_total", "q" => "1").increment(3);
+        metrics::counter!("compozy_mixed_total", "outcome" => "bogus", "queue" => "1").increment(2);
+        metrics::counter!("compozy_mixed_total", "queue" => "1").increment(3);
         metrics::counter!("compozy_http_requests_total", "method" => "BREW", "path" => "/", "status_code" => "200")
             .increment(1);
         // A hand-written set whose index is wrong.
@@ -229,13 +229,13 @@ fn a_closed_label_stays_closed_whatever_stands_beside_it_and_however_it_is_reach
         WRONG.with(Wrong(1)).increment(1);
     });
     let text = service.render();
-    assert_eq!(value(&text, r#"compozy_mixed_total{c="other",q="1"}"#), 5.0);
+    assert_eq!(value(&text, r#"compozy_mixed_total{outcome="other",queue="1"}"#), 5.0);
     assert!(!text.contains("bogus"));
     #[cfg(feature = "http-poem")]
     assert!(!text.contains("BREW"));
-    assert_eq!(value(&text, r#"compozy_wrong_total{w="other"}"#), 4.0);
-    assert_eq!(value(&text, r#"compozy_wrong_total{w="b"}"#), 1.0);
-    assert_eq!(value(&text, r#"compozy_wrong_total{w="a"}"#), 0.0);
+    assert_eq!(value(&text, r#"compozy_wrong_total{kind="other"}"#), 4.0);
+    assert_eq!(value(&text, r#"compozy_wrong_total{kind="b"}"#), 1.0);
+    assert_eq!(value(&text, r#"compozy_wrong_total{kind="a"}"#), 0.0);
 }
 
 #[test]

@@ -544,7 +544,7 @@ async fn a_scrape_that_arrives_while_one_is_rendered_does_not_share_it() {
     let service = MonitoringService::for_test();
     service.in_scope(|| {
         for i in 0..500 {
-            compozy_monitoring::histogram!("compozy_large_seconds", "q" => i.to_string()).record(0.5);
+            compozy_monitoring::histogram!("compozy_large_seconds", "queue" => i.to_string()).record(0.5);
         }
     });
     let app = Route::new().at("/metrics", service.metrics_endpoint());
@@ -567,7 +567,7 @@ async fn a_render_leaves_the_runtime_to_others() {
     let service = MonitoringService::for_test();
     service.in_scope(|| {
         for i in 0..2_000 {
-            compozy_monitoring::histogram!("compozy_large_seconds", "q" => i.to_string()).record(0.5);
+            compozy_monitoring::histogram!("compozy_large_seconds", "queue" => i.to_string()).record(0.5);
         }
     });
     let app = Route::new().at("/metrics", service.metrics_endpoint());

@@ -1,0 +1,243 @@
+//! What the macros assert while they compile, and what they say when it does not hold.
+//!
+//! Nothing of it is left in a binary: the macros call these functions in constants. Each is `track_caller`, so that the
+//! compiler points at the user's code and at nothing in here.
+
+use crate::{
+    family::LabelDef,
+    labels::{self, Category, Kind},
+};
+
+/// How many series a family of closed sets may have.
+const MOST_SERIES: usize = 2_000;
+
+/// Checks a call site with a literal name, and those of its labels that are literal.
+///
+/// # Panics
+/// At compile time: a name or a label that breaks a rule.
+#[track_caller]
+pub const fn check_site(kind: Kind, name: &str, labels: &[&str]) {
+    if name.is_empty() {
+        fail(Message::new("the name of a ").and(kind.as_str()).and(" is empty"));
+    }
+    check_name(kind, name);
+    check_labels(name, labels);
+}
+
+/// Checks the literal labels of a call site; the name is empty when it is computed.
+///
+/// # Panics
+/// At compile time: a label that breaks a rule.
+#[track_caller]
+pub const fn check_labels(name: &str, labels: &[&str]) {
+    let mut i = 0;
+    while i < labels.len() {
+        check_label(name, labels[i]);
+        if labels::holds(labels.split_at(i).0, labels[i]) {
+            fail(label_of(labels[i], name).and(" is there twice"));
+        }
+        i += 1;
+    }
+}
+
+/// Checks the names of one `families!`: each once.
+///
+/// # Panics
+/// At compile time: a name that is there twice.
+#[track_caller]
+pub const fn check_names(names: &[&str]) {
+    let mut i = 0;
+    while i < names.len() {
+        if labels::holds(names.split_at(i).0, names[i]) {
+            fail(Message::new("the family").quote(names[i]).and(" is declared twice"));
+        }
+        i += 1;
+    }
+}
+
+/// Checks a declared family.
+#[track_caller]
+pub(crate) const fn check_family(kind: Kind, name: &str, all: &[LabelDef]) {
+    check_name(kind, name);
+    if !labels::is_metric_name(name) {
+        fail(
+            Message::new("the family")
+                .quote(name)
+                .and(" cannot be exposed: its name has letters, digits, `_` and `:`, and no digit first"),
+        );
+    }
+    if matches!(kind, Kind::Histogram) && !labels::ends(name, "_seconds") {
+        fail(
+            Message::new("the histogram")
+                .quote(name)
+                .and(": a declared histogram has buckets in seconds, and its name ends in `_seconds`"),
+        );
+    }
+    let mut series = 1_usize;
+    let mut i = 0;
+    while i < all.len() {
+        check_label(name, all[i].name);
+        let mut j = 0;
+        while j < i {
+            if labels::same(all[i].name, all[j].name) {
+                fail(label_of(all[i].name, name).and(" is there twice"));
+            }
+            j += 1;
+        }
+        if let Some(values) = all[i].values {
+            check_set(name, all[i].name, values);
+            series = series.saturating_mul(values.len());
+        }
+        i += 1;
+    }
+    if series > MOST_SERIES {
+        fail(
+            Message::new("the closed sets of")
+                .quote(name)
+                .and(" have more than 2000 combinations, and each would be a series"),
+        );
+    }
+}
+
+#[track_caller]
+const fn check_name(kind: Kind, name: &str) {
+    if let Some(fault) = labels::name_fault(name, kind) {
+        fail(Message::new("the ").and(kind.as_str()).quote(name).and(": ").and(fault.rule()));
+    }
+}
+
+#[track_caller]
+const fn check_label(name: &str, label: &str) {
+    if labels::is_reserved(label) {
+        fail(label_of(label, name).and(" is reserved: `le`, `quantile` and `__*` belong to Prometheus"));
+    }
+    if !labels::is_allowed(name, label) {
+        fail(not_allowed(name, label));
+    }
+}
+
+const fn not_allowed(name: &str, label: &str) -> Message {
+    let category = Category::of(name);
+    let message = label_of(label, name).and(" is not allowed\nallowed: ").and_list(category.core());
+    if !category.is_extensible() {
+        return message.and("; no other, because the family is one of compozy-monitoring's own");
+    }
+    let own = labels::APPLICATION;
+    let message = if own.is_empty() {
+        message.and("\nthe application has added none of its own in this build")
+    } else {
+        message.and("\nand the application's own: ").and(own)
+    };
+    message.and(
+        "\nto allow it, add it to COMPOZY_METRIC_LABELS in .cargo/config.toml at the root of the workspace\n\
+         (how: documentation of compozy_monitoring::labels)",
+    )
+}
+
+#[track_caller]
+const fn check_set(name: &str, label: &str, values: &[&str]) {
+    if values.is_empty() {
+        fail(label_of(label, name).and(" has a closed set without values"));
+    }
+    let mut i = 0;
+    while i < values.len() {
+        if labels::holds(values.split_at(i).0, values[i]) {
+            fail(label_of(label, name).and(" has a closed set with").quote(values[i]).and(" in it twice"));
+        }
+        i += 1;
+    }
+}
+
+/// The application's own labels are checked where they are built in.
+const _: () = if let Err(bad) = labels::check_extension(labels::APPLICATION) {
+    fail(
+        Message::new(labels::EXTENSION_VARIABLE)
+            .and(" in .cargo/config.toml:")
+            .quote(bad.entry)
+            .and(" ")
+            .and(bad.fault.as_str())
+            .and("\naccepted: ")
+            .and(labels::ACCEPTED_EXTENSION),
+    )
+};
+
+const fn label_of(label: &str, name: &str) -> Message {
+    let message = Message::new("the label").quote(label).and(" of");
+    if name.is_empty() { message.and(" a metric whose name is computed") } else { message.quote(name) }
+}
+
+#[track_caller]
+const fn fail(message: Message) -> ! {
+    panic!("{}", message.as_str())
+}
+
+/// A text put together at compile time, where nothing can be formatted.
+struct Message {
+    bytes: [u8; 1_024],
+    len: usize,
+}
+
+impl Message {
+    const fn new(text: &str) -> Self {
+        Self { bytes: [0; 1_024], len: 0 }.and(text)
+    }
+
+    /// What does not fit any more is left out.
+    const fn and(mut self, text: &str) -> Self {
+        let text = text.as_bytes();
+        let mut i = 0;
+        while i < text.len() && self.len < self.bytes.len() {
+            self.bytes[self.len] = text[i];
+            self.len += 1;
+            i += 1;
+        }
+        self
+    }
+
+    const fn quote(self, text: &str) -> Self {
+        self.and(" `").and(text).and("`")
+    }
+
+    const fn and_list(self, all: &[&str]) -> Self {
+        let mut message = self;
+        let mut i = 0;
+        while i < all.len() {
+            message = message.and(if i > 0 { ", " } else { "" }).and(all[i]);
+            i += 1;
+        }
+        message
+    }
+
+    const fn as_str(&self) -> &str {
+        let used = self.bytes.split_at(self.len).0;
+        match core::str::from_utf8(used) {
+            Ok(text) => text,
+            // Cut within a character.
+            Err(error) => match core::str::from_utf8(used.split_at(error.valid_up_to()).0) {
+                Ok(text) => text,
+                Err(_) => "",
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_too_long_is_cut_between_characters() {
+        let message = Message::new("x").and(&"é".repeat(600));
+        assert_eq!(message.as_str(), format!("x{}", "é".repeat(511)));
+    }
+
+    #[test]
+    fn the_message_names_the_label_the_family_what_is_allowed_and_where_to_add_one() {
+        let message = not_allowed("compozy_tasks_total", "user_id");
+        for part in ["`user_id`", "`compozy_tasks_total`", "workflow_type, version", "COMPOZY_METRIC_LABELS"] {
+            assert!(message.as_str().contains(part), "{part} in {}", message.as_str());
+        }
+        let message = not_allowed("compozy_http_requests_total", "queue");
+        assert!(message.as_str().contains("allowed: method, path, status_code; no other"));
+    }
+}
