@@ -8,8 +8,10 @@ use crate::{
     labels::{self, Category, Kind},
 };
 
-/// How many series a family of closed sets may have.
-const MOST_SERIES: usize = 2_000;
+/// How many series a family of closed sets may have: as many as the cap leaves to free text.
+const MOST_SERIES: usize = crate::config::SERIES_CAP;
+/// How many labels a family can have: as many as `Family::with` takes.
+const MOST_LABELS: usize = 6;
 
 /// Checks a call site with a literal name, and those of its labels that are literal.
 ///
@@ -72,6 +74,9 @@ pub(crate) const fn check_family(kind: Kind, name: &str, all: &[LabelDef]) {
                 .quote(name)
                 .and(": a declared histogram has buckets in seconds, and its name ends in `_seconds`"),
         );
+    }
+    if all.len() > MOST_LABELS {
+        fail(Message::new("the family").quote(name).and(" has more than six labels"));
     }
     let mut series = 1_usize;
     let mut i = 0;
@@ -144,22 +149,47 @@ const fn check_set(name: &str, label: &str, values: &[&str]) {
         if labels::holds(values.split_at(i).0, values[i]) {
             fail(label_of(label, name).and(" has a closed set with").quote(values[i]).and(" in it twice"));
         }
+        if !is_value(values[i]) {
+            fail(
+                label_of(label, name)
+                    .and(" has a closed set with")
+                    .quote(values[i])
+                    .and(" in it: a value has 1 to 128 bytes, none of them a control character"),
+            );
+        }
         i += 1;
     }
 }
 
 /// The application's own labels are checked where they are built in.
-const _: () = if let Err(bad) = labels::check_extension(labels::APPLICATION) {
-    fail(
-        Message::new(labels::EXTENSION_VARIABLE)
-            .and(" in .cargo/config.toml:")
-            .quote(bad.entry)
-            .and(" ")
-            .and(bad.fault.as_str())
-            .and("\naccepted: ")
-            .and(labels::ACCEPTED_EXTENSION),
-    )
-};
+const _: () = check_application(labels::APPLICATION);
+
+#[track_caller]
+const fn check_application(list: &str) {
+    if let Err(bad) = labels::check_extension(list) {
+        fail(
+            Message::new(labels::EXTENSION_VARIABLE)
+                .and(" (.cargo/config.toml):")
+                .quote(bad.entry)
+                .and(" ")
+                .and(bad.fault.as_str())
+                .and("\naccepted: ")
+                .and(labels::ACCEPTED_EXTENSION),
+        );
+    }
+}
+
+const fn is_value(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        if bytes[i].is_ascii_control() {
+            return false;
+        }
+        i += 1;
+    }
+    !bytes.is_empty() && bytes.len() <= 128
+}
 
 const fn label_of(label: &str, name: &str) -> Message {
     let message = Message::new("the label").quote(label).and(" of");

@@ -14,6 +14,11 @@ const ENABLED_VARIABLE: &str = "MONITORING_ENABLED";
 /// The variable that moves the endpoint.
 const PATH_VARIABLE: &str = "MONITORING_PATH";
 
+/// How many series a family may have, unless the configuration says otherwise.
+pub(crate) const SERIES_CAP: usize = 2_000;
+/// Far beyond what a scrape can take, and well within what a table can hold.
+const HIGHEST_SERIES_CAP: usize = 1_000_000;
+
 const ACCEPTED_BOOLEANS: &str = "1, t, true, yes, on, 0, f, false, no, off (in any case)";
 const ACCEPTED_PATHS: &str = "an absolute, literal path such as /metrics: no query, fragment, parameter, wildcard or \
                               white space, not `/` and not under /api/";
@@ -39,6 +44,10 @@ pub struct Config {
     /// only.
     #[serde(skip, default = "on")]
     pub temporal_sdk_families: bool,
+    /// How many series a family with free-text labels, or one that nobody declared, may have, 1 to 1,000,000; what
+    /// comes after them is folded into one more. Set in code only. Default: 2,000.
+    #[serde(skip)]
+    pub series_cap: usize,
 }
 
 fn on() -> bool {
@@ -47,7 +56,7 @@ fn on() -> bool {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { enabled: false, path: "/metrics".to_owned(), temporal_sdk_families: true }
+        Self { enabled: false, path: "/metrics".to_owned(), temporal_sdk_families: true, series_cap: SERIES_CAP }
     }
 }
 
@@ -71,6 +80,18 @@ impl Config {
     #[must_use]
     pub fn temporal_sdk_families(mut self, kept: bool) -> Self {
         self.temporal_sdk_families = kept;
+        self
+    }
+
+    /// Sets how many series a family may have. [`MonitoringService::new`](crate::MonitoringService::new) checks it.
+    ///
+    /// ```
+    /// let config = compozy_monitoring::Config::default().series_cap(500);
+    /// assert_eq!(compozy_monitoring::Config::default().series_cap, 2_000);
+    /// ```
+    #[must_use]
+    pub fn series_cap(mut self, series_cap: usize) -> Self {
+        self.series_cap = series_cap;
         self
     }
 
@@ -149,6 +170,14 @@ impl Config {
             source: Source::Field("path"),
             problem: format!("`{}` {problem}", shown(&self.path)),
             accepted: ACCEPTED_PATHS.to_owned(),
+        })?;
+        if (1..=HIGHEST_SERIES_CAP).contains(&self.series_cap) {
+            return Ok(());
+        }
+        Err(ConfigError {
+            source: Source::Field("series_cap"),
+            problem: format!("`{}` is out of range", self.series_cap),
+            accepted: format!("1 to {HIGHEST_SERIES_CAP}"),
         })
     }
 }
@@ -367,6 +396,17 @@ mod tests {
                 assert!(error.contains(PATH_VARIABLE) && error.contains(part), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn a_cap_is_at_least_one_and_not_read_from_a_file() {
+        for (cap, good) in [(0, false), (1, true), (1_000_000, true), (1_000_001, false)] {
+            assert_eq!(Config::default().series_cap(cap).validate().is_ok(), good, "{cap}");
+        }
+        let error = Config::default().series_cap(0).validate().unwrap_err().to_string();
+        assert_eq!(error, "monitoring configuration, series_cap: `0` is out of range; accepted: 1 to 1000000");
+        assert!(serde_json::from_str::<Config>(r#"{"series_cap": 5}"#).is_err());
+        assert_eq!(serde_json::from_str::<Config>("{}").unwrap().series_cap, SERIES_CAP);
     }
 
     #[test]

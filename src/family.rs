@@ -43,6 +43,8 @@ pub struct FamilyDef {
     pub(crate) help: &'static str,
     pub(crate) kind: Kind,
     pub(crate) labels: &'static [LabelDef],
+    /// Where it is declared.
+    pub(crate) module: &'static str,
 }
 
 impl FamilyDef {
@@ -52,14 +54,34 @@ impl FamilyDef {
     /// In a `static`, so at compile time: a name, a label or a closed set that breaks a rule.
     #[must_use]
     #[track_caller]
-    pub const fn new(name: &'static str, help: &'static str, kind: Kind, labels: &'static [LabelDef]) -> Self {
+    pub const fn new(
+        name: &'static str,
+        help: &'static str,
+        kind: Kind,
+        labels: &'static [LabelDef],
+        module: &'static str,
+    ) -> Self {
         check_family(kind, name, labels);
-        Self { name, help, kind, labels }
+        Self { name, help, kind, labels, module }
     }
 }
 
 #[cfg(feature = "prometheus")]
 impl FamilyDef {
+    /// The labels, by place, whose values are outside their closed sets.
+    pub(crate) fn strays(&self, values: &[&str]) -> Vec<usize> {
+        let is_stray = |place: &usize| self.labels[*place].values.is_some_and(|known| !known.contains(&values[*place]));
+        (0..self.labels.len().min(values.len())).filter(is_stray).collect()
+    }
+
+    /// The place of these values in the dense table.
+    pub(crate) fn index_of(&self, values: &[&str]) -> Option<usize> {
+        self.labels.iter().zip(values).try_fold(0, |index, (label, value)| {
+            let known = label.values?;
+            Some(index * known.len() + known.iter().position(|candidate| candidate == value)?)
+        })
+    }
+
     /// The label values that a place in the dense table stands for: the last label changes fastest, as in `with`.
     pub(crate) fn values_at(&self, mut index: usize) -> Vec<&'static str> {
         let mut values = Vec::with_capacity(self.labels.len());

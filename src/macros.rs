@@ -285,6 +285,7 @@ macro_rules! __family {
                 concat!($($doc),*),
                 $crate::__kind!(kind $kind),
                 &[$($crate::__private::LabelDef::of::<$type>(stringify!($label))),*],
+                module_path!(),
             );
             $crate::Family::new(&DEF)
         };

@@ -56,12 +56,13 @@ impl MonitoringService {
     /// When it is enabled and nothing is in the way, the recorder is installed as the global one of the `metrics`
     /// crate and the macros record into this service. When another global recorder is there already, or another
     /// service is running, that is logged and an inert service is returned: the application goes on without metrics.
-    /// After a [`shutdown`](Self::shutdown), a new service goes on with the same storage: counters continue.
+    /// After a [`shutdown`](Self::shutdown), a new service goes on with the same storage: counters continue, and the cap
+    /// on series stays what it was.
     ///
     /// Needs no async runtime.
     ///
     /// # Errors
-    /// Only a configuration that no restart would mend: a path that cannot be an endpoint.
+    /// Only a configuration that no restart would mend: a path that cannot be an endpoint, a cap out of range.
     pub fn new(config: impl Into<Option<Config>>) -> Result<Self, ConfigError> {
         let config = config.into().unwrap_or_default();
         config.validate()?;

@@ -18,12 +18,12 @@ use super::shape::Shape;
 use crate::{
     MonitoringService,
     catalogue::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS, Method},
+    config::SERIES_CAP,
     family::{ClosedLabel, LabelDef, Text},
     recorder::{
         Resolved, Store,
         cell::{CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
         guard,
-        store::SERIES_CAP,
         table::{Found, TextTable},
     },
     service::Running,

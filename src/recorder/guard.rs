@@ -5,6 +5,8 @@ use std::{borrow::Cow, fmt::Write};
 use metrics::Key;
 use metrics_exporter_prometheus::formatting;
 
+use crate::labels::{is_allowed, is_ours, is_reserved};
+
 /// Values are cut to this many characters.
 pub(crate) const LONGEST_VALUE: usize = 128;
 /// What stands for a control character, line breaks included.
@@ -54,24 +56,30 @@ pub(crate) fn metric_name(name: &str) -> Cow<'_, str> {
 pub(crate) struct Labels {
     /// Valid names, each there once, with clean values that are not empty: to Prometheus, empty is absent.
     pub(crate) labels: Vec<(String, String)>,
-    /// How many were dropped because their name was there already.
-    pub(crate) dropped: usize,
+    /// The names of those that were dropped: not allowed, or given again later.
+    pub(crate) dropped: Vec<String>,
     /// No value had to be cleaned.
     pub(crate) unchanged: bool,
 }
 
-/// The labels of a key as they are kept.
-pub(crate) fn labels(key: &Key) -> Labels {
-    let mut kept = Labels { labels: Vec::new(), dropped: 0, unchanged: true };
+/// The labels of a key as a family of this name keeps them. Only names of ours are held to the list: a foreign
+/// library's labels are its own affair.
+pub(crate) fn labels(family: &str, key: &Key) -> Labels {
+    let mut kept = Labels { labels: Vec::new(), dropped: Vec::new(), unchanged: true };
+    let ours = is_ours(family);
     for label in key.labels() {
         let name = label_name(label.key());
+        if ours && !is_allowed(family, &name) {
+            kept.dropped.push(name);
+            continue;
+        }
         let value = clean_value(label.value());
         kept.unchanged &= matches!(value, Cow::Borrowed(_));
         // A name given twice: the last one wins, as in the exporter.
         match kept.labels.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => {
                 *known = value.into_owned();
-                kept.dropped += 1;
+                kept.dropped.push(name);
             }
             None => kept.labels.push((name, value.into_owned())),
         }
@@ -93,11 +101,6 @@ pub(crate) fn cut(text: &str) -> &str {
 pub(crate) fn clean_help(text: &str) -> String {
     let clean = |c: char| if c.is_control() && c != '\n' { REPLACEMENT } else { c };
     double_backslashes(text.trim()).chars().map(clean).collect()
-}
-
-/// `le` and `quantile` are the format's own; names that begin with two underscores are Prometheus's.
-fn is_reserved(name: &str) -> bool {
-    name == "le" || name == "quantile" || name.starts_with("__")
 }
 
 fn label_name(name: &str) -> String {
@@ -130,12 +133,33 @@ mod tests {
                 Label::new("e", ""),
             ],
         );
-        let Labels { labels, dropped, .. } = labels(&key);
+        let Labels { labels, dropped, .. } = labels("x_total", &key);
         let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
         assert_eq!(labels, [pair("b_c", "2"), pair("a", "x\\\\y"), pair("exported_le", "3")]);
-        assert_eq!(dropped, 1);
+        assert_eq!(dropped, ["b_c"]);
         let text = label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         assert_eq!(&*text, r#"a="x\\\\y",b_c="2",exported_le="3""#);
+    }
+
+    #[test]
+    fn labels_off_the_list_are_dropped_from_names_of_ours_only() {
+        let key = Key::from_parts(
+            "x",
+            vec![
+                Label::new("user_id", "7"),
+                Label::new("le", "1"),
+                Label::new("path", "/"),
+                Label::new("version", "1"),
+            ],
+        );
+        let kept = |family| {
+            let Labels { labels, dropped, .. } = labels(family, &key);
+            (labels.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" "), dropped.join(" "))
+        };
+        let pair = |kept: &str, dropped: &str| (kept.to_owned(), dropped.to_owned());
+        assert_eq!(kept("compozy_jobs_total"), pair("path version", "user_id exported_le"));
+        assert_eq!(kept("compozy_http_jobs_total"), pair("path", "user_id exported_le version"));
+        assert_eq!(kept("jobs_total"), pair("user_id exported_le path version", ""));
     }
 
     #[test]

@@ -39,12 +39,28 @@ impl Health {
         }
     }
 
-    /// Labels that were dropped: counted each, logged once a family.
+    /// So many labels that were dropped, and one of them: counted each, logged once a family.
     #[cold]
-    pub(crate) fn rejected(&self, metric: &str, labels: usize) {
+    pub(crate) fn rejected(&self, metric: &str, label: &str, labels: usize) {
         self.rejected_labels.fetch_add(labels as u64, Relaxed);
         if self.first("labels", metric) {
-            warn!(metric, labels, "Labels that this family does not have were dropped");
+            warn!(metric, label, "Label dropped: not allowed, given twice, or with a value outside its closed set");
+        }
+    }
+
+    /// A family that two places declared in the same way: logged once.
+    #[cold]
+    pub(crate) fn declared_twice(&self, metric: &str, first: &str, second: &str) {
+        if self.first("twice", metric) {
+            warn!(metric, first, second, "Metric family is declared twice: both record into the same series");
+        }
+    }
+
+    /// A name too many: logged once.
+    #[cold]
+    pub(crate) fn too_many_names(&self, metric: &str, cap: usize) {
+        if self.first("names", "") {
+            warn!(metric, cap, "Too many undeclared metric names: this one and further ones are dropped");
         }
     }
 

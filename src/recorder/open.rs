@@ -28,7 +28,7 @@ use super::{
     cell::{Apply, Cell, CounterCell, GaugeCell, HistogramCell, HistogramOp},
     guard,
     health::Health,
-    store::{Resolved, SERIES_CAP},
+    store::Resolved,
     table::{OTHER, Series},
 };
 use crate::{family::Kind, fault};
@@ -50,19 +50,21 @@ pub enum Open {
 }
 
 impl Open {
-    pub(crate) fn new(kind: Kind, name: &str) -> Self {
+    pub(crate) fn new(kind: Kind, name: &str, cap: usize) -> Self {
         match kind {
-            Kind::Counter => Self::Counter(OpenFamily::new(name, Default::default)),
-            Kind::Gauge => Self::Gauge(OpenFamily::new(name, Default::default)),
-            Kind::Histogram if name.ends_with("_seconds") => Self::Histogram(OpenFamily::new(name, Default::default)),
-            Kind::Histogram => Self::Summary(OpenFamily::new(name, Default::default)),
+            Kind::Counter => Self::Counter(OpenFamily::new(name, cap, Default::default)),
+            Kind::Gauge => Self::Gauge(OpenFamily::new(name, cap, Default::default)),
+            Kind::Histogram if name.ends_with("_seconds") => {
+                Self::Histogram(OpenFamily::new(name, cap, Default::default))
+            }
+            Kind::Histogram => Self::Summary(OpenFamily::new(name, cap, Default::default)),
         }
     }
 
     /// A histogram with these upper bounds.
     #[cfg(feature = "temporal")]
-    pub(crate) fn bounded(name: &str, bounds: &'static [f64]) -> Self {
-        Self::Bounded(OpenFamily::new(name, move || BoundedCell::new(bounds)))
+    pub(crate) fn bounded(name: &str, bounds: &'static [f64], cap: usize) -> Self {
+        Self::Bounded(OpenFamily::new(name, cap, move || BoundedCell::new(bounds)))
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -132,6 +134,8 @@ pub struct OpenFamily<T> {
     pub(crate) name: String,
     /// Makes the value of a new series.
     new_cell: Box<dyn Fn() -> T + Send + Sync>,
+    /// How many series of its own it may have.
+    cap: usize,
     /// Keys as call sites spell them: the fast way in.
     spelled: RwLock<Map<Key, Arc<Series<T>>>>,
     /// The series themselves, by their text: labels sorted, values clean. Locked before `spelled`.
@@ -147,9 +151,10 @@ impl<T> fmt::Debug for OpenFamily<T> {
 }
 
 impl<T> OpenFamily<T> {
-    fn new(name: &str, new_cell: impl Fn() -> T + Send + Sync + 'static) -> Arc<Self> {
+    fn new(name: &str, cap: usize, new_cell: impl Fn() -> T + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
+            cap,
             new_cell: Box::new(new_cell),
             spelled: RwLock::default(),
             series: Mutex::default(),
@@ -164,12 +169,12 @@ impl<T> OpenFamily<T> {
         if let Some(series) = self.spelled.read().unwrap_or_else(PoisonError::into_inner).get(key) {
             return Some(series.clone());
         }
-        let guard::Labels { labels, dropped, unchanged } = guard::labels(key);
+        let guard::Labels { labels, dropped, unchanged } = guard::labels(&self.name, key);
         let text = guard::label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let mut all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         let found = match all.get(&text) {
             Some(series) => Some(series.clone()),
-            None if all.len() < SERIES_CAP => {
+            None if all.len() < self.cap => {
                 let series = Arc::new(Series::bare(text.clone(), (self.new_cell)()));
                 all.insert(text, series.clone());
                 Some(series)
@@ -178,11 +183,12 @@ impl<T> OpenFamily<T> {
         };
         if let Some(series) = &found
             && unchanged
+            && dropped.is_empty()
         {
             let mut spelled = self.spelled.write().unwrap_or_else(PoisonError::into_inner);
             // One series has as many spellings as orders of its labels: those over the bound take the slow way. So do
-            // values that had to be cleaned: a cut value may be of any length.
-            if spelled.len() < 2 * SERIES_CAP {
+            // values that had to be cleaned, for a cut value may be of any length, and dropped labels, which are counted.
+            if spelled.len() < 2 * self.cap {
                 spelled.insert(key.clone(), series.clone());
             }
         }
@@ -197,12 +203,12 @@ impl<T> OpenFamily<T> {
             })
         });
         drop(all);
-        if dropped > 0 {
-            health.rejected(&self.name, dropped);
+        if let Some(label) = dropped.first() {
+            health.rejected(&self.name, label, dropped.len());
         }
         if is_full {
             self.overflowed.fetch_add(1, Relaxed);
-            health.overflowed(&self.name, SERIES_CAP);
+            health.overflowed(&self.name, self.cap);
         }
         found
     }
@@ -285,6 +291,7 @@ impl Apply<HistogramCell> for Series<SummaryCell> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SERIES_CAP;
     use metrics::Label;
 
     fn key(name: &'static str, value: &str) -> Key {
@@ -295,7 +302,7 @@ mod tests {
     fn no_sample_is_lost_while_others_read() {
         let (health, rounds) = (Health::default(), if cfg!(miri) { 20 } else { 50_000_u64 });
         for name in ["lib_seconds", "lib_size"] {
-            let open = Open::new(Kind::Histogram, name);
+            let open = Open::new(Kind::Histogram, name, SERIES_CAP);
             std::thread::scope(|scope| {
                 for _ in 0..2 {
                     scope.spawn(|| {
@@ -317,7 +324,7 @@ mod tests {
     #[test]
     fn an_open_family_has_a_cap_and_so_have_its_spellings() {
         let health = Health::default();
-        let open = Open::new(Kind::Counter, "x_total");
+        let open = Open::new(Kind::Counter, "x_total", SERIES_CAP);
         for i in 0..3 * SERIES_CAP {
             open.series::<CounterCell>(&key("x_total", &i.to_string()), &health)
                 .apply(super::super::cell::CounterOp::Increment(1));
@@ -335,9 +342,31 @@ mod tests {
     }
 
     #[test]
+    fn threads_that_race_to_the_cap_never_make_one_series_more() {
+        let health = Health::default();
+        for _ in 0..if cfg!(miri) { 5 } else { 10_000 } {
+            let open = Open::new(Kind::Counter, "x_total", 1);
+            let barrier = std::sync::Barrier::new(2);
+            std::thread::scope(|scope| {
+                for value in ["first", "second"] {
+                    let (open, health, barrier) = (&open, &health, &barrier);
+                    scope.spawn(move || {
+                        barrier.wait();
+                        let series = open.series::<CounterCell>(&key("x_total", value), health);
+                        series.apply(super::super::cell::CounterOp::Increment(1));
+                    });
+                }
+            });
+            let Open::Counter(family) = &open else { unreachable!("made as a counter") };
+            assert_eq!(family.series.lock().unwrap().len(), 1);
+            assert_eq!(family.sum(CounterCell::get), 2);
+        }
+    }
+
+    #[test]
     fn a_spelling_that_had_to_be_cleaned_is_not_kept() {
         let health = Health::default();
-        let open = Open::new(Kind::Counter, "x_total");
+        let open = Open::new(Kind::Counter, "x_total", SERIES_CAP);
         for i in 0..10 {
             let long = format!("{}{i}", "x".repeat(200));
             let _ = open.series::<CounterCell>(&key("x_total", &long), &health);
@@ -349,7 +378,7 @@ mod tests {
     #[test]
     fn gauges_over_the_cap_are_dropped() {
         let health = Health::default();
-        let open = Open::new(Kind::Gauge, "x");
+        let open = Open::new(Kind::Gauge, "x", SERIES_CAP);
         for i in 0..=SERIES_CAP {
             open.series::<GaugeCell>(&key("x", &i.to_string()), &health).apply(super::super::cell::GaugeOp::Set(1.0));
         }

@@ -4,16 +4,20 @@
 //! family is printed twice and no handle of either kind writes where nobody reads.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     hash::BuildHasherDefault,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64, AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     time::Instant,
 };
 
-use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, SharedString, Unit};
 
 use rapidhash::fast::RapidHasher;
 
@@ -30,8 +34,9 @@ use crate::{
     fault, state,
 };
 
-/// How many series a family with free-text labels may have.
-pub(crate) const SERIES_CAP: usize = 2_000;
+/// How many names that nobody declared one storage holds. A name is the program's, not the user's, so this many mean
+/// that one is computed from data.
+pub(crate) const NAMES_CAP: usize = 2_000;
 
 /// A family of ours in one storage.
 #[derive(Debug)]
@@ -95,32 +100,25 @@ impl<C: Cell> FamilyStore<C> {
     /// The series of these label values, which come in the order of the declaration.
     fn series(&self, values: &[&str], health: &Health) -> Resolved<C> {
         fault::point("series");
+        let mut values = Cow::Borrowed(values);
+        let strays = self.def.strays(&values);
+        if let Some(&first) = strays.first() {
+            health.rejected(self.def.name, self.def.labels[first].name, strays.len());
+            // Two gauges in one series would overwrite each other.
+            if C::KIND == Kind::Gauge {
+                return Resolved::Nothing;
+            }
+            strays.iter().for_each(|&stray| values.to_mut()[stray] = OTHER);
+        }
         match &self.table {
             Table::Dense(dense) => {
-                let mut index = Some(0);
-                for (label, value) in self.def.labels.iter().zip(values) {
-                    let known = label.values.unwrap_or_default();
-                    let place = known.iter().position(|candidate| candidate == value);
-                    index = index.zip(place).map(|(index, place)| index * known.len() + place);
-                }
-                let cells = dense.cells.clone();
-                match index {
-                    Some(index) => Resolved::Dense(DenseCell { cells, index }),
-                    // Two gauges in one series would overwrite each other.
-                    None if C::KIND == Kind::Gauge => {
-                        health.rejected(self.def.name, 1);
-                        Resolved::Nothing
-                    }
-                    None => {
-                        health.rejected(self.def.name, 1);
-                        Resolved::Dense(DenseCell { cells, index: dense.overflow })
-                    }
-                }
+                let index = self.def.index_of(&values).unwrap_or(dense.overflow);
+                Resolved::Dense(DenseCell { cells: dense.cells.clone(), index })
             }
-            Table::Text(table) => match table.get(values) {
+            Table::Text(table) => match table.get(&values) {
                 Found::Series(series) => Resolved::Series(series.clone()),
                 Found::Overflow(series) => {
-                    health.overflowed(self.def.name, SERIES_CAP);
+                    health.overflowed(self.def.name, table.cap);
                     // As above: over the cap, a gauge is dropped.
                     if C::KIND == Kind::Gauge { Resolved::Nothing } else { Resolved::Series(series.clone()) }
                 }
@@ -198,6 +196,10 @@ impl Owner {
 enum Home<C> {
     Declared(Arc<FamilyStore<C>>),
     Open(Open),
+    /// The name is another kind's.
+    Taken(Kind),
+    /// The name would be one too many.
+    Nowhere,
 }
 
 type Names = HashMap<String, Owner, BuildHasherDefault<RapidHasher<'static>>>;
@@ -206,6 +208,12 @@ type Names = HashMap<String, Owner, BuildHasherDefault<RapidHasher<'static>>>;
 #[derive(Debug)]
 pub(crate) struct Store {
     names: RwLock<Names>,
+    /// How many series a family with free text, and one that nobody declared, may have.
+    cap: usize,
+    /// How many names nobody declared: changed under the lock of `names`, and never less.
+    open_names: AtomicUsize,
+    /// How often a record went nowhere because its name would have been one too many.
+    nameless: AtomicU64,
     /// The help of names that nobody declared; the first description stays.
     described: Mutex<HashMap<String, String>>,
     pub(crate) health: Health,
@@ -217,9 +225,12 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(cap: usize) -> Arc<Self> {
         let store = Self {
             names: RwLock::default(),
+            cap,
+            open_names: AtomicUsize::new(0),
+            nameless: AtomicU64::new(0),
             described: Mutex::default(),
             health: Health::default(),
             started: Instant::now(),
@@ -229,6 +240,11 @@ impl Store {
         };
         catalogue::declare(&store);
         Arc::new(store)
+    }
+
+    /// How many series a family may have here.
+    pub(crate) fn cap(&self) -> usize {
+        self.cap
     }
 
     /// A declared family in this storage.
@@ -248,7 +264,7 @@ impl Store {
             if collides(&names, def.name, C::KIND) {
                 return FamilyIn::Refused;
             }
-            let family = Arc::new(FamilyStore::new(def, SERIES_CAP));
+            let family = Arc::new(FamilyStore::new(def, self.cap));
             names.insert(def.name.to_owned(), C::own(family.clone()));
             FamilyIn::Own(family)
         });
@@ -269,7 +285,12 @@ impl Store {
                 self.describe_open(def.name, def.help.trim());
                 FamilyIn::Forward(def)
             }
-            own => own,
+            FamilyIn::Own(own) => {
+                if !std::ptr::eq(own.def, def) {
+                    self.health.declared_twice(def.name, own.def.module, def.module);
+                }
+                FamilyIn::Own(own)
+            }
         }
     }
 
@@ -282,7 +303,7 @@ impl Store {
                     .labels
                     .iter()
                     .zip(values)
-                    .map(|(label, value)| metrics::Label::new(label.name, (*value).to_owned()))
+                    .map(|(label, value)| Label::new(label.name, (*value).to_owned()))
                     .collect();
                 self.resolve(&Key::from_parts(def.name, labels))
             }
@@ -294,49 +315,65 @@ impl Store {
     pub(crate) fn resolve<C: Cell>(&self, key: &Key) -> Resolved<C> {
         fault::point("resolve");
         let name = guard::metric_name(key.name());
-        // Nothing but a look under the lock: what comes after it may log, and a subscriber may record metrics.
-        let seen = |owner: &Owner| match (C::owned(owner), owner) {
-            (Some(family), _) => Ok(Home::Declared(family.clone())),
-            (None, Owner::Open(open)) if open.kind() == C::KIND => Ok(Home::Open(open.clone())),
-            (None, owner) => Err(owner.kind()),
-        };
-        let found = self.names.read().unwrap_or_else(PoisonError::into_inner).get(name.as_ref()).map(seen);
-        let found = found.unwrap_or_else(|| {
-            let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
-            if !names.contains_key(name.as_ref()) && collides(&names, &name, C::KIND) {
-                return Err(Kind::Histogram);
-            }
-            seen(names.entry(name.clone().into_owned()).or_insert_with(|| Owner::Open(Open::new(C::KIND, &name))))
-        });
-        match found {
-            Ok(Home::Declared(family)) => self.declared_series(&family, key),
-            Ok(Home::Open(open)) => open.series(key, &self.health),
-            Err(kind) => {
+        match self.home(&name) {
+            Home::Declared(family) => self.declared_series(&family, key),
+            Home::Open(open) => open.series(key, &self.health),
+            Home::Taken(kind) => {
                 let (is, used) = (kind.as_str(), C::KIND.as_str());
                 self.health.fault(&name, &format!("used as a {used}, but the name belongs to a {is}"));
+                Resolved::Nothing
+            }
+            Home::Nowhere => {
+                self.nameless.fetch_add(1, Relaxed);
+                self.health.too_many_names(&name, NAMES_CAP);
                 Resolved::Nothing
             }
         }
     }
 
-    /// A declared family reached by a key: labels are matched by name, whatever their order.
+    /// Who stores a name; a new one gets an open family. Nothing but a look under the lock: what comes after it may log,
+    /// and a subscriber may record metrics.
+    fn home<C: Cell>(&self, name: &str) -> Home<C> {
+        let seen = |owner: &Owner| match (C::owned(owner), owner) {
+            (Some(family), _) => Home::Declared(family.clone()),
+            (None, Owner::Open(open)) if open.kind() == C::KIND => Home::Open(open.clone()),
+            (None, owner) => Home::Taken(owner.kind()),
+        };
+        // Asked before the look: a name that is not there then is not one of those that filled it up.
+        let is_full = self.open_names.load(Acquire) >= NAMES_CAP;
+        if let Some(owner) = self.names.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return seen(owner);
+        }
+        if is_full {
+            return Home::Nowhere;
+        }
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(owner) = names.get(name) {
+            return seen(owner);
+        }
+        if collides(&names, name, C::KIND) {
+            return Home::Taken(Kind::Histogram);
+        }
+        if self.open_names.load(Relaxed) >= NAMES_CAP {
+            return Home::Nowhere;
+        }
+        self.open_names.fetch_add(1, Release);
+        let open = Open::new(C::KIND, name, self.cap);
+        names.insert(name.to_owned(), Owner::Open(open.clone()));
+        Home::Open(open)
+    }
+
+    /// A declared family reached by a key: labels are matched by name, whatever their order. Of two of one name the last
+    /// one counts, as in an open family.
     fn declared_series<C: Cell>(&self, family: &FamilyStore<C>, key: &Key) -> Resolved<C> {
-        let labels = family.def.labels;
-        let unknown = key.labels().filter(|label| labels.iter().all(|known| known.name != label.key())).count();
-        if unknown > 0 {
-            self.health.rejected(family.def.name, unknown);
+        let given = |name: &str| key.labels().rfind(|label| label.key() == name);
+        let values: Vec<_> = family.def.labels.iter().map(|label| given(label.name)).collect();
+        let is_used = |label: &&Label| values.iter().flatten().any(|used| std::ptr::eq(*used, *label));
+        let dropped: Vec<&Label> = key.labels().filter(|label| !is_used(label)).collect();
+        if let Some(first) = dropped.first() {
+            self.health.rejected(family.def.name, first.key(), dropped.len());
         }
-        let value = |name: &str| key.labels().rfind(|label| label.key() == name).map_or("", |label| label.value());
-        let mut values: Vec<&str> = labels.iter().map(|label| value(label.name)).collect();
-        if let Table::Text(_) = &family.table {
-            // A dense table does this itself.
-            for (label, value) in labels.iter().zip(&mut values) {
-                if label.values.is_some_and(|known| !known.contains(value)) {
-                    self.health.rejected(family.def.name, 1);
-                    *value = OTHER;
-                }
-            }
-        }
+        let values: Vec<&str> = values.into_iter().map(|label| label.map_or("", Label::value)).collect();
         family.series(&values, &self.health)
     }
 
@@ -346,7 +383,7 @@ impl Store {
         let name = guard::metric_name(name);
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
         if !names.contains_key(name.as_ref()) && !collides(&names, &name, Kind::Histogram) {
-            names.insert(name.clone().into_owned(), Owner::Open(Open::bounded(&name, bounds)));
+            names.insert(name.clone().into_owned(), Owner::Open(Open::bounded(&name, bounds, self.cap)));
         }
     }
 
@@ -364,6 +401,9 @@ impl Store {
 
     pub(crate) fn describe_open(&self, name: &str, text: &str) {
         let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        if described.len() >= NAMES_CAP {
+            return;
+        }
         described.entry(name.to_owned()).or_insert_with(|| text.to_owned());
     }
 
@@ -404,7 +444,7 @@ impl Store {
 
     /// Sets what is only known at scrape time: the uptime, and what monitoring says about itself.
     fn refresh(&self, owners: &[(String, Owner)]) {
-        let mut overflowed = 0;
+        let mut overflowed = self.nameless.load(Relaxed);
         let mut not_numbers: Vec<(String, u64)> = Vec::new();
         for (_, owner) in owners {
             match owner {

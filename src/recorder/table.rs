@@ -75,7 +75,7 @@ impl<'a, T> Found<'a, T> {
 #[derive(Debug)]
 pub(crate) struct TextTable<T> {
     labels: &'static [LabelDef],
-    cap: usize,
+    pub(crate) cap: usize,
     levels: [OnceLock<Level<T>>; LEVELS],
     highest: AtomicUsize,
     count: Mutex<Count>,

@@ -10,6 +10,8 @@ use std::sync::{
     },
 };
 
+use tracing::warn;
+
 use crate::{
     Config,
     recorder::{Store, StoreRecorder},
@@ -36,9 +38,15 @@ impl Running {
             return Err("another monitoring service is running in this process");
         }
         let store = match state::global_store() {
-            Some(store) => store.clone(),
+            Some(store) => {
+                if store.cap() != config.series_cap {
+                    let series_cap = config.series_cap;
+                    warn!(series_cap, stays = store.cap(), "The cap on series is set by the first start of a process");
+                }
+                store.clone()
+            }
             None => {
-                let store = Store::new();
+                let store = Store::new(config.series_cap);
                 metrics::set_global_recorder(StoreRecorder(store.clone()))
                     .map_err(|_| "another global recorder of the `metrics` crate is installed in this process")?;
                 state::set_global_store(store.clone());
@@ -53,7 +61,8 @@ impl Running {
     /// A service of its own.
     pub(crate) fn hermetic() -> Arc<Self> {
         state::allow_scopes();
-        Self::new(Store::new(), false, &Config::default())
+        let config = Config::default();
+        Self::new(Store::new(config.series_cap), false, &config)
     }
 
     #[cfg_attr(not(feature = "temporal"), allow(unused_variables))]
