@@ -1,0 +1,163 @@
+//! What the recorder does with labels, values and names that no compiler saw; one service a test.
+#![cfg(feature = "prometheus")]
+
+mod common;
+
+use common::{allocations, log_of, samples, sum, value};
+use compozy_monitoring::{MonitoringService, counter, metrics};
+
+const REJECTED: &str = "compozy_monitoring_rejected_labels_total";
+const OVERFLOWED: &str = "compozy_monitoring_overflowed_series_total";
+
+compozy_monitoring::families! {
+    /// Free text beside a closed set.
+    gauge MIXED = "compozy_guard_mixed" { outcome: Outcome { Good = "good", Bad = "bad" }, queue: str };
+    /// Closed.
+    counter CLOSED = "compozy_guard_closed_total" { outcome: Outcome };
+    /// Free text.
+    counter TEXT = "compozy_guard_text_total" { queue: str };
+}
+
+mod elsewhere {
+    compozy_monitoring::families! {
+        /// Free text.
+        pub counter SAME = "compozy_guard_text_total" { queue: str };
+    }
+}
+
+/// How many series a family shows.
+fn count(text: &str, name: &str) -> usize {
+    samples(text).keys().filter(|series| series.starts_with(&format!("{name}{{"))).count()
+}
+
+#[test]
+fn labels_off_the_list_are_dropped_from_names_of_ours_and_from_no_other() {
+    let service = MonitoringService::for_test();
+    let log = log_of(|| {
+        service.in_scope(|| {
+            for user in ["7", "8", "9"] {
+                metrics::counter!("compozy_jobs_total", "user_id" => user, "queue" => "q").increment(1);
+                metrics::counter!("compozy.dotted_total", "user_id" => user).increment(1);
+                metrics::counter!("jobs_total", "user_id" => user).increment(1);
+                metrics::counter!("compozy_http_calls_total", "queue" => "q", "path" => "/").increment(1);
+            }
+        });
+    });
+    let text = service.render();
+    assert_eq!(value(&text, r#"compozy_jobs_total{queue="q"}"#), 3.0);
+    assert_eq!(value(&text, "compozy_dotted_total"), 3.0);
+    assert_eq!(value(&text, r#"jobs_total{user_id="8"}"#), 1.0);
+    assert_eq!(value(&text, r#"compozy_http_calls_total{path="/"}"#), 3.0);
+    assert_eq!(value(&text, REJECTED), 9.0);
+    assert_eq!(log.matches("WARN").count(), 3, "one line a family\n{log}");
+    assert!(log.contains(r#"metric="compozy_jobs_total" label="user_id""#), "{log}");
+}
+
+#[test]
+fn of_two_labels_of_one_name_the_last_one_counts() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        for (first, last) in [("a", "z"), ("b", "z")] {
+            metrics::counter!("jobs_total", "queue" => first, "queue" => last).increment(1);
+            metrics::counter!("compozy_guard_text_total", "queue" => first, "queue" => last).increment(1);
+            TEXT.with(last).increment(1);
+        }
+    });
+    let text = service.render();
+    assert_eq!(value(&text, r#"jobs_total{queue="z"}"#), 2.0);
+    assert_eq!(value(&text, r#"compozy_guard_text_total{queue="z"}"#), 4.0);
+    assert_eq!(value(&text, REJECTED), 4.0);
+}
+
+#[test]
+fn a_value_outside_its_closed_set_is_other_and_a_gauge_with_one_is_dropped() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        CLOSED.with(Outcome::Bad).increment(1);
+        metrics::counter!("compozy_guard_closed_total", "outcome" => "ugly").increment(2);
+        MIXED.with(Outcome::Good, "q").set(1);
+        metrics::gauge!("compozy_guard_mixed", "outcome" => "ugly", "queue" => "q").set(2);
+    });
+    let text = service.render();
+    assert_eq!(value(&text, r#"compozy_guard_closed_total{outcome="other"}"#), 2.0);
+    assert_eq!(value(&text, r#"compozy_guard_mixed{outcome="good",queue="q"}"#), 1.0);
+    assert_eq!(count(&text, "compozy_guard_mixed"), 1);
+    assert_eq!(value(&text, REJECTED), 2.0);
+}
+
+#[test]
+fn names_that_nobody_declared_have_a_cap_and_those_that_are_there_stay() {
+    let service = MonitoringService::for_test();
+    let log = log_of(|| {
+        service.in_scope(|| {
+            for i in 0..2_500 {
+                metrics::counter!(format!("computed_{i}_total")).increment(1);
+                metrics::describe_counter!(format!("described_{i}_total"), "text");
+            }
+            metrics::counter!("computed_1999_total").increment(1);
+            TEXT.with("declared later").increment(1);
+        });
+    });
+    let text = service.render();
+    assert_eq!(text.matches("# TYPE computed_").count(), 2_000);
+    assert_eq!(value(&text, "computed_1999_total"), 2.0);
+    assert_eq!(value(&text, r#"compozy_guard_text_total{queue="declared later"}"#), 1.0);
+    assert_eq!(value(&text, OVERFLOWED), 500.0);
+    assert_eq!(log.matches("Too many undeclared metric names").count(), 1, "{log}");
+}
+
+#[test]
+fn two_declarations_of_one_family_are_one_family_and_one_log_line() {
+    let service = MonitoringService::for_test();
+    let log = log_of(|| {
+        service.in_scope(|| {
+            for _ in 0..3 {
+                TEXT.with("q").increment(1);
+                elsewhere::SAME.with("q").increment(1);
+            }
+        });
+    });
+    assert_eq!(value(&service.render(), r#"compozy_guard_text_total{queue="q"}"#), 6.0);
+    assert_eq!(log.matches("declared twice").count(), 1, "{log}");
+    assert!(log.contains(r#"first="guard" second="guard::elsewhere""#), "{log}");
+}
+
+#[test]
+fn a_kept_handle_is_not_looked_at_again() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        let user = String::from("7");
+        let kept = [
+            metrics::counter!("compozy_jobs_total", "user_id" => user.clone()),
+            metrics::counter!("jobs_total", "queue" => "a", "queue" => "b"),
+        ];
+        let ours: compozy_monitoring::Counter = metrics::counter!("compozy_more_jobs_total", "user_id" => user).into();
+        let record = || {
+            kept.iter().for_each(|counter| counter.increment(1));
+            ours.increment(1);
+        };
+        record();
+        assert_eq!(allocations(|| (0..1_000).for_each(|_| record())), 0);
+    });
+    let text = service.render();
+    assert_eq!(value(&text, "compozy_jobs_total"), 1_001.0);
+    assert_eq!(value(&text, REJECTED), 3.0, "counted when the handle was made");
+}
+
+#[test]
+fn hostile_values_are_kept_readable_and_their_series_bounded() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        for i in 0..5_000 {
+            let hostile = format!("{i}\n\u{0}\"\\{}", "é".repeat(300));
+            TEXT.with(&hostile).increment(1);
+            counter!("compozy_guard_open_total", "queue" => hostile.clone()).increment(1);
+            metrics::histogram!("foreign_seconds", hostile.clone() => hostile).record(0.5);
+        }
+    });
+    let text = service.render();
+    for name in ["compozy_guard_text_total", "compozy_guard_open_total", "foreign_seconds_count"] {
+        assert_eq!((count(&text, name), sum(&text, name)), (2_001, 5_000.0), "{name}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() < 700));
+}
