@@ -243,26 +243,32 @@ macro_rules! families {
     };
 }
 
-/// `[[docs] [vis] kind name metric] [label types] [label names]; labels left`
+/// `[[docs] [vis] kind name metric] [label types] [[label name, its text in the documentation]..]; labels left`
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __family {
-    ($head:tt [$($type:tt)*] [$($known:ident)*]; $label:ident : str $(, $($rest:tt)*)?) => {
-        $crate::__family! { $head [$($type)* [$crate::Text]] [$($known)* $label]; $($($rest)*)? }
+    ($head:tt [$($type:tt)*] [$($known:tt)*]; $label:ident : str $(, $($rest:tt)*)?) => {
+        $crate::__family! {
+            $head [$($type)* [$crate::Text]] [$($known)* [$label "free text, up to the cap on series",]];
+            $($($rest)*)?
+        }
     };
     (
-        [$docs:tt [$vis:vis] $($head:tt)*] [$($type:tt)*] [$($known:ident)*];
-        $label:ident : $set:ident { $($variant:ident = $value:literal),+ $(,)? } $(, $($rest:tt)*)?
+        [$docs:tt [$vis:vis] $($head:tt)*] [$($type:tt)*] [$($known:tt)*];
+        $label:ident : $set:ident { $first:ident = $one:literal $(, $variant:ident = $value:literal)* $(,)? }
+        $(, $($rest:tt)*)?
     ) => {
         #[doc = concat!("The values of the label `", stringify!($label), "`: a closed set.")]
         #[allow(dead_code, reason = "a closed set says what can be, not what this module uses")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         $vis enum $set {
-            $(#[doc = concat!("`", $value, "`")] $variant,)+
+            #[doc = concat!("`", $one, "`")]
+            $first,
+            $(#[doc = concat!("`", $value, "`")] $variant,)*
         }
 
         impl $crate::ClosedLabel for $set {
-            const VALUES: &'static [&'static str] = &[$($value),+];
+            const VALUES: &'static [&'static str] = &[$one $(, $value)*];
             #[inline]
             fn index(self) -> usize {
                 self as usize
@@ -270,15 +276,25 @@ macro_rules! __family {
         }
 
         $crate::__family! {
-            [$docs [$vis] $($head)*] [$($type)* [$set]] [$($known)* $label]; $($($rest)*)?
+            [$docs [$vis] $($head)*]
+            [$($type)* [$set]]
+            [$($known)* [$label "`", $one, "`", $(", `", $value, "`",)* " ([`", stringify!($set), "`])",]];
+            $($($rest)*)?
         }
     };
-    ($head:tt [$($type:tt)*] [$($known:ident)*]; $label:ident : $set:path $(, $($rest:tt)*)?) => {
-        $crate::__family! { $head [$($type)* [$set]] [$($known)* $label]; $($($rest)*)? }
+    ($head:tt [$($type:tt)*] [$($known:tt)*]; $label:ident : $set:path $(, $($rest:tt)*)?) => {
+        $crate::__family! {
+            $head [$($type)* [$set]] [$($known)* [$label "the values of [`", stringify!($set), "`]",]]; $($($rest)*)?
+        }
     };
-    ([[$($doc:literal)*] [$vis:vis] $kind:ident $name:ident $metric:literal] [$([$type:ty])*] [$($label:ident)*]; ) => {
+    (
+        [[$($doc:literal)*] [$vis:vis] $kind:ident $name:ident $metric:literal]
+        [$([$type:ty])*] [$([$label:ident $($about:tt)*])*];
+    ) => {
         $(#[doc = $doc])*
-        #[doc = concat!("\n\n`", $metric, "`, a ", stringify!($kind), "." $(, " Label: `", stringify!($label), "`.")*)]
+        #[doc = concat!(
+            "\n\n`", $metric, "`, a ", stringify!($kind), " of ", $crate::__series!($([$label $($about)*])*)
+        )]
         $vis static $name: $crate::Family<$crate::__kind!(handle $kind), ($($type,)*)> = {
             static DEF: $crate::__private::FamilyDef = $crate::__private::FamilyDef::new(
                 $metric,
@@ -289,6 +305,18 @@ macro_rules! __family {
             );
             $crate::Family::new(&DEF)
         };
+    };
+}
+
+/// Which series a family has, for its documentation.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __series {
+    () => {
+        "one series."
+    };
+    ($([$label:ident $($about:tt)*])+) => {
+        concat!("one series for each combination of\n\n", $("- `", stringify!($label), "`: ", $($about)* "\n"),+)
     };
 }
 
