@@ -116,16 +116,23 @@ const fn check_label(name: &str, label: &str) {
     if labels::is_reserved(label) {
         fail(label_of(label, name).and(" is reserved: `le`, `quantile` and `__*` belong to Prometheus"));
     }
-    if !labels::is_allowed(name, label) {
-        fail(not_allowed(name, label));
+    if labels::is_allowed(name, label) {
+        return;
     }
+    if !labels::is_plain_label(label) {
+        fail(label_of(label, name).and(" is no label: it has lower-case letters, digits and `_`, and no digit first"));
+    }
+    fail(not_allowed(name, label));
 }
 
 const fn not_allowed(name: &str, label: &str) -> Message {
     let category = Category::of(name);
     let message = label_of(label, name).and(" is not allowed\nallowed: ").and_list(category.core());
     if !category.is_extensible() {
-        return message.and("; no other, because the family is one of compozy-monitoring's own");
+        return message
+            .and("; no other, because compozy-monitoring defines")
+            .quote(category.pattern())
+            .and("\na family of your own takes another name");
     }
     let own = labels::APPLICATION;
     let message = if own.is_empty() {
@@ -133,10 +140,13 @@ const fn not_allowed(name: &str, label: &str) -> Message {
     } else {
         message.and("\nand the application's own: ").and(own)
     };
-    message.and(
-        "\nto allow it, add it to COMPOZY_METRIC_LABELS in .cargo/config.toml at the root of the workspace\n\
-         (how: documentation of compozy_monitoring::labels)",
-    )
+    message
+        .and("\na label with few values and nothing personal can be added in .cargo/config.toml of the workspace:\n")
+        .and("[env]\nCOMPOZY_METRIC_LABELS = { value = \"")
+        .and(own)
+        .and(if own.is_empty() { "" } else { "," })
+        .and(label)
+        .and("\", force = true }")
 }
 
 #[track_caller]
@@ -193,7 +203,7 @@ const fn is_value(value: &str) -> bool {
 
 const fn label_of(label: &str, name: &str) -> Message {
     let message = Message::new("the label").quote(label).and(" of");
-    if name.is_empty() { message.and(" a metric whose name is computed") } else { message.quote(name) }
+    if name.is_empty() { message.and(" a metric with a computed name") } else { message.quote(name) }
 }
 
 #[track_caller]
@@ -201,15 +211,18 @@ const fn fail(message: Message) -> ! {
     panic!("{}", message.as_str())
 }
 
+/// Longer messages are cut.
+const LONGEST: usize = 4_096;
+
 /// A text put together at compile time, where nothing can be formatted.
 struct Message {
-    bytes: [u8; 1_024],
+    bytes: [u8; LONGEST],
     len: usize,
 }
 
 impl Message {
     const fn new(text: &str) -> Self {
-        Self { bytes: [0; 1_024], len: 0 }.and(text)
+        Self { bytes: [0; LONGEST], len: 0 }.and(text)
     }
 
     /// What does not fit any more is left out.
@@ -224,8 +237,19 @@ impl Message {
         self
     }
 
+    /// In quotes, and on one line.
     const fn quote(self, text: &str) -> Self {
-        self.and(" `").and(text).and("`")
+        let mut message = self.and(" `");
+        let start = message.len;
+        message = message.and(text);
+        let mut i = start;
+        while i < message.len {
+            if message.bytes[i].is_ascii_control() {
+                message.bytes[i] = b'?';
+            }
+            i += 1;
+        }
+        message.and("`")
     }
 
     const fn and_list(self, all: &[&str]) -> Self {
@@ -257,8 +281,8 @@ mod tests {
 
     #[test]
     fn a_message_that_is_too_long_is_cut_between_characters() {
-        let message = Message::new("x").and(&"é".repeat(600));
-        assert_eq!(message.as_str(), format!("x{}", "é".repeat(511)));
+        let message = Message::new("x").and(&"é".repeat(LONGEST));
+        assert_eq!(message.as_str(), format!("x{}", "é".repeat(LONGEST / 2 - 1)));
     }
 
     #[test]

@@ -86,6 +86,17 @@ impl Category {
         }
     }
 
+    /// The names of the category, as one pattern.
+    #[must_use]
+    pub const fn pattern(self) -> &'static str {
+        match self {
+            Self::Http => "compozy_http_*",
+            Self::Temporal => "compozy_temporal_*",
+            Self::BuildInfo => "compozy_build_info",
+            Self::Application => "*",
+        }
+    }
+
     /// Whether the application's own labels are allowed as well.
     #[must_use]
     pub const fn is_extensible(self) -> bool {
@@ -133,6 +144,13 @@ pub const fn is_reserved(label: &str) -> bool {
 #[must_use]
 pub const fn is_label_name(label: &str) -> bool {
     is_word(label, false)
+}
+
+/// Whether a label could be one of the application's own by its spelling: lower-case letters, digits and `_`, no digit
+/// first.
+#[must_use]
+pub const fn is_plain_label(label: &str) -> bool {
+    is_label_name(label) && !has_upper(label)
 }
 
 /// Whether the exposition format can hold a family of this name: letters, digits, `_` and `:`, no digit first.
@@ -281,8 +299,8 @@ impl NameFault {
                  `compozy_tasks_total`"
             }
             Self::CounterWithoutTotal => "the name of a counter ends in `_total`",
-            Self::HistogramWithoutSeconds => "the name of a histogram ends in `_seconds`",
-            Self::GaugeWithTotal => "`_total` is for counters: the name of a gauge does not end in it",
+            Self::HistogramWithoutSeconds => "a histogram is in seconds, and its name ends in `_seconds`",
+            Self::GaugeWithTotal => "a name that ends in `_total` is a counter's",
         }
     }
 }
@@ -318,7 +336,7 @@ const fn entry_fault(entry: &str, before: &str) -> Option<EntryFault> {
         Some(EntryFault::Empty)
     } else if is_reserved(entry) {
         Some(EntryFault::Reserved)
-    } else if !is_label_name(entry) || has_upper(entry) {
+    } else if !is_plain_label(entry) {
         Some(EntryFault::Malformed)
     } else if holds(CORE, entry) {
         Some(EntryFault::Core)
