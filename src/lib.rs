@@ -20,7 +20,7 @@
 //! compozy_monitoring::build_info!(service);
 //!
 //! TASK_ITEMS_PROCESSED.increment(3);
-//! counter!("compozy_jobs_total", "queue" => "default").increment(1);
+//! counter!("compozy_jobs_total", "queue" => "default").increment(1); // `queue` is an application's own: `labels`
 //!
 //! # if cfg!(feature = "prometheus") {
 //! assert!(service.render().contains("compozy_task_items_processed_total 3"));
@@ -30,7 +30,7 @@
 //! ```
 //!
 //! Where to go next: [`MonitoringService`] for the life of monitoring and for tests, [`families!`] to declare
-//! metrics, [`counter!`] for one on the spot, [`Config`] for the settings. `README.md` has the metrics reference and
+//! metrics, [`counter!`] for one on the spot, [`labels`] for what a metric may carry, [`Config`] for the settings. `README.md` has the metrics reference and
 //! the pitfalls, `features.md` what each Cargo feature adds and costs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -4,6 +4,8 @@
 ///
 /// With literal labels the call site resolves its series once and keeps it; it may be reached, and its handle kept,
 /// before monitoring starts. With computed labels, the label expressions are evaluated only while monitoring is on.
+/// Literal labels, and literal names that begin with `compozy_`, are checked by the compiler: see
+/// [`labels`](crate::labels).
 ///
 /// ```
 /// use compozy_monitoring::{MonitoringService, counter};
@@ -31,7 +33,7 @@ macro_rules! gauge {
 
 /// Gives the handle of a histogram: same syntax as [`metrics::histogram!`]. See [`counter!`](crate::counter).
 ///
-/// Names that end in `_seconds` get the buckets of the specification, others are summaries.
+/// Names that end in `_seconds` get the buckets of the specification, others are summaries. `compozy_*` names have to.
 ///
 /// ```
 /// # let started = std::time::Instant::now();
@@ -209,7 +211,9 @@ macro_rules! __describe_with {
 /// assert!(service.render().contains("compozy_task_items_processed_total 3"));
 /// ```
 ///
-/// A name or a label that no exposition can hold does not compile, in any build:
+/// A label that is not on the list ([`labels`](crate::labels)), a name that breaks the rules for its kind and a name that
+/// is there twice do not compile, in any build. Two `families!` that declare one name are found when the second is first
+/// used, and logged.
 ///
 /// ```compile_fail
 /// compozy_monitoring::families! {
