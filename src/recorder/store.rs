@@ -543,3 +543,29 @@ impl metrics::Recorder for StoreRecorder {
         self.register::<HistogramCell>(key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_race_to_the_cap_on_names_never_make_one_name_more() {
+        for _ in 0..if cfg!(miri) { 1 } else { 300 } {
+            let store = Store::new(1);
+            let declared = store.owners().len();
+            (1..NAMES_CAP).for_each(|i| drop(store.resolve::<CounterCell>(&Key::from_name(format!("n{i}_total")))));
+            let barrier = std::sync::Barrier::new(2);
+            std::thread::scope(|scope| {
+                for name in ["first_total", "second_total"] {
+                    let (store, barrier) = (&store, &barrier);
+                    scope.spawn(move || {
+                        barrier.wait();
+                        drop(store.resolve::<CounterCell>(&Key::from_name(name)));
+                    });
+                }
+            });
+            assert_eq!(store.owners().len() - declared, NAMES_CAP);
+            assert_eq!(store.nameless.load(Relaxed), 1);
+        }
+    }
+}
