@@ -56,6 +56,8 @@ fn labels_off_the_list_are_dropped_from_names_of_ours_and_from_no_other() {
 #[test]
 fn of_two_labels_of_one_name_the_last_one_counts() {
     let service = MonitoringService::for_test();
+    // A declared family and one that nobody declared.
+    service.register(&TEXT);
     service.in_scope(|| {
         for (first, last) in [("a", "z"), ("b", "z")] {
             metrics::counter!("jobs_total", "queue" => first, "queue" => last).increment(1);
