@@ -17,15 +17,23 @@ const LABELS: &str = "task_type,queue";
 
 /// Checks the fixture, with one of its features and one list of labels.
 fn check(feature: &str, labels: &str) -> Output {
-    let mut features = vec![feature];
-    if cfg!(feature = "prometheus") {
-        features.push("prometheus");
-    }
+    cargo(&["check", "--message-format", "json"], &[feature], labels)
+}
+
+/// Where the fixture is built.
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile-fail")
+}
+
+/// A cargo command on the fixture.
+fn cargo(command: &[&str], features: &[&str], labels: &str) -> Output {
+    let prometheus: &[&str] = if cfg!(feature = "prometheus") { &["prometheus"] } else { &[] };
     Command::new(env!("CARGO"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["check", "--quiet", "--package", "bad-labels", "--message-format", "json"])
-        .args(["--features", &features.join(","), "--target-dir"])
-        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile-fail"))
+        .args(command)
+        .args(["--quiet", "--package", "bad-labels"])
+        .args(["--features", &[features, prometheus].concat().join(","), "--target-dir"])
+        .arg(target())
         .args(["--config", &format!("env.COMPOZY_METRIC_LABELS.value = '{labels}'")])
         .args(["--config", "env.COMPOZY_METRIC_LABELS.force = true"])
         .output()
@@ -107,6 +115,33 @@ fn what_must_not_compile_does_not_and_the_message_says_why() {
     // One label more on the list: everything that depends on it is built again, and the label is allowed.
     let errors = errors(&check("cases", &format!("{LABELS},user_id")));
     assert!(!errors.contains_key("label_literal") && errors.contains_key("label_of_a_gauge"), "{errors:#?}");
+}
+
+#[test]
+fn the_documentation_of_a_family_lists_its_series() {
+    let output = cargo(&["doc", "--no-deps"], &[], LABELS);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = |name: &str| {
+        let html = fs::read_to_string(target().join(format!("doc/bad_labels/static.{name}.html"))).expect("a page");
+        let mut tag = false;
+        let text = html.chars().filter(|c| {
+            let inside = tag || *c == '<';
+            tag = inside && *c != '>';
+            !inside
+        });
+        text.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    for (name, text) in [
+        ("RUNNING", "compozy_temporal_workers_running_total, a gauge of one series."),
+        (
+            "HTTP",
+            "compozy_http_calls_seconds, a histogram of one series for each combination of status_code: 200, 500 (Status)",
+        ),
+        ("ALL", "workflow_type: free text, up to the cap on series version: free text"),
+        ("ALL", "task_type: basic (TaskType) queue: the values of Queue path: free text"),
+    ] {
+        assert!(page(name).contains(text), "{text} in\n{}", page(name));
+    }
 }
 
 #[test]
