@@ -35,10 +35,10 @@ pub const fn check_labels(name: &str, labels: &[&str]) {
     let mut i = 0;
     while i < labels.len() {
         check_label(name, labels[i]);
-        if labels::holds(labels.split_at(i).0, labels[i]) {
-            fail(label_of(labels[i], name).and(" is there twice"));
-        }
         i += 1;
+    }
+    if let Some(label) = repeated(labels) {
+        fail(label_of(label, name).and(" is there twice"));
     }
 }
 
@@ -48,12 +48,8 @@ pub const fn check_labels(name: &str, labels: &[&str]) {
 /// At compile time: a name that is there twice.
 #[track_caller]
 pub const fn check_names(names: &[&str]) {
-    let mut i = 0;
-    while i < names.len() {
-        if labels::holds(names.split_at(i).0, names[i]) {
-            fail(Message::new("the family").quote(names[i]).and(" is declared twice"));
-        }
-        i += 1;
+    if let Some(name) = repeated(names) {
+        fail(Message::new("the family").quote(name).and(" is declared twice"));
     }
 }
 
@@ -90,17 +86,17 @@ pub(crate) const fn check_family(kind: Kind, name: &str, all: &[LabelDef]) {
             j += 1;
         }
         if let Some(values) = all[i].values {
-            check_set(name, all[i].name, values);
             series = series.saturating_mul(values.len());
+            if series > MOST_SERIES {
+                fail(
+                    Message::new("the closed sets of")
+                        .quote(name)
+                        .and(" have more than 2000 combinations, and each would be a series"),
+                );
+            }
+            check_set(name, all[i].name, values);
         }
         i += 1;
-    }
-    if series > MOST_SERIES {
-        fail(
-            Message::new("the closed sets of")
-                .quote(name)
-                .and(" have more than 2000 combinations, and each would be a series"),
-        );
     }
 }
 
@@ -154,11 +150,11 @@ const fn check_set(name: &str, label: &str, values: &[&str]) {
     if values.is_empty() {
         fail(label_of(label, name).and(" has a closed set without values"));
     }
+    if let Some(value) = repeated(values) {
+        fail(label_of(label, name).and(" has a closed set with").quote(value).and(" in it twice"));
+    }
     let mut i = 0;
     while i < values.len() {
-        if labels::holds(values.split_at(i).0, values[i]) {
-            fail(label_of(label, name).and(" has a closed set with").quote(values[i]).and(" in it twice"));
-        }
         if !is_value(values[i]) {
             fail(
                 label_of(label, name)
@@ -187,6 +183,53 @@ const fn check_application(list: &str) {
                 .and(labels::ACCEPTED_EXTENSION),
         );
     }
+}
+
+/// A text that is there twice.
+const fn repeated<'a>(all: &[&'a str]) -> Option<&'a str> {
+    if all.len() > 16 {
+        return repeated_in_many(all);
+    }
+    let mut i = 0;
+    while i < all.len() {
+        if labels::holds(all.split_at(i).0, all[i]) {
+            return Some(all[i]);
+        }
+        i += 1;
+    }
+    None
+}
+
+/// The same by hash: with some hundred, comparing each with each takes longer than the compiler allows a constant.
+const fn repeated_in_many<'a>(all: &[&'a str]) -> Option<&'a str> {
+    const SLOTS: usize = 8_192;
+    assert!(all.len() <= SLOTS / 2, "more than 4096 in one place");
+    let mut slots = [0_u16; SLOTS];
+    let mut i = 0;
+    while i < all.len() {
+        let mut at = hash(all[i]) % SLOTS;
+        while slots[at] > 0 {
+            if labels::same(all[slots[at] as usize - 1], all[i]) {
+                return Some(all[i]);
+            }
+            at = (at + 1) % SLOTS;
+        }
+        i += 1;
+        slots[at] = i as u16;
+    }
+    None
+}
+
+/// FNV-1a.
+const fn hash(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut i = 0;
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0100_0000_01b3);
+        i += 1;
+    }
+    (hash ^ (hash >> 32)) as usize
 }
 
 const fn is_value(value: &str) -> bool {
@@ -283,6 +326,48 @@ mod tests {
     fn a_message_that_is_too_long_is_cut_between_characters() {
         let message = Message::new("x").and(&"é".repeat(LONGEST));
         assert_eq!(message.as_str(), format!("x{}", "é".repeat(LONGEST / 2 - 1)));
+    }
+
+    /// As many values as a family may have series, as long as values like to be.
+    static LARGE: [&str; MOST_SERIES] = {
+        const WIDTH: usize = 24;
+        static TEXT: [u8; WIDTH * MOST_SERIES] = {
+            let mut text = [b'v'; WIDTH * MOST_SERIES];
+            let mut i = 0;
+            while i < MOST_SERIES {
+                let (mut at, mut rest) = (WIDTH * (i + 1), i);
+                while rest > 0 {
+                    at -= 1;
+                    text[at] = b'0' + (rest % 10) as u8;
+                    rest /= 10;
+                }
+                i += 1;
+            }
+            text
+        };
+        let mut all = [""; MOST_SERIES];
+        let mut left: &[u8] = &TEXT;
+        let mut i = 0;
+        while i < MOST_SERIES {
+            let (one, rest) = left.split_at(WIDTH);
+            all[i] = match core::str::from_utf8(one) {
+                Ok(text) => text,
+                Err(_) => "",
+            };
+            left = rest;
+            i += 1;
+        }
+        all
+    };
+
+    #[test]
+    fn the_largest_closed_set_is_checked_within_what_the_compiler_allows() {
+        const CHECKED: () = check_set("compozy_tasks_total", "queue", &LARGE);
+        let () = CHECKED;
+        assert_eq!(repeated(&LARGE), None);
+        let mut all = LARGE;
+        all[MOST_SERIES - 1] = all[0];
+        assert_eq!(repeated(&all), Some(LARGE[0]));
     }
 
     #[test]
