@@ -22,7 +22,7 @@ pub const COMPILED: bool = true;
 /// Whether a record made now would go anywhere: only then are computed labels evaluated.
 #[inline]
 pub fn is_on() -> bool {
-    match state::load() {
+    match state::load_for_handle() {
         0 => false,
         GLOBAL => true,
         _ => state::is_on_here(),
@@ -35,6 +35,8 @@ pub trait Handle: Sized + 'static {
     type Cell: Cell;
     #[doc(hidden)]
     fn wrap(repr: Repr<Self::Cell>) -> Self;
+    #[doc(hidden)]
+    fn into_repr(self) -> Repr<Self::Cell>;
 }
 
 /// What a handle stands for.
@@ -95,7 +97,7 @@ impl<C: Cell> Repr<C> {
     // Inlined whatever its size: the variant is known where a call site made it, and one arm remains.
     #[inline(always)]
     fn record(&self, op: C::Op) {
-        let state = state::load();
+        let state = state::load_for_record();
         if state == 0 {
             return;
         }
@@ -104,7 +106,7 @@ impl<C: Cell> Repr<C> {
             Self::Site(site) => site.record(state, op),
             Self::Late(late, index) => late.record(state, *index, op),
             Self::Kept(cell) => {
-                if state & GLOBAL != 0 && !state::is_muted(state) {
+                if state & GLOBAL != 0 {
                     cell.apply(op);
                 }
             }
@@ -117,7 +119,7 @@ impl<C: Cell> Repr<C> {
     fn record_elsewhere(&self, state: u8, op: C::Op) {
         match self {
             Self::Resolved(resolved) => {
-                if (!resolved.global || state & GLOBAL != 0) && !state::is_muted(state) {
+                if !resolved.global || state & GLOBAL != 0 {
                     resolved.series.apply(op);
                 }
             }
@@ -266,7 +268,7 @@ impl<C: Cell> LateCore<C> {
     /// A series whose labels are free text, resolved now.
     #[inline(always)]
     fn text(&'static self, values: &[&str]) -> Repr<C> {
-        let state = state::load();
+        let state = state::load_for_handle();
         if state == 0 { Repr::Off } else { self.text_on(state, values) }
     }
 
@@ -343,6 +345,46 @@ pub fn resolve<H: Handle>(key: &Key) -> H {
     H::wrap(resolved.map_or(Repr::Off, |series| Repr::resolved(series, &target)))
 }
 
+/// The recorder of a muted thread: its handles are ours, and so silent as long as their thread is muted.
+#[cfg(feature = "temporal")]
+#[derive(Debug)]
+pub(crate) struct Muting;
+
+#[cfg(feature = "temporal")]
+impl Muting {
+    fn register<H: Handle>(key: &Key) -> <H::Cell as Cell>::Raw {
+        let handle = resolve::<H>(key).into_repr();
+        <H::Cell>::raw_from(std::sync::Arc::new(AsTarget(handle)))
+    }
+}
+
+#[cfg(feature = "temporal")]
+impl metrics::Recorder for Muting {
+    fn describe_counter(&self, name: metrics::KeyName, unit: Option<metrics::Unit>, text: metrics::SharedString) {
+        describe(|recorder| recorder.describe_counter(name, unit, text));
+    }
+
+    fn describe_gauge(&self, name: metrics::KeyName, unit: Option<metrics::Unit>, text: metrics::SharedString) {
+        describe(|recorder| recorder.describe_gauge(name, unit, text));
+    }
+
+    fn describe_histogram(&self, name: metrics::KeyName, unit: Option<metrics::Unit>, text: metrics::SharedString) {
+        describe(|recorder| recorder.describe_histogram(name, unit, text));
+    }
+
+    fn register_counter(&self, key: &Key, _: &metrics::Metadata<'_>) -> metrics::Counter {
+        Self::register::<Counter>(key)
+    }
+
+    fn register_gauge(&self, key: &Key, _: &metrics::Metadata<'_>) -> metrics::Gauge {
+        Self::register::<Gauge>(key)
+    }
+
+    fn register_histogram(&self, key: &Key, _: &metrics::Metadata<'_>) -> metrics::Histogram {
+        Self::register::<Histogram>(key)
+    }
+}
+
 /// Runs a description against the service that records here.
 pub fn describe(run: impl FnOnce(&dyn metrics::Recorder)) {
     if let Some(store) = state::target().store() {
@@ -370,6 +412,9 @@ macro_rules! handle {
             #[inline]
             fn wrap(repr: Repr<$cell>) -> Self {
                 Self(repr)
+            }
+            fn into_repr(self) -> Repr<$cell> {
+                self.0
             }
         }
 

@@ -64,8 +64,14 @@ impl Target {
 
 /// The byte. Relaxed: it decides whether to record, and the storage itself is published by its own locks.
 #[inline]
-pub(crate) fn load() -> u8 {
+fn load() -> u8 {
     STATE.load(Relaxed)
+}
+
+/// The byte, to find a handle.
+#[inline]
+pub(crate) fn load_for_handle() -> u8 {
+    load() & !MUTE
 }
 
 /// Switches the global service on or off for the macros.
@@ -95,10 +101,7 @@ pub(crate) fn set_global_store(store: Arc<Store>) {
 
 /// Where a record of this thread goes now.
 pub(crate) fn target() -> Target {
-    let state = load();
-    if is_muted(state) {
-        return Target::Off;
-    }
+    let state = load_for_handle();
     if state & LOCAL != 0 {
         // A thread that is being torn down has no scope any more.
         match SCOPE.try_with(|scope| scope.borrow().clone()) {
@@ -124,21 +127,23 @@ pub(crate) fn is_global(state: u8) -> bool {
     state == GLOBAL || is_global_here(state)
 }
 
-/// Whether this thread is muted now, whatever handle it uses.
+/// The byte for a record: 0 while this thread is muted, whatever handle it uses. Handles are found all the same, so that
+/// one that is taken in a replay counts after it.
 #[inline(always)]
-pub(crate) fn is_muted(state: u8) -> bool {
-    state & MUTE != 0 && MUTED.get()
+pub(crate) fn load_for_record() -> u8 {
+    let state = load();
+    if state & MUTE == 0 {
+        state
+    } else if MUTED.get() {
+        0
+    } else {
+        state & !MUTE
+    }
 }
 
 /// The same, where the byte alone cannot tell.
 #[inline(never)]
 fn is_global_here(state: u8) -> bool {
-    if is_muted(state) {
-        return false;
-    }
-    if state & LOCAL == 0 {
-        return state & GLOBAL != 0;
-    }
     let is_global = |scope: &RefCell<Scope>| match &*scope.borrow() {
         Scope::None => true,
         Scope::Of(running) => running.is_global() && running.is_on(),
@@ -166,7 +171,8 @@ pub(crate) fn guarded<R>(metric: &str, store: &Store, run: impl FnOnce() -> R) -
     }
 }
 
-/// Silence on this thread, as long as it lives: for handles of ours, and for the macros of `metrics`.
+/// Silence on this thread, as long as it lives: for handles of ours, and for those that the macros of `metrics` give out
+/// meanwhile.
 #[cfg(feature = "temporal")]
 pub(crate) struct Muted {
     before: bool,
@@ -179,7 +185,7 @@ pub(crate) fn mute() -> Muted {
     if load() & MUTE == 0 {
         STATE.fetch_or(MUTE, Relaxed);
     }
-    Muted { before: MUTED.replace(true), _recorder: metrics::set_default_local_recorder(&metrics::NoopRecorder) }
+    Muted { before: MUTED.replace(true), _recorder: metrics::set_default_local_recorder(&crate::handles::Muting) }
 }
 
 #[cfg(feature = "temporal")]

@@ -48,11 +48,18 @@ impl Interceptor {
 
     /// Where the records of workflow code go while this lives.
     fn inside(&self, ctx: &WorkflowInterceptorContext) -> Inside<'_> {
-        if ctx.is_replaying_history_events() { Inside::Muted(state::mute()) } else { self.live() }
+        if ctx.is_replaying_history_events() { self.muted() } else { self.live() }
     }
 
     fn live(&self) -> Inside<'_> {
-        scope_of(&self.running)
+        let scope = scope_of(&self.running);
+        Inside { _muted: None, _scope: scope }
+    }
+
+    /// Muted, and yet in the scope: handles that are taken in a replay are used after it.
+    fn muted(&self) -> Inside<'_> {
+        let scope = scope_of(&self.running);
+        Inside { _muted: Some(state::mute()), _scope: scope }
     }
 
     fn around<'a, I, T: 'a>(
@@ -78,17 +85,15 @@ fn seed_of(run_id: &str) -> u64 {
 }
 
 /// What holds while workflow code runs.
-enum Inside<'a> {
-    /// Records go nowhere.
-    Muted(#[allow(dead_code, reason = "held for its drop")] state::Muted),
-    /// They go to a service that is not the process's one.
-    Scoped(#[allow(dead_code, reason = "held for its drop")] state::Entered<'a>),
-    /// They go where they go anyway.
-    Free,
+struct Inside<'a> {
+    /// Left before the scope is.
+    _muted: Option<state::Muted>,
+    _scope: Option<state::Entered<'a>>,
 }
 
-fn scope_of(running: &Arc<Running>) -> Inside<'_> {
-    if running.is_global() { Inside::Free } else { Inside::Scoped(state::enter(Some(running))) }
+/// The scope of a service that is not the process's one.
+fn scope_of(running: &Arc<Running>) -> Option<state::Entered<'_>> {
+    (!running.is_global()).then(|| state::enter(Some(running)))
 }
 
 /// A future of workflow code: muted in every poll that replays, and when it is dropped.
@@ -117,7 +122,7 @@ impl<T> Future for Watched<'_, T> {
 impl<T> Drop for Watched<'_, T> {
     fn drop(&mut self) {
         // An eviction runs the guards of the workflow's author; the run goes on elsewhere, or is over.
-        let _muted = state::mute();
+        let _muted = self.interceptor.muted();
         self.inner = None;
     }
 }
@@ -178,8 +183,8 @@ impl Execution<'_> {
         if replaying {
             store.ledger.replayed_to_the_end(store, interceptor.run);
         } else {
-            let workflow_type = self.inner.ctx.workflow_type();
-            store.ledger.ended(interceptor.run, workflow_type, interceptor.started, is_benign(result));
+            let benign = is_benign(result).then(|| self.inner.ctx.workflow_type());
+            store.ledger.ended(interceptor.run, interceptor.started, benign);
         }
     }
 
@@ -233,7 +238,7 @@ impl WorkflowInterceptor for Interceptor {
         next: WorkflowNext<'_, InitializeWorkflowInput, InitializeWorkflowOutput>,
     ) -> InitializeWorkflowOutput {
         // Nothing here tells a replay from the first time.
-        let _muted = state::mute();
+        let _muted = self.muted();
         next.run(input)
     }
 

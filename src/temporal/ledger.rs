@@ -5,7 +5,6 @@
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    num::NonZeroUsize,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
@@ -25,7 +24,7 @@ use crate::{
 };
 
 /// How many runs are remembered in each of the lists below; the one that was longest unused goes first.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+const REMEMBERED: usize = 65_536;
 /// A refused workflow task is scheduled again at once: when a run has not executed again for this long (the default
 /// timeout of a workflow task), its completion was accepted.
 const SETTLED_AFTER: Duration = Duration::from_secs(10);
@@ -69,25 +68,26 @@ impl Outcome {
     }
 }
 
-/// A run whose function has returned, and of which the server has not been heard yet.
+/// A run that failed in a way of which core keeps silent, whatever the server says of it.
 #[derive(Debug)]
-struct Ended {
+struct Benign {
     workflow_type: String,
     started: Option<SystemTime>,
-    /// Core keeps silent about this failure, whatever the server says.
-    benign: bool,
     /// As core measured it, once it did.
-    duration: Option<Duration>,
+    duration: Duration,
     since: Instant,
 }
 
 #[derive(Debug)]
 struct Runs {
-    /// Counted as started; their first workflow task is not known to be accepted.
+    /// Counted as started; their first workflow task is not known to be accepted, so that it may execute again.
     started: LruCache<RunKey, ()>,
+    /// Counted as well, and known to be through their first task or to have ended. Core passes a first task that left no
+    /// trace in the history off as part of the next one, which is then called live.
+    passed: LruCache<RunKey, ()>,
     /// Runs made by a reset that were counted as started. Nothing in a history tells a later look that they were.
     reset: LruCache<RunKey, ()>,
-    ended: LruCache<RunKey, Ended>,
+    benign: LruCache<RunKey, Benign>,
     /// Whether the other half is there, and whether it was said that it is not.
     has_meter: bool,
     has_interceptor: bool,
@@ -96,10 +96,12 @@ struct Runs {
 
 impl Default for Runs {
     fn default() -> Self {
+        // Not `new`, which takes memory for all that may come.
         Self {
-            started: LruCache::new(REMEMBERED),
-            reset: LruCache::new(REMEMBERED),
-            ended: LruCache::new(REMEMBERED),
+            started: LruCache::unbounded(),
+            passed: LruCache::unbounded(),
+            reset: LruCache::unbounded(),
+            benign: LruCache::unbounded(),
             has_meter: false,
             has_interceptor: false,
             warned: false,
@@ -107,17 +109,32 @@ impl Default for Runs {
     }
 }
 
+/// Remembers a run, at the price of the one that was longest unused; whether it is a new one.
+fn remember<T>(runs: &mut LruCache<RunKey, T>, run: RunKey, value: T) -> bool {
+    let is_new = runs.put(run, value).is_none();
+    if runs.len() > REMEMBERED {
+        runs.pop_lru();
+    }
+    is_new
+}
+
 impl Runs {
-    /// The run of this type that started at about this time.
+    /// A run is through its first workflow task, or will soon be known not to be.
+    fn pass(&mut self, run: RunKey) {
+        self.started.pop(&run);
+        remember(&mut self.passed, run, ());
+    }
+
+    /// The benign failure of this type that started at about this time.
     fn nearest(&self, workflow_type: &str, started: SystemTime) -> Option<RunKey> {
-        let distance = |ended: &Ended| {
-            let of = ended.started?;
+        let distance = |benign: &Benign| {
+            let of = benign.started?;
             of.duration_since(started).or_else(|_| started.duration_since(of)).ok()
         };
-        self.ended
+        self.benign
             .iter()
-            .filter(|(_, ended)| ended.workflow_type == workflow_type)
-            .filter_map(|(run, ended)| distance(ended).map(|distance| (distance, *run)))
+            .filter(|(_, benign)| benign.workflow_type == workflow_type)
+            .filter_map(|(run, benign)| distance(benign).map(|distance| (distance, *run)))
             .filter(|(distance, _)| *distance <= SAME_START)
             .min_by_key(|(distance, _)| *distance)
             .map(|(_, run)| run)
@@ -147,14 +164,14 @@ impl Ledger {
     pub(crate) fn live(&self, store: &Store, run: RunKey, workflow_type: &str, is_reset: bool, later: bool) {
         let mut runs = self.runs();
         // It executes again: whatever it returned before, the server did not take.
-        runs.ended.pop(&run);
+        runs.benign.pop(&run);
         let is_new = if is_reset {
-            runs.reset.put(run, ()).is_none()
-        } else if later {
-            runs.started.pop(&run);
+            remember(&mut runs.reset, run, ())
+        } else if later || runs.passed.get(&run).is_some() {
+            runs.pass(run);
             false
         } else {
-            runs.started.put(run, ()).is_none()
+            remember(&mut runs.started, run, ())
         };
         let warn = !runs.has_meter && !std::mem::replace(&mut runs.warned, true);
         drop(runs);
@@ -171,36 +188,34 @@ impl Ledger {
 
     /// The server has more history of a run than its first workflow task.
     pub(crate) fn accepted_first_task(&self, run: RunKey) {
-        self.runs().started.pop(&run);
+        self.runs().pass(run);
     }
 
-    /// The run's function has returned, and not in a replay.
-    pub(crate) fn ended(&self, run: RunKey, workflow_type: &str, started: Option<SystemTime>, benign: bool) {
-        let workflow_type = workflow_type.to_owned();
-        let ended = Ended { workflow_type, started, benign, duration: None, since: Instant::now() };
-        self.runs().ended.put(run, ended);
+    /// The run's function has returned, and not in a replay; the workflow type when it failed benignly.
+    pub(crate) fn ended(&self, run: RunKey, started: Option<SystemTime>, benign: Option<&str>) {
+        let mut runs = self.runs();
+        runs.pass(run);
+        // Without the meter there are no outcomes.
+        if let Some(workflow_type) = benign
+            && runs.has_meter
+        {
+            let duration = started.and_then(|started| started.elapsed().ok()).unwrap_or_default();
+            let benign = Benign { workflow_type: workflow_type.to_owned(), started, duration, since: Instant::now() };
+            remember(&mut runs.benign, run, benign);
+        }
     }
 
     /// The run's function has returned in a replay of its history: the server has its end.
     pub(crate) fn replayed_to_the_end(&self, store: &Store, run: RunKey) {
-        let mut runs = self.runs();
-        runs.started.pop(&run);
-        let ended = runs.ended.pop(&run);
-        drop(runs);
-        if let Some(ended) = ended {
-            settle(store, ended);
+        let benign = self.runs().benign.pop(&run);
+        if let Some(benign) = benign {
+            count(store, &benign.workflow_type, Outcome::Failed, Some(benign.duration));
         }
     }
 
     /// The server accepted the end of a run, with this latency if core could tell one.
     pub(crate) fn accepted(&self, store: &Store, workflow_type: &str, outcome: Outcome, close: Option<Close>) {
         let mut runs = self.runs();
-        if let Some(close) = close
-            && let Some(run) = runs.nearest(workflow_type, close.started)
-        {
-            runs.ended.pop(&run);
-            runs.started.pop(&run);
-        }
         let warn = !runs.has_interceptor && !std::mem::replace(&mut runs.warned, true);
         drop(runs);
         if warn {
@@ -219,18 +234,15 @@ impl Ledger {
         let Some(run) = runs.nearest(workflow_type, close.started) else { return };
         if forced {
             // Refused, or a full cache: time will tell.
-            if let Some(ended) = runs.ended.get_mut(&run) {
-                ended.duration = Some(close.duration);
-                ended.since = Instant::now();
+            if let Some(benign) = runs.benign.get_mut(&run) {
+                benign.duration = close.duration;
+                benign.since = Instant::now();
             }
             return;
         }
-        let ended = runs.ended.pop(&run);
-        runs.started.pop(&run);
+        runs.benign.pop(&run);
         drop(runs);
-        if let Some(ended) = ended {
-            settle(store, Ended { duration: Some(close.duration), ..ended });
-        }
+        count(store, workflow_type, Outcome::Failed, Some(close.duration));
     }
 
     /// Counts the benign failures that can no longer be refused.
@@ -239,21 +251,14 @@ impl Ledger {
         if !runs.has_meter {
             return;
         }
-        let is_settled = |ended: &Ended| ended.benign && ended.since.elapsed() >= SETTLED_AFTER;
+        let is_settled = |benign: &Benign| benign.since.elapsed() >= SETTLED_AFTER;
         let settled: Vec<RunKey> =
-            runs.ended.iter().filter(|(_, ended)| is_settled(ended)).map(|(run, _)| *run).collect();
-        let settled: Vec<Ended> = settled.iter().filter_map(|run| runs.ended.pop(run)).collect();
+            runs.benign.iter().filter(|(_, benign)| is_settled(benign)).map(|(run, _)| *run).collect();
+        let settled: Vec<Benign> = settled.iter().filter_map(|run| runs.benign.pop(run)).collect();
         drop(runs);
-        for ended in settled {
-            settle(store, ended);
+        for benign in settled {
+            count(store, &benign.workflow_type, Outcome::Failed, Some(benign.duration));
         }
-    }
-
-    /// How many runs are remembered.
-    #[cfg(test)]
-    fn remembered(&self) -> (usize, usize, usize) {
-        let runs = self.runs();
-        (runs.started.len(), runs.reset.len(), runs.ended.len())
     }
 }
 
@@ -263,13 +268,6 @@ pub(crate) struct Close {
     pub(crate) duration: Duration,
     /// Now, less the duration.
     pub(crate) started: SystemTime,
-}
-
-/// Counts a run that the server has closed, if nobody else does.
-fn settle(store: &Store, ended: Ended) {
-    if ended.benign {
-        count(store, &ended.workflow_type, Outcome::Failed, ended.duration);
-    }
 }
 
 /// Counts an outcome with its duration. Core has none when the server's clock is ahead of ours; that is no time at all.

