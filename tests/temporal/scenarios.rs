@@ -11,6 +11,8 @@ use temporalio_common::{
     protos::temporal::api::{enums::v1::WorkflowTaskFailedCause, history::v1::history_event::Attributes},
 };
 
+use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
+
 use crate::{
     play::{Act, Gate, Play},
     stage::{Halves, Stage, finish, play, play_alone},
@@ -415,5 +417,55 @@ fn neither_half_alone_counts_anything_twice() {
         stage.run(Act::Benign).await;
         assert_eq!(outcomes(), (2.0, 1.0, 1.0));
         worker.stop();
+    });
+}
+
+/// Replays a run's history with or without the interceptor, in this thread.
+async fn replay(
+    stage: &Stage,
+    handle: &temporalio_client::WorkflowHandle<temporalio_client::Client, Play>,
+    with: bool,
+) {
+    let history = handle.fetch_history(WorkflowFetchHistoryOptions::default());
+    let mut options = WorkflowReplayerOptions::new();
+    if with {
+        options = options.workflow_interceptor(stage.service.temporal_interceptor());
+    }
+    let options = options.register_workflow::<Play>().expect("registered").build();
+    WorkflowReplayer::new(options).expect("a replayer").replay_workflow(history).await.expect("replays");
+}
+
+#[test]
+fn histories_replay_with_and_without_the_interceptor_and_are_not_counted() {
+    play("replays", |stage| async move {
+        let bare = stage.worker_with(100, Halves { meter: false, interceptor: false });
+        let recorded_without = stage.start(Act::Steps(2)).await;
+        finish(&recorded_without).await;
+        bare.stop();
+        let _worker = stage.worker(100);
+        let mut recorded_with = Vec::new();
+        for act in [Act::Steps(2), Act::FailLater, Act::BenignLater, Act::Benign, Act::Again(1), Act::Activity] {
+            let handle = stage.start(act).await;
+            finish(&handle).await;
+            recorded_with.push(handle);
+        }
+        let open = stage.start(Act::WaitLater).await;
+        while stage.sum("compozy_temporal_workflow_started_total") < 8.0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let told = || -> Vec<String> {
+            let text = stage.service.render();
+            let ours = |line: &&str| line.starts_with("compozy_temporal_") || line.starts_with("compozy_play_");
+            text.lines().filter(ours).map(str::to_owned).collect()
+        };
+        let before = told();
+        replay(&stage, &recorded_without, true).await;
+        for handle in recorded_with.iter().chain([&open]) {
+            replay(&stage, handle, true).await;
+            replay(&stage, handle, false).await;
+        }
+        assert_eq!(told(), before);
+        open.terminate(WorkflowTerminateOptions::default()).await.expect("terminated");
     });
 }
