@@ -26,7 +26,7 @@ pub(crate) fn armed<R>(place: &'static str, run: impl FnOnce() -> R) -> R {
 pub(crate) const RECORDING: [&str; 5] = ["resolve", "family", "series", "table", "open"];
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::{
         io,
         sync::{Arc, Mutex},
@@ -46,7 +46,7 @@ mod tests {
     }
 
     /// The log lines of a closure, as text.
-    pub(super) fn log_of(run: impl FnOnce()) -> String {
+    pub(crate) fn log_of(run: impl FnOnce()) -> String {
         #[derive(Clone, Default)]
         struct Lines(Arc<Mutex<Vec<u8>>>);
         impl io::Write for Lines {

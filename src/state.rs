@@ -20,7 +20,9 @@ pub(crate) const GLOBAL: u8 = 1;
 /// A scope was used, or can be: there is a thread-local to ask.
 pub(crate) const LOCAL: u8 = 2;
 /// Workflow code runs in this process: while it replays, its thread records nothing.
-const MUTE: u8 = if cfg!(feature = "temporal") { 4 } else { 0 };
+const MUTE: u8 = 4;
+/// Without workflow code nobody sets it, and nobody has to look.
+const CAN_MUTE: bool = cfg!(feature = "temporal");
 
 static STATE: AtomicU8 = AtomicU8::new(0);
 /// Made once and never dropped: a service that starts after a shutdown goes on with the same storage.
@@ -71,7 +73,7 @@ fn load() -> u8 {
 /// The byte, to find a handle.
 #[inline]
 pub(crate) fn load_for_handle() -> u8 {
-    load() & !MUTE
+    if CAN_MUTE { load() & !MUTE } else { load() }
 }
 
 /// Switches the global service on or off for the macros.
@@ -132,7 +134,7 @@ pub(crate) fn is_global(state: u8) -> bool {
 #[inline(always)]
 pub(crate) fn load_for_record() -> u8 {
     let state = load();
-    if state & MUTE == 0 {
+    if !CAN_MUTE || state & MUTE == 0 {
         state
     } else if MUTED.get() {
         0

@@ -7,14 +7,13 @@ mod common;
 
 use std::{
     collections::BTreeSet,
-    io::Write,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use common::value;
+use common::{promtool, value};
 use compozy_monitoring::{MonitoringService, counter, metrics};
 use poem::Route;
 use serde_json::Value;
@@ -165,21 +164,6 @@ impl Prometheus {
         let data = self.api(&format!("/api/v1/query?query={}", percent(query)));
         data["result"][0]["value"][1].as_str().and_then(|text| text.parse().ok())
     }
-}
-
-/// What `promtool check metrics` says about a text: its complaints, none for a text without fault.
-fn promtool(text: &str) -> String {
-    let mut child = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool is on the PATH: scripts/test installs it");
-    child.stdin.take().expect("piped").write_all(text.as_bytes()).expect("promtool reads");
-    let output = child.wait_with_output().expect("promtool ends");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    if said.is_empty() && !output.status.success() { format!("{}", output.status) } else { said }
 }
 
 #[test]

@@ -260,6 +260,13 @@ impl Ledger {
             count(store, &benign.workflow_type, Outcome::Failed, Some(benign.duration));
         }
     }
+
+    /// How many runs each list remembers.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> [usize; 4] {
+        let runs = self.runs();
+        [runs.started.len(), runs.passed.len(), runs.reset.len(), runs.benign.len()]
+    }
 }
 
 /// What core's latency says about the end of a run.

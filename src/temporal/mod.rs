@@ -23,6 +23,8 @@ mod interceptor;
 pub(crate) mod ledger;
 #[cfg(feature = "prometheus")]
 mod meter;
+#[cfg(all(test, feature = "prometheus"))]
+mod tests;
 mod worker;
 
 pub use worker::WorkerGuard;

@@ -55,3 +55,26 @@ pub fn log_of(run: impl FnOnce()) -> String {
     tracing::subscriber::with_default(subscriber, run);
     String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("UTF-8")
 }
+
+/// What `promtool check metrics` says about a text: its remarks, none for a text without fault. The text has to parse.
+#[track_caller]
+pub fn promtool(text: &str) -> String {
+    use std::{
+        io::Write,
+        process::{Command, Stdio},
+    };
+
+    let mut check = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is on the PATH: scripts/test installs it");
+    check.stdin.take().expect("piped").write_all(text.as_bytes()).expect("promtool reads");
+    let output = check.wait_with_output().expect("promtool ends");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    // 1 is a text that does not parse, 3 one that does and has remarks.
+    assert!(output.status.success() || output.status.code() == Some(3), "{}: {said}", output.status);
+    said
+}

@@ -6,4 +6,5 @@
 mod common;
 mod play;
 mod scenarios;
+mod server;
 mod stage;

@@ -35,7 +35,7 @@ compozy_monitoring::families! {
     /// An activity ran.
     pub counter ACTIVITIES = "compozy_play_activities_total";
     /// Text labels, and so another kind of handle.
-    pub counter STEPS_BY_ACT = "compozy_play_steps_by_act_total" { act: str };
+    pub counter STEPS_BY_KIND = "compozy_play_steps_by_kind_total" { kind: str };
 }
 
 /// What a run is to do.
@@ -168,7 +168,7 @@ impl Play {
         let _guard = Guard;
         RUNS.increment(1);
         // A handle that is kept over awaits.
-        let steps = STEPS_BY_ACT.with("play");
+        let steps = STEPS_BY_KIND.with("play");
         let id = ctx.info().workflow_id().to_owned();
         let act = match act {
             Act::Held { later, then } => {

@@ -43,7 +43,7 @@ async fn mixed(stage: &Stage, cache: usize) {
     // Twelve runs: one of them has three more behind it.
     assert_eq!(stage.value("compozy_play_runs_total"), 12.0);
     assert_eq!(stage.value("compozy_play_steps_total"), 6.0);
-    assert_eq!(stage.sum("compozy_play_steps_by_act_total"), 6.0);
+    assert_eq!(stage.sum("compozy_play_steps_by_kind_total"), 6.0);
     assert_eq!(stage.value("compozy_play_guards_total"), 12.0);
     assert_eq!(stage.value("compozy_play_activities_total"), 1.0);
     assert_eq!(stage.value("compozy_play_inits_total"), 0.0);
