@@ -42,16 +42,12 @@ pub struct Config {
     pub path: String,
     /// Whether the Temporal SDK's own `temporal_*` families are kept (feature `temporal`). Default: `true`. Set in code
     /// only.
-    #[serde(skip, default = "on")]
+    #[serde(skip)]
     pub temporal_sdk_families: bool,
     /// How many series a family with free-text labels, or one that nobody declared, may have, 1 to 1,000,000; what
     /// comes after them is folded into one more. Set in code only. Default: 2,000.
     #[serde(skip)]
     pub series_cap: usize,
-}
-
-fn on() -> bool {
-    true
 }
 
 impl Default for Config {
@@ -406,7 +402,8 @@ mod tests {
         let error = Config::default().series_cap(0).validate().unwrap_err().to_string();
         assert_eq!(error, "monitoring configuration, series_cap: `0` is out of range; accepted: 1 to 1000000");
         assert!(serde_json::from_str::<Config>(r#"{"series_cap": 5}"#).is_err());
-        assert_eq!(serde_json::from_str::<Config>("{}").unwrap().series_cap, SERIES_CAP);
+        assert_eq!(serde_json::from_str::<Config>("{}").unwrap(), Config::default());
+        assert!(Config::default().temporal_sdk_families);
     }
 
     #[test]
