@@ -1,0 +1,8 @@
+//! `cargo label-lint PATH...`: Cargo passes its own word along.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = std::env::args_os().enumerate().filter(|(at, word)| *at != 1 || word != "label-lint");
+    label_lint::main(arguments.map(|(_, word)| word))
+}

@@ -1,0 +1,63 @@
+//! The grammar of `families!`.
+
+use proc_macro2::{Ident, TokenStream};
+use syn::{
+    Attribute, LitStr, Path, Token, Visibility, braced,
+    ext::IdentExt,
+    parse::{Parse, ParseStream, Parser},
+};
+
+/// One declaration.
+pub struct Declaration {
+    pub kind: Ident,
+    pub name: Ident,
+    pub metric: LitStr,
+    pub labels: Vec<Ident>,
+}
+
+/// The declarations of a block.
+pub fn parse(tokens: TokenStream) -> syn::Result<Vec<Declaration>> {
+    block.parse2(tokens)
+}
+
+fn block(input: ParseStream<'_>) -> syn::Result<Vec<Declaration>> {
+    let mut declarations = Vec::new();
+    while !input.is_empty() {
+        input.call(Attribute::parse_outer)?;
+        input.parse::<Visibility>()?;
+        let kind = input.call(Ident::parse_any)?;
+        let name = input.call(Ident::parse_any)?;
+        if kind == "list" && input.peek(Token![;]) {
+            input.parse::<Token![;]>()?;
+            continue;
+        }
+        input.parse::<Token![=]>()?;
+        let metric = input.parse()?;
+        let mut labels = Vec::new();
+        if !input.peek(Token![;]) {
+            let inside;
+            braced!(inside in input);
+            while !inside.is_empty() {
+                labels.push(label(&inside)?);
+                inside.parse::<Option<Token![,]>>()?;
+            }
+        }
+        input.parse::<Token![;]>()?;
+        declarations.push(Declaration { kind, name, metric, labels });
+    }
+    Ok(declarations)
+}
+
+/// `name: str`, `name: Set`, `name: Set { .. }`.
+fn label(input: ParseStream<'_>) -> syn::Result<Ident> {
+    input.call(Attribute::parse_outer)?;
+    let name = input.call(Ident::parse_any)?;
+    input.parse::<Token![:]>()?;
+    Path::parse_mod_style(input)?;
+    if input.peek(syn::token::Brace) {
+        let inside;
+        braced!(inside in input);
+        TokenStream::parse(&inside)?;
+    }
+    Ok(name)
+}

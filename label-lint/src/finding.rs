@@ -1,0 +1,80 @@
+//! What the linter reports.
+
+use std::{ops::Range, sync::Arc};
+
+use crate::rules::Rule;
+
+/// A place in a source file; lines and columns count from 1, columns in characters.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+    pub end_line: usize,
+    pub end_column: usize,
+    /// The first line of the place, and the place in it, in bytes.
+    pub text: String,
+    pub range: Range<usize>,
+}
+
+/// How much of a line is kept: a generated file may be one line.
+const KEPT: usize = 400;
+
+impl Place {
+    /// The place of a range of bytes.
+    pub fn new(source: &str, range: Range<usize>) -> Self {
+        let start = floor(source, range.start);
+        let end = floor(source, range.end).max(start);
+        let (line, line_start) = line_of(source, start);
+        let (end_line, end_line_start) = line_of(source, end);
+        let line_end = source[start..].find('\n').map_or(source.len(), |found| start + found);
+        let kept_start = if start - line_start > KEPT { floor(source, start - KEPT / 2) } else { line_start };
+        let kept_end = floor(source, line_end.min(start + KEPT));
+        Self {
+            line,
+            column: source[line_start..start].chars().count() + 1,
+            end_line,
+            end_column: source[end_line_start..end].chars().count() + 1,
+            text: source[kept_start..kept_end].trim_end_matches('\r').to_owned(),
+            range: start - kept_start..end.min(kept_end) - kept_start,
+        }
+    }
+}
+
+fn floor(source: &str, mut offset: usize) -> usize {
+    offset = offset.min(source.len());
+    while !source.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
+}
+
+/// The number of the line, from 1, and where it starts.
+fn line_of(source: &str, offset: usize) -> (usize, usize) {
+    let before = &source.as_bytes()[..offset];
+    let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |found| found + 1);
+    (before.iter().filter(|b| **b == b'\n').count() + 1, start)
+}
+
+/// One finding.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    pub rule: Rule,
+    /// The file, as it was reached from the argument.
+    pub file: Arc<str>,
+    /// Where in it; none when it is about the file as a whole.
+    pub place: Option<Place>,
+    pub message: String,
+    /// What stands beside the carets.
+    pub caption: String,
+    pub help: Vec<String>,
+    /// The label it is about: what `allow(..)` may name besides the rule.
+    pub label: Option<String>,
+}
+
+impl Finding {
+    /// Errors and warnings by file, line and column.
+    pub fn sort_key(&self) -> (Arc<str>, usize, usize, Rule) {
+        let (line, column) = self.place.as_ref().map_or((0, 0), |place| (place.line, place.column));
+        (self.file.clone(), line, column, self.rule)
+    }
+}

@@ -1,0 +1,84 @@
+//! The rules: their names, how bad a break is, and what `--explain` says.
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Fails the run.
+    Error,
+    /// Fails the run with `--deny-warnings`.
+    Warning,
+}
+
+impl Severity {
+    /// The word that the formats use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+macro_rules! rules {
+    ($($variant:ident, $name:literal, $severity:ident, $summary:literal;)*) => {
+        /// What a finding breaks.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Rule {
+            $(#[doc = $summary] $variant,)*
+        }
+
+        impl Rule {
+            /// Every rule, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The name, as in `[name]` of a diagnostic, `allow(name)` and `--explain name`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Whether it is an error or a warning.
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$variant => Severity::$severity,)* }
+            }
+
+            /// The rule in one sentence.
+            pub const fn summary(self) -> &'static str {
+                match self { $(Self::$variant => $summary,)* }
+            }
+
+            /// Why, a bad example, and a good one.
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$variant => include_str!(concat!("explain/", $name, ".md")),)* }
+            }
+        }
+    };
+}
+
+rules! {
+    DisallowedLabel, "disallowed-label", Error, "A label is not on the list of its family's category.";
+    ReservedLabel, "reserved-label", Error, "A label is called `le`, `quantile` or `__*`.";
+    DuplicateLabel, "duplicate-label", Error, "One metric has two labels of one name.";
+    FamilyName, "family-name", Error, "A `compozy_*` name is not lower-case words joined by single `_`.";
+    CounterSuffix, "counter-suffix", Error, "A `compozy_*` counter does not end in `_total`.";
+    HistogramSuffix, "histogram-suffix", Error, "A `compozy_*` histogram does not end in `_seconds`.";
+    GaugeSuffix, "gauge-suffix", Error, "A `compozy_*` gauge ends in `_total`.";
+    DuplicateFamily, "duplicate-family", Error, "`families!` declares one name twice in one crate.";
+    TwoMetricsVersions, "two-metrics-versions", Error, "`Cargo.lock` holds more than one version of `metrics`.";
+    UnresolvedName, "unresolved-name", Warning, "The name of a metric is computed, so it cannot be checked.";
+    UnresolvedLabel, "unresolved-label", Warning, "The name of a label is computed, so it cannot be checked.";
+    SuspiciousValue, "suspicious-value", Warning, "A label value looks like an id, an email, a token or a raw path.";
+    UnusedAllow, "unused-allow", Warning, "An `allow` comment suppresses nothing.";
+    AllowWithoutReason, "allow-without-reason", Warning, "An `allow` comment gives no reason.";
+    MalformedAllow, "malformed-allow", Error, "A `label-lint:` comment cannot be read.";
+    UnreadableFile, "unreadable-file", Error, "A file cannot be read, or is not UTF-8.";
+    FileTooLarge, "file-too-large", Error, "A file is larger than the limit, so it was not checked.";
+    NestingTooDeep, "nesting-too-deep", Error, "A file is nested too deeply to be parsed, so it was not checked.";
+    ParseError, "parse-error", Error, "A file is not Rust (or a `Cargo.lock` not TOML), so it was not checked.";
+}
+
+impl Rule {
+    /// The rule of this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|rule| rule.name() == name)
+    }
+}
