@@ -1,6 +1,6 @@
 //! Finds the places of a file that attach a label or name a family, and holds them against the rules.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{collections::{BTreeSet, HashMap}, ops::Range, sync::Arc};
 
 use compozy_monitoring::labels::{self, Category, Kind, NameFault};
 use proc_macro2::{Span, TokenStream};
@@ -39,6 +39,15 @@ pub struct Context<'a> {
     pub displays: &'a [Arc<str>],
     /// The application's own labels.
     pub extension: &'a str,
+    /// Names without any of [`WORDS`] that stand for something that has one, and the statics of `families!`.
+    pub aliases: &'a BTreeSet<String>,
+}
+
+impl Context<'_> {
+    /// Whether a name may stand for something of `metrics` or the facade: most do not, and are not looked up.
+    fn may_matter(&self, name: &str) -> bool {
+        WORDS.iter().any(|word| name.contains(word)) || self.aliases.contains(name)
+    }
 }
 
 /// The findings of a file, `allow` comments not yet heeded.
@@ -139,7 +148,7 @@ impl Checker<'_> {
     }
 
     fn macro_call(&mut self, path: &[String], arguments: &TokenStream, at: Span) {
-        let Some(last) = path.last() else { return };
+        let Some(last) = path.last().filter(|last| self.context.may_matter(last)) else { return };
         let (item, certain) = match self.resolve(path) {
             Found::Metrics(item) | Found::Facade(item) => (item.last().cloned(), true),
             Found::Unknown if path.len() == 1 && !self.context.names.has_macro(self.context.unit, last) => {
@@ -201,6 +210,9 @@ impl Checker<'_> {
     }
 
     fn function_call(&mut self, path: &[String], arguments: &[&Expr]) {
+        if !path.iter().any(|segment| self.context.may_matter(segment)) {
+            return;
+        }
         let Found::Metrics(item) = self.resolve(path) else { return };
         let [owner, function] = item.as_slice() else { return };
         match (owner.as_str(), function.as_str(), arguments) {
@@ -222,7 +234,7 @@ impl Checker<'_> {
                 self.list(&[], list, &mut Vec::new());
             }
         } else if method == "with"
-            && !receiver.is_empty()
+            && receiver.last().is_some_and(|last| self.context.aliases.contains(last))
             && matches!(self.resolve(receiver), Found::Def(Def::Family, ..))
         {
             arguments.iter().for_each(|argument| self.value(argument));
@@ -436,14 +448,17 @@ impl Checker<'_> {
         }
     }
 
+    /// The source of an expression, on one line.
     fn shown(&self, expr: &Expr) -> String {
-        match expr {
-            Expr::Path(path) => match path.path.get_ident().and_then(|ident| tokens::variable(&ident.to_string()).map(str::to_owned)) {
-                Some(variable) => format!("${variable}"),
-                None => value::text(expr),
-            },
-            _ => value::text(expr),
+        if let Expr::Path(path) = expr
+            && let Some(ident) = path.path.get_ident()
+            && let Some(variable) = tokens::variable(&ident.to_string())
+        {
+            return format!("${variable}");
         }
+        let source = self.text.get(range(expr)).unwrap_or_default();
+        let words = source.split_whitespace().collect::<Vec<_>>().join(" ");
+        if words.chars().count() > 60 { words.chars().take(57).chain("...".chars()).collect() } else { words }
     }
 
     fn report(

@@ -149,6 +149,7 @@ fn check_all(
             display: file.display.clone(),
             displays: &displays,
             extension: &tree.settings[file.settings].extension,
+            aliases: more_words,
         };
         allow::apply(&text, &file.display, check::check(&context, &text, &parsed))
     });

@@ -55,8 +55,16 @@ struct Collector {
 }
 
 impl Collector {
+    /// Keeps what can matter to a label: most constants and types of a tree are none of the linter's business.
     fn define(&mut self, name: String, def: Def) {
-        self.facts.items.push((self.module.clone(), name, def));
+        let matters = match &def {
+            Def::Value(value) => *value != Value::Unknown,
+            Def::Other => ITEMS.contains(&name.as_str()),
+            Def::Alias(_) | Def::Family => true,
+        };
+        if matters {
+            self.facts.items.push((self.module.clone(), name, def));
+        }
     }
 
     fn import(&mut self, mut prefix: Path, tree: &UseTree) {
@@ -285,6 +293,10 @@ pub struct Names {
     pub libraries: HashMap<String, usize>,
 }
 
+/// How many steps one path may take, and how long it may get on the way.
+const MAX_STEPS: usize = 256;
+const MAX_SEGMENTS: usize = 16;
+
 type Visited = HashSet<(usize, Path, Path)>;
 
 impl Names {
@@ -326,7 +338,8 @@ impl Names {
 
     fn inside(&self, unit: usize, module: &[String], path: &[String], seen: &mut Visited) -> Found<'_> {
         let Some((first, rest)) = path.split_first() else { return Found::Unknown };
-        if !seen.insert((unit, module.to_vec(), path.to_vec())) {
+        // Imports that go round in a circle may also grow the path on their way.
+        if path.len() > MAX_SEGMENTS || seen.len() == MAX_STEPS || !seen.insert((unit, module.to_vec(), path.to_vec())) {
             return Found::Unknown;
         }
         match first.as_str() {

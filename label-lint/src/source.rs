@@ -81,7 +81,8 @@ pub fn parse(text: &str) -> Result<syn::File, Problem> {
         let tokens: TokenStream = text.parse().map_err(|error: proc_macro2::LexError| {
             problem(format!("this file is not Rust: {error}"), Some(error.span().byte_range()))
         })?;
-        if let Some(range) = too_deep(tokens.clone()) {
+        let may_be_deep = text.len() > MAX_DEPTH / BRACKET_COST;
+        if let Some(range) = may_be_deep.then(|| too_deep(tokens.clone())).flatten() {
             return Err(Problem {
                 rule: Rule::NestingTooDeep,
                 message: "this file is nested too deeply from here on: not checked".to_owned(),

@@ -1,6 +1,5 @@
 //! What an expression says about a name: a text, a constant, a list of labels, or nothing that syntax can tell.
 
-use quote::ToTokens;
 use syn::{Expr, ExprLit, Lit, Token, Type, parse::Parser, punctuated::Punctuated, visit::Visit};
 
 /// The segments of a path; `crate`, `self` and `super` are segments, and a leading `::` is the segment `::`.
@@ -62,10 +61,18 @@ pub fn of(expr: &Expr) -> Value {
 fn literal(lit: &ExprLit) -> Value {
     match &lit.lit {
         Lit::Str(text) => Value::Text(text.value()),
+        _ => Value::Unknown,
+    }
+}
+
+/// A part of `concat!`: other literals than strings count as well.
+fn part(expr: &Expr) -> Value {
+    let Expr::Lit(lit) = expr else { return of(expr) };
+    match &lit.lit {
         Lit::Int(number) => Value::Text(number.base10_digits().to_owned()),
         Lit::Bool(flag) => Value::Text(flag.value.to_string()),
         Lit::Char(c) => Value::Text(c.value().to_string()),
-        _ => Value::Unknown,
+        _ => literal(lit),
     }
 }
 
@@ -109,7 +116,7 @@ fn of_call(call: &syn::ExprCall) -> Value {
 fn of_macro(mac: &syn::Macro) -> Value {
     let Some(name) = mac.path.segments.last() else { return Value::Unknown };
     match name.ident.to_string().as_str() {
-        "concat" => arguments(mac).map_or(Value::Unknown, |parts| Value::Concat(parts.iter().map(of).collect())),
+        "concat" => arguments(mac).map_or(Value::Unknown, |parts| Value::Concat(parts.iter().map(part).collect())),
         "stringify" => {
             let mut tokens = mac.tokens.clone().into_iter();
             match (tokens.next(), tokens.next()) {
@@ -173,10 +180,4 @@ pub fn holds_labels(ty: &Type) -> bool {
 /// The value of a constant or a variable of a known type.
 pub fn of_typed(ty: Option<&Type>, expr: &Expr) -> Value {
     if ty.is_some_and(holds_labels) { Value::Labels(vec![Value::Checked]) } else { of(expr) }
-}
-
-/// The source of an expression on one line, for a message.
-pub fn text(tokens: &impl ToTokens) -> String {
-    let text = tokens.to_token_stream().to_string();
-    if text.chars().count() > 60 { text.chars().take(57).chain("...".chars()).collect() } else { text }
 }

@@ -1,0 +1,1 @@
+pub const CLIENT: &str = "client";

@@ -1,0 +1,1 @@
+pub const SHARD: &str = "shard";

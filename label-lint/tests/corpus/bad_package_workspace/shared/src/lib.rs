@@ -1,0 +1,2 @@
+pub use m::counter as bump;
+pub const CLIENT: &str = "client";
