@@ -318,7 +318,7 @@ impl Checker<'_> {
         };
         let Some(fault) = fault else { return };
         let (rule, caption) = match fault {
-            NameFault::Malformed => (Rule::FamilyName, "not a name of this family of metrics"),
+            NameFault::Malformed => (Rule::FamilyName, "not lower-case words joined by single `_`"),
             NameFault::CounterWithoutTotal => (Rule::CounterSuffix, "does not end in `_total`"),
             NameFault::HistogramWithoutSeconds => (Rule::HistogramSuffix, "does not end in `_seconds`"),
             NameFault::GaugeWithTotal => (Rule::GaugeSuffix, "ends in `_total`"),
@@ -370,8 +370,8 @@ impl Checker<'_> {
     }
 
     fn label(&mut self, names: &[String], at: &Expr, label: &Value, seen: &mut Vec<String>) {
-        if *label == Value::Checked {
-            return;
+        if let Value::Built(label) = label {
+            return self.built(names, at, label, seen);
         }
         let Some(texts) = self.texts(label) else {
             let shown = self.shown(at);
@@ -386,6 +386,18 @@ impl Checker<'_> {
         };
         for text in texts {
             self.label_text(names, &text, range(at), seen);
+        }
+    }
+
+    /// A label that is checked where it is built, here against its family.
+    fn built(&mut self, names: &[String], at: &Expr, label: &Value, seen: &mut Vec<String>) {
+        for text in self.texts(label).unwrap_or_default() {
+            let is_fine_alone = labels::is_allowed_with("", &text, self.context.extension);
+            if is_fine_alone || seen.contains(&text) {
+                self.label_text(names, &text, range(at), seen);
+            } else {
+                seen.push(text);
+            }
         }
     }
 
@@ -520,7 +532,7 @@ impl Checker<'_> {
                 let (value, unit, module) = self.constant(path, unit, module)?;
                 self.texts_in(&value, unit, &module, hops)?
             }
-            Value::Labels(_) | Value::Checked | Value::Unknown => return None,
+            Value::Labels(_) | Value::Built(_) | Value::Unknown => return None,
         };
         (texts.len() <= MAX_TEXTS).then_some(texts)
     }
@@ -588,7 +600,7 @@ fn locals(inputs: &Punctuated<FnArg, Token![,]>, block: &syn::Block) -> HashMap<
                 && let Pat::Ident(pat) = &*typed.pat
                 && value::holds_labels(&typed.ty)
             {
-                self.values.insert(plain(&pat.ident), Value::Labels(vec![Value::Checked]));
+                self.values.insert(plain(&pat.ident), value::some_labels());
             }
             syn::visit::visit_fn_arg(self, argument);
         }
@@ -612,7 +624,7 @@ fn locals(inputs: &Punctuated<FnArg, Token![,]>, block: &syn::Block) -> HashMap<
 fn grown(value: Value) -> Value {
     match value {
         Value::Labels(mut labels) => {
-            if labels.is_empty() || labels.iter().any(|label| *label != Value::Checked) {
+            if labels.is_empty() || labels.iter().any(|label| !matches!(label, Value::Built(_))) {
                 labels.push(Value::Unknown);
             }
             Value::Labels(labels)

@@ -282,7 +282,7 @@ impl Found<'_> {
 /// What the linter knows of both packages: a glob import brings nothing else.
 const ITEMS: &[&str] = &[
     "counter", "gauge", "histogram", "describe_counter", "describe_gauge", "describe_histogram", "key_var", "families",
-    "Label", "Key", "metrics",
+    "Label", "Key",
 ];
 
 /// The names of all units.
@@ -348,8 +348,11 @@ impl Names {
             _ => {}
         }
         let here = &self.units[unit];
-        if module.is_empty() && here.package.as_deref() == Some(FACADE) && ITEMS.contains(&first.as_str()) {
-            return facade(path);
+        if module.is_empty() && here.package.as_deref() == Some(FACADE) {
+            let found = facade(path);
+            if found.is_known() {
+                return found;
+            }
         }
         let Some(scope) = here.modules.get(module) else { return Found::Unknown };
         let mut local = false;

@@ -79,7 +79,8 @@ pub fn parse(text: &str) -> Result<syn::File, Problem> {
     };
     let parsed = catch_unwind(AssertUnwindSafe(|| {
         let tokens: TokenStream = text.parse().map_err(|error: proc_macro2::LexError| {
-            problem(format!("this file is not Rust: {error}"), Some(error.span().byte_range()))
+            let message = "this file is not Rust: a bracket, a string or a comment does not end".to_owned();
+            problem(message, Some(error.span().byte_range()))
         })?;
         let may_be_deep = text.len() > MAX_DEPTH / BRACKET_COST;
         if let Some(range) = may_be_deep.then(|| too_deep(tokens.clone())).flatten() {

@@ -15,8 +15,8 @@ pub enum Value {
     OneOf(Vec<Self>),
     /// A list of labels: the name of each.
     Labels(Vec<Self>),
-    /// A label built by a call that is checked where it stands.
-    Checked,
+    /// A label built by a call that is checked where it stands; only there, its family is not known.
+    Built(Box<Self>),
     Unknown,
 }
 
@@ -158,7 +158,9 @@ fn built(call: &syn::ExprCall) -> Value {
     let Expr::Path(path) = &*call.func else { return Value::Unknown };
     match (segments(&path.path).as_slice(), call.args.first()) {
         ([.., _, function], Some(pair)) if function == "from" => element(pair),
-        ([.., _, function], _) if function == "new" || function == "from_static_parts" => Value::Checked,
+        ([.., _, function], Some(label)) if function == "new" || function == "from_static_parts" => {
+            Value::Built(Box::new(of(label)))
+        }
         _ => Value::Unknown,
     }
 }
@@ -177,7 +179,15 @@ pub fn holds_labels(ty: &Type) -> bool {
     search.0
 }
 
+/// `Label`s of which only the type is known: each is checked where it is built.
+pub fn some_labels() -> Value {
+    Value::Labels(vec![Value::Built(Box::new(Value::Unknown))])
+}
+
 /// The value of a constant or a variable of a known type.
 pub fn of_typed(ty: Option<&Type>, expr: &Expr) -> Value {
-    if ty.is_some_and(holds_labels) { Value::Labels(vec![Value::Checked]) } else { of(expr) }
+    match of(expr) {
+        Value::Unknown if ty.is_some_and(holds_labels) => some_labels(),
+        value => value,
+    }
 }

@@ -3,6 +3,6 @@ macro_rules! bump {
         metrics::counter!($name, "client" => $value).increment(1)
     };
     ($($key:literal => $value:expr),*) => {
-        $crate::metrics::counter!("requests_total", "queue" => "a" $(, $key => $value)*).increment(1)
+        metrics::counter!("requests_total", "queue" => "a" $(, $key => $value)*).increment(1)
     };
 }
