@@ -14,7 +14,7 @@ use crate::rules::Rule;
 pub const DEFAULT_MAX_BYTES: u64 = 16 << 20;
 
 /// How deep a parser may recurse for one file; see [`depth`].
-const MAX_DEPTH: usize = 20_000;
+const MAX_DEPTH: usize = 10_000;
 /// What a pair of brackets costs against one token, roughly: a parser goes through a dozen functions for it.
 const BRACKET_COST: usize = 8;
 /// The stack of the threads that parse. `tests/hostile.rs` shows that it is enough for [`MAX_DEPTH`].
