@@ -64,7 +64,8 @@ fn read(text: &str, display: &Arc<str>, findings: &mut Vec<Finding>) -> Vec<Allo
     for (index, start) in starts.iter().enumerate() {
         let end = starts.get(index + 1).map_or(text.len(), |next| next - 1);
         let Some(comment) = comment(text, *start..end, &tokens) else { continue };
-        let bad = |rule, message: &str, help: &str| about(rule, text, display, comment.clone(), message.to_owned(), help);
+        let bad =
+            |rule, message: &str, help: &str| about(rule, text, display, comment.clone(), message.to_owned(), help);
         let Some((names, reason)) = directive(text, comment.clone()) else {
             let help = "write `// label-lint: allow(label) reason`; a rule's name may stand for the label";
             findings.push(bad(Rule::MalformedAllow, "this `label-lint:` comment cannot be read", help));
@@ -98,11 +99,8 @@ fn directive(text: &str, comment: Range<usize>) -> Option<(Names, &str)> {
     let list = body.strip_prefix("allow")?.trim_start().strip_prefix('(')?;
     let (list, reason) = list.split_once(')')?;
     let offset = |part: &str| part.as_ptr() as usize - text.as_ptr() as usize;
-    let names: Names = list
-        .split(',')
-        .map(str::trim)
-        .map(|name| (name.to_owned(), offset(name)..offset(name) + name.len()))
-        .collect();
+    let names: Names =
+        list.split(',').map(str::trim).map(|name| (name.to_owned(), offset(name)..offset(name) + name.len())).collect();
     let is_name = |name: &str| {
         !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'))
     };

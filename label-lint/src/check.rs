@@ -1,6 +1,10 @@
 //! Finds the places of a file that attach a label or name a family, and holds them against the rules.
 
-use std::{collections::{BTreeSet, HashMap}, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+    sync::Arc,
+};
 
 use compozy_monitoring::labels::{self, Category, Kind, NameFault};
 use proc_macro2::{Span, TokenStream};
@@ -53,8 +57,7 @@ impl Context<'_> {
 /// The findings of a file, `allow` comments not yet heeded.
 pub fn check(context: &Context<'_>, text: &str, file: &syn::File) -> Vec<Finding> {
     let module = context.module.clone();
-    let mut checker =
-        Checker { context, text, module, self_type: None, locals: Vec::new(), findings: Vec::new() };
+    let mut checker = Checker { context, text, module, self_type: None, locals: Vec::new(), findings: Vec::new() };
     checker.visit_file(file);
     checker.findings
 }
@@ -217,9 +220,13 @@ impl Checker<'_> {
         let [owner, function] = item.as_slice() else { return };
         match (owner.as_str(), function.as_str(), arguments) {
             ("Label", "new" | "from_static_parts", [label, value]) => self.pair(label, value),
-            ("Label", "from", [Expr::Tuple(pair)]) if pair.elems.len() == 2 => self.pair(&pair.elems[0], &pair.elems[1]),
+            ("Label", "from", [Expr::Tuple(pair)]) if pair.elems.len() == 2 => {
+                self.pair(&pair.elems[0], &pair.elems[1])
+            }
             ("Key", "from_parts" | "from_static_parts" | "from_static_labels", [name, list]) => self.key(name, list),
-            ("Key", "from", [Expr::Tuple(parts)]) if parts.elems.len() == 2 => self.key(&parts.elems[0], &parts.elems[1]),
+            ("Key", "from", [Expr::Tuple(parts)]) if parts.elems.len() == 2 => {
+                self.key(&parts.elems[0], &parts.elems[1])
+            }
             ("Key", "from_name" | "from_static_name" | "from", [name]) => {
                 self.name(None, name);
             }
@@ -439,7 +446,10 @@ impl Checker<'_> {
         let on = if name.is_empty() { String::new() } else { format!(" on `{name}`") };
         let mut help = vec![format!("allowed: {}", list(&allowed))];
         help.push(if category.is_extensible() {
-            format!("if its values are few and name nobody, add it to `{}` in `.cargo/config.toml`", labels::EXTENSION_VARIABLE)
+            format!(
+                "if its values are few and name nobody, add it to `{}` in `.cargo/config.toml`",
+                labels::EXTENSION_VARIABLE
+            )
         } else {
             "this category takes no other labels".to_owned()
         });

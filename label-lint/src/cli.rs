@@ -128,7 +128,8 @@ fn lint(options: &Options) -> Result<ExitCode, String> {
     let is_terminal = io::stderr().is_terminal();
     let progress = move |done: usize, total: usize| {
         if is_terminal && (done.is_multiple_of(256) || done == total) {
-            let line = if done == total { "\r\u{1b}[K".to_owned() } else { format!("\rlabel-lint: {done} of {total} files") };
+            let line =
+                if done == total { "\r\u{1b}[K".to_owned() } else { format!("\rlabel-lint: {done} of {total} files") };
             let _ = io::stderr().write_all(line.as_bytes());
         }
     };
@@ -141,9 +142,7 @@ fn lint(options: &Options) -> Result<ExitCode, String> {
     if options.format == Format::Human {
         eprintln!("label-lint: {}", summary(&outcome));
     }
-    let fails = |finding: &crate::finding::Finding| {
-        options.deny_warnings || finding.rule.severity() == Severity::Error
-    };
+    let fails = |finding: &crate::finding::Finding| options.deny_warnings || finding.rule.severity() == Severity::Error;
     Ok(if outcome.findings.iter().any(fails) { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 

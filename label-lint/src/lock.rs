@@ -43,15 +43,26 @@ pub fn check(path: &Path, display: &Arc<str>) -> Vec<Finding> {
     let all = versions.iter().map(|package| format!("`{}`", package.version)).collect::<Vec<_>>().join(" and ");
     let mut help: Vec<String> = versions
         .iter()
-        .map(|version| format!("`metrics` {} is pulled in by {}", version.version, dependents(&packages, version.version)))
+        .map(|version| {
+            format!("`metrics` {} is pulled in by {}", version.version, dependents(&packages, version.version))
+        })
         .collect();
     help.push(format!(
         "bring all of them to one version: upgrade the packages above (`cargo tree --invert metrics@{}` shows the way to \
          them), or use `compozy_monitoring::metrics`",
         second.version
     ));
-    let message = format!("`metrics` is there in {} versions, {all}: what is recorded with one is lost to the other", versions.len());
-    vec![finding(Rule::TwoMetricsVersions, Some(Place::new(&text, second.range.clone())), message, "the other version", help)]
+    let message = format!(
+        "`metrics` is there in {} versions, {all}: what is recorded with one is lost to the other",
+        versions.len()
+    );
+    vec![finding(
+        Rule::TwoMetricsVersions,
+        Some(Place::new(&text, second.range.clone())),
+        message,
+        "the other version",
+        help,
+    )]
 }
 
 struct Package<'a> {
@@ -80,10 +91,8 @@ fn package<'a>(table: &'a DeTable<'_>) -> Option<Package<'a>> {
 /// The packages that depend on this version of `metrics`.
 fn dependents(packages: &[Package<'_>], version: &str) -> String {
     let wanted = format!("{METRICS} {version}");
-    let depends = |package: &&Package<'_>| {
-        let rest = |one: &&str| one.strip_prefix(&wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
-        package.dependencies.iter().any(|one| rest(&one))
-    };
+    let is_wanted = |one: &str| one.strip_prefix(&wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+    let depends = |package: &&Package<'_>| package.dependencies.iter().any(|one| is_wanted(one));
     let names: Vec<String> =
         packages.iter().filter(depends).map(|package| format!("`{} {}`", package.name, package.version)).collect();
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }

@@ -281,8 +281,16 @@ impl Found<'_> {
 
 /// What the linter knows of both packages: a glob import brings nothing else.
 const ITEMS: &[&str] = &[
-    "counter", "gauge", "histogram", "describe_counter", "describe_gauge", "describe_histogram", "key_var", "families",
-    "Label", "Key",
+    "counter",
+    "gauge",
+    "histogram",
+    "describe_counter",
+    "describe_gauge",
+    "describe_histogram",
+    "key_var",
+    "families",
+    "Label",
+    "Key",
 ];
 
 /// The names of all units.
@@ -339,7 +347,8 @@ impl Names {
     fn inside(&self, unit: usize, module: &[String], path: &[String], seen: &mut Visited) -> Found<'_> {
         let Some((first, rest)) = path.split_first() else { return Found::Unknown };
         // Imports that go round in a circle may also grow the path on their way.
-        if path.len() > MAX_SEGMENTS || seen.len() == MAX_STEPS || !seen.insert((unit, module.to_vec(), path.to_vec())) {
+        if path.len() > MAX_SEGMENTS || seen.len() == MAX_STEPS || !seen.insert((unit, module.to_vec(), path.to_vec()))
+        {
             return Found::Unknown;
         }
         match first.as_str() {
@@ -415,7 +424,8 @@ impl Names {
     /// The constants of the unit that end in the path, whatever their module.
     pub fn constants(&self, unit: usize, path: &[String]) -> Vec<(&Value, Path)> {
         let Some((last, before)) = path.split_last() else { return Vec::new() };
-        let outer = before.iter().rposition(|segment| ["crate", "$crate", "self", "super", "::"].contains(&segment.as_str()));
+        let outer =
+            before.iter().rposition(|segment| ["crate", "$crate", "self", "super", "::"].contains(&segment.as_str()));
         let wanted = &before[outer.map_or(0, |at| at + 1)..];
         let all = self.units[unit].constants.get(last).into_iter().flatten();
         all.filter(|(module, _)| module.ends_with(wanted)).map(|(module, value)| (value, module.clone())).collect()

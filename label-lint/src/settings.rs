@@ -106,7 +106,8 @@ fn globs(file: &File, settings: &DeTable<'_>) -> Result<GlobSet, Error> {
             return Err(file.error(key.span().start, format!("[{TABLE}]: unknown key `{}`; {ACCEPTED}", key.get_ref())));
         }
         let list = value.get_ref().as_array();
-        let list = list.ok_or_else(|| file.error(value.span().start, format!("[{TABLE}]: `exclude` is no list; {ACCEPTED}")))?;
+        let list =
+            list.ok_or_else(|| file.error(value.span().start, format!("[{TABLE}]: `exclude` is no list; {ACCEPTED}")))?;
         for entry in list {
             let text = entry.get_ref().as_str().ok_or_else(|| {
                 file.error(entry.span().start, format!("[{TABLE}]: an entry of `exclude` is no text; {ACCEPTED}"))

@@ -113,7 +113,8 @@ fn too_deep(tokens: TokenStream) -> Option<Range<usize>> {
         open: usize,
         after_block: bool,
     }
-    let level = |tokens: TokenStream, above| Level { rest: tokens.into_iter(), above, run: 0, open: 0, after_block: false };
+    let level =
+        |tokens: TokenStream, above| Level { rest: tokens.into_iter(), above, run: 0, open: 0, after_block: false };
     let mut levels = vec![level(tokens, 0)];
     while let Some(top) = levels.last_mut() {
         let Some(token) = top.rest.next() else {

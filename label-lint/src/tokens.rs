@@ -36,9 +36,7 @@ pub fn without_variables(tokens: TokenStream) -> TokenStream {
                 }
                 Some(TokenTree::Group(group)) => {
                     result.extend(without_variables(group.stream()));
-                    let is_repetition = |token: &TokenTree| {
-                        matches!(token, TokenTree::Punct(punct) if matches!(punct.as_char(), '*' | '+' | '?'))
-                    };
+                    let is_repetition = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if matches!(punct.as_char(), '*' | '+' | '?'));
                     if rest.next().is_some_and(|token| !is_repetition(&token)) {
                         rest.next();
                     }

@@ -119,7 +119,8 @@ impl Finder {
                     let name = entry.file_name();
                     if is_file && name == "Cargo.lock" {
                         self.add_lock(entry.path());
-                    } else if is_file && (entry.depth() == 0 || entry.path().extension().is_some_and(|ext| ext == "rs")) {
+                    } else if is_file && (entry.depth() == 0 || entry.path().extension().is_some_and(|ext| ext == "rs"))
+                    {
                         self.add(entry.path(), is_target);
                     }
                 }
@@ -168,7 +169,8 @@ impl Finder {
 
     fn add_lock(&mut self, path: &Path) {
         let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        if self.seen_locks.insert(canonical.clone()) {
+        let is_excluded = self.tree.settings.last().is_some_and(|settings| settings.excludes(&canonical));
+        if !is_excluded && self.seen_locks.insert(canonical.clone()) {
             self.tree.locks.push((canonical, shown(path)));
         }
     }

@@ -91,8 +91,19 @@ fn one_of(arms: impl IntoIterator<Item = Value>) -> Value {
 /// Whether a method gives the same text or the same labels in another type.
 fn is_conversion(method: &str) -> bool {
     [
-        "as_ref", "as_slice", "as_str", "borrow", "clone", "cloned", "deref", "into", "into_iter", "iter", "to_owned",
-        "to_string", "to_vec",
+        "as_ref",
+        "as_slice",
+        "as_str",
+        "borrow",
+        "clone",
+        "cloned",
+        "deref",
+        "into",
+        "into_iter",
+        "iter",
+        "to_owned",
+        "to_string",
+        "to_vec",
     ]
     .contains(&method)
 }
@@ -147,7 +158,9 @@ pub fn element(expr: &Expr) -> Value {
         Expr::Tuple(tuple) if tuple.elems.len() == 2 => of(&tuple.elems[0]),
         Expr::Reference(inner) => element(&inner.expr),
         Expr::Paren(inner) => element(&inner.expr),
-        Expr::MethodCall(call) if call.args.is_empty() && is_conversion(&plain(&call.method)) => element(&call.receiver),
+        Expr::MethodCall(call) if call.args.is_empty() && is_conversion(&plain(&call.method)) => {
+            element(&call.receiver)
+        }
         Expr::Call(call) => built(call),
         _ => Value::Unknown,
     }

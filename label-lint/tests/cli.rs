@@ -101,7 +101,8 @@ fn json_is_one_object_a_line() {
 fn github_gets_annotations() {
     let sandbox = with(&[("a,b.rs", BAD)]);
     let run = sandbox.lint(&["--format", "github"]);
-    let start = "::error file=a%2Cb.rs,line=2,endLine=2,col=41,endColumn=47,title=label-lint%3A disallowed-label::the label";
+    let start =
+        "::error file=a%2Cb.rs,line=2,endLine=2,col=41,endColumn=47,title=label-lint%3A disallowed-label::the label";
     assert!(run.stdout.starts_with(start), "{}", run.stdout);
     assert_eq!(run.stdout.lines().count(), 1);
     assert!(run.stdout.contains("%0Aallowed: `method`"));
@@ -115,7 +116,8 @@ fn sarif_has_a_rule_and_a_region_for_each_result() {
     let log: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(log["version"], "2.1.0");
     let driver = &log["runs"][0]["tool"]["driver"];
-    let known: Vec<&str> = driver["rules"].as_array().unwrap().iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+    let known: Vec<&str> =
+        driver["rules"].as_array().unwrap().iter().map(|rule| rule["id"].as_str().unwrap()).collect();
     let results = log["runs"][0]["results"].as_array().unwrap();
     assert_eq!(results.len(), 2);
     for result in results {
@@ -262,12 +264,21 @@ fn a_lock_is_found_from_below_and_one_that_is_no_toml_is_reported() {
     for arguments in [&["--format", "json"][..], &["--format", "json", "src"], &["--format", "json", "src/lib.rs"]] {
         let run = sandbox.lint(arguments);
         assert_eq!(rules(&run.stdout), ["two-metrics-versions"], "{arguments:?}");
-        for part in ["`metrics` 0.23.1 is pulled in by `old 1.2.3`", "`metrics` 0.24.6 is pulled in by `two-versions 0.1.0`"] {
+        for part in
+            ["`metrics` 0.23.1 is pulled in by `old 1.2.3`", "`metrics` 0.24.6 is pulled in by `two-versions 0.1.0`"]
+        {
             assert!(run.stdout.contains(part), "{}", run.stdout);
         }
     }
     let one = fs::read_to_string(sandbox.path("Cargo.lock")).unwrap().replace("0.23.1", "0.24.6");
-    sandbox.write("Cargo.lock", one.replacen("[[package]]\nname = \"metrics\"\nversion = \"0.24.6\"", "[[package]]\nname = \"log\"\nversion = \"1.0.0\"", 1));
+    sandbox.write(
+        "Cargo.lock",
+        one.replacen(
+            "[[package]]\nname = \"metrics\"\nversion = \"0.24.6\"",
+            "[[package]]\nname = \"log\"\nversion = \"1.0.0\"",
+            1,
+        ),
+    );
     assert_eq!(sandbox.lint(&[]).code, 0);
     sandbox.write("Cargo.lock", "<<<<<<< HEAD\n");
     assert_eq!(rules(&sandbox.lint(&["--format", "json"]).stdout), ["parse-error"]);
@@ -275,7 +286,10 @@ fn a_lock_is_found_from_below_and_one_that_is_no_toml_is_reported() {
 
 #[test]
 fn a_reader_that_leaves_early_is_no_fault() {
-    let sandbox = with(&[("bad.rs", &BAD.repeat(1).replace("increment(1);", &"increment(1); metrics::gauge!(\"a\", \"user\" => \"b\");".repeat(2_000)))]);
+    let sandbox = with(&[(
+        "bad.rs",
+        &BAD.replace("increment(1);", &"increment(1); metrics::gauge!(\"a\", \"user\" => \"b\");".repeat(2_000)),
+    )]);
     let program = env!("CARGO_BIN_EXE_label-lint");
     let run = sandbox.run("sh", &["-c", &format!("'{program}' bad.rs | head -n 1")]);
     assert!(run.stdout.starts_with("error[disallowed-label]"));

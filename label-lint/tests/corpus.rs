@@ -45,7 +45,11 @@ fn compare(case: &Path) -> Option<String> {
         return None;
     }
     if env::var_os("UPDATE_EXPECT").is_some() {
-        if stdout.is_empty() { fs::remove_file(file).unwrap() } else { fs::write(file, stdout).unwrap() }
+        if stdout.is_empty() {
+            fs::remove_file(file).unwrap()
+        } else {
+            fs::write(file, stdout).unwrap()
+        }
         return None;
     }
     Some(format!("{name}: expected\n{expected}\nfound\n{stdout}"))

@@ -2,10 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use crate::{
-    finding::Finding,
-    rules::Severity,
-};
+use crate::{finding::Finding, rules::Severity};
 
 pub(super) fn render(findings: &[Finding], color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };

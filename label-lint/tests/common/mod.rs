@@ -14,10 +14,10 @@ pub struct Sandbox {
 }
 
 /// What a run of the linter did.
+#[allow(dead_code, reason = "not every test looks at everything")]
 pub struct Run {
     pub code: i32,
     pub stdout: String,
-    #[allow(dead_code, reason = "not every test looks at it")]
     pub stderr: String,
 }
 
