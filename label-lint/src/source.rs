@@ -6,7 +6,11 @@ use std::{
     path::Path,
 };
 
-use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree, token_stream::IntoIter};
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
+use syn::{
+    buffer::Cursor,
+    parse::{ParseStream, Parser},
+};
 
 use crate::rules::Rule;
 
@@ -77,27 +81,56 @@ pub fn parse(text: &str) -> Result<syn::File, Problem> {
         range,
         help: "exclude it if it is a template or a fixture".to_owned(),
     };
+    let deep = |range| Problem {
+        rule: Rule::NestingTooDeep,
+        message: "this file is nested too deeply from here on: not checked".to_owned(),
+        range: Some(range),
+        help: "split the expression, or exclude the file if it is generated".to_owned(),
+    };
     let parsed = catch_unwind(AssertUnwindSafe(|| {
         let tokens: TokenStream = text.parse().map_err(|error: proc_macro2::LexError| {
             let message = "this file is not Rust: a bracket, a string or a comment does not end".to_owned();
             problem(message, Some(error.span().byte_range()))
         })?;
-        let may_be_deep = text.len() > MAX_DEPTH / BRACKET_COST;
-        if let Some(range) = may_be_deep.then(|| too_deep(tokens.clone())).flatten() {
-            return Err(Problem {
-                rule: Rule::NestingTooDeep,
-                message: "this file is nested too deeply from here on: not checked".to_owned(),
-                range: Some(range),
-                help: "split the expression, or exclude the file if it is generated".to_owned(),
-            });
+        if let Some(range) = too_many_brackets(text, &tokens) {
+            return Err(deep(range));
         }
-        syn::parse2(tokens).map_err(|error: syn::Error| {
+        let mut depth = None;
+        let file = |input: ParseStream<'_>| {
+            depth = too_deep(input.cursor());
+            if depth.is_some() { Err(input.error("too deep")) } else { input.parse() }
+        };
+        let file = file.parse2(tokens);
+        file.map_err(|error: syn::Error| {
             let range = error.span().byte_range();
             let range = if range == (0..0) { text.len()..text.len() } else { range };
-            problem(format!("this file is not Rust: {error}"), Some(range))
+            depth.map_or_else(|| problem(format!("this file is not Rust: {error}"), Some(range)), deep)
         })
     }));
     parsed.unwrap_or_else(|_| Err(problem("the parser panics on this file".to_owned(), None)))
+}
+
+/// Where brackets nest so deeply that even the parser's copy of the tokens, made before [`too_deep`], would exhaust the
+/// stack. Most files do not have as many brackets, let alone nested.
+fn too_many_brackets(text: &str, tokens: &TokenStream) -> Option<Range<usize>> {
+    const HARMLESS: usize = 50_000;
+    if text.bytes().filter(|byte| matches!(byte, b'(' | b'[' | b'{')).count() < HARMLESS {
+        return None;
+    }
+    let mut levels = vec![tokens.clone().into_iter()];
+    while let Some(top) = levels.last_mut() {
+        match top.next() {
+            Some(TokenTree::Group(group)) if levels.len() > MAX_DEPTH / BRACKET_COST => {
+                return Some(group.span_open().byte_range());
+            }
+            Some(TokenTree::Group(group)) => levels.push(group.stream().into_iter()),
+            Some(_) => {}
+            None => {
+                levels.pop();
+            }
+        }
+    }
+    None
 }
 
 /// Where a parser would recurse deeper than [`MAX_DEPTH`].
@@ -105,55 +138,68 @@ pub fn parse(text: &str) -> Result<syn::File, Problem> {
 /// Brackets nest, and so do operators (`!!!x`, `a + b + c`, `if .. else if ..`), at most one level a token. A `;` ends
 /// that, a `,` too, except for generics (`A<B, A<B, ..`) and closures, and so does a block unless something goes on
 /// behind it.
-fn too_deep(tokens: TokenStream) -> Option<Range<usize>> {
-    struct Level {
-        rest: IntoIter,
-        above: usize,
-        run: usize,
-        open: usize,
-        after_block: bool,
-    }
-    let level =
-        |tokens: TokenStream, above| Level { rest: tokens.into_iter(), above, run: 0, open: 0, after_block: false };
-    let mut levels = vec![level(tokens, 0)];
+fn too_deep(start: Cursor<'_>) -> Option<Range<usize>> {
+    let mut levels = vec![Level { rest: start, above: 0, run: 0, open: 0, after_block: false }];
     while let Some(top) = levels.last_mut() {
-        let Some(token) = top.rest.next() else {
-            levels.pop();
-            continue;
-        };
-        if top.after_block && !continues(&token) {
-            (top.run, top.open) = (0, 0);
-        }
-        top.after_block = false;
+        let here = top.rest;
+        let after_block = std::mem::take(&mut top.after_block);
         top.run += 1;
-        if top.above + top.run + top.open > MAX_DEPTH {
-            return Some(token.span().byte_range());
-        }
-        match token {
-            TokenTree::Group(group) => {
-                top.after_block = group.delimiter() == Delimiter::Brace;
-                let above = top.above + top.run + top.open + BRACKET_COST;
-                levels.push(level(group.stream(), above));
-            }
-            TokenTree::Punct(punct) => match punct.as_char() {
-                ';' => (top.run, top.open) = (0, 0),
+        if let Some((inside, delimiter, _, next)) = here.any_group() {
+            top.rest = next;
+            top.after_block = delimiter == Delimiter::Brace;
+            let above = top.depth() + BRACKET_COST;
+            levels.push(Level { rest: inside, above, run: 0, open: 0, after_block: false });
+        } else if let Some((punct, next)) = here.punct() {
+            top.rest = next;
+            match punct.as_char() {
+                '#' if after_block => top.restart(),
+                ';' => top.restart(),
                 ',' => top.run = 0,
                 '<' if punct.spacing() == Spacing::Alone => top.open += 1,
                 '|' => top.open += 1,
                 _ => {}
-            },
-            _ => {}
+            }
+        } else if let Some((ident, next)) = here.ident() {
+            top.rest = next;
+            if after_block && ident != "else" && ident != "as" {
+                top.restart();
+            }
+        } else if let Some(next) =
+            here.literal().map(|(_, next)| next).or_else(|| here.lifetime().map(|(_, next)| next))
+        {
+            top.rest = next;
+            if after_block {
+                top.restart();
+            }
+        } else {
+            levels.pop();
+            continue;
+        }
+        if levels.last().is_some_and(|level| level.depth() > MAX_DEPTH) {
+            return Some(here.span().byte_range());
         }
     }
     None
 }
 
-/// Whether a token behind a block belongs to the same expression.
-fn continues(token: &TokenTree) -> bool {
-    match token {
-        TokenTree::Ident(ident) => ident == "else" || ident == "as",
-        TokenTree::Punct(punct) => !matches!(punct.as_char(), '#' | '\''),
-        TokenTree::Group(_) => true,
-        TokenTree::Literal(_) => false,
+/// The inside of a bracket.
+struct Level<'a> {
+    rest: Cursor<'a>,
+    /// The depth of the bracket.
+    above: usize,
+    /// The tokens since the last that ends what nests.
+    run: usize,
+    /// The tokens that go on nesting across a `,`.
+    open: usize,
+    after_block: bool,
+}
+
+impl Level<'_> {
+    const fn depth(&self) -> usize {
+        self.above + self.run + self.open
+    }
+
+    const fn restart(&mut self) {
+        (self.run, self.open) = (0, 0);
     }
 }
