@@ -303,7 +303,7 @@ impl Checker<'_> {
                 Rule::UnresolvedName,
                 range(expr),
                 format!("the name of this metric is computed (`{}`), so it cannot be checked", self.shown(expr)),
-                "not a literal, nor a constant of this crate",
+                "not a literal, nor a constant of this tree",
                 vec!["name the metric with a literal, a constant or `families!`".to_owned()],
                 None,
             );
@@ -386,7 +386,7 @@ impl Checker<'_> {
                 Rule::UnresolvedLabel,
                 range(at),
                 format!("the name of this label is computed (`{shown}`), so it cannot be checked"),
-                "not a literal, nor a constant of this crate",
+                "not a literal, nor a constant of this tree",
                 vec!["name the label with a literal or a constant".to_owned()],
                 None,
             );
@@ -665,6 +665,13 @@ impl Visit<'_> for Checker<'_> {
     fn visit_impl_item_fn(&mut self, item: &syn::ImplItemFn) {
         self.locals.push(locals(&item.sig.inputs, &item.block));
         syn::visit::visit_impl_item_fn(self, item);
+        self.locals.pop();
+    }
+
+    fn visit_trait_item_fn(&mut self, item: &syn::TraitItemFn) {
+        let known = item.default.as_ref().map(|block| locals(&item.sig.inputs, block));
+        self.locals.push(known.unwrap_or_default());
+        syn::visit::visit_trait_item_fn(self, item);
         self.locals.pop();
     }
 
