@@ -17,7 +17,7 @@ use crate::rules::Rule;
 /// Larger files are reported, not parsed, unless `--max-bytes` says otherwise.
 pub const DEFAULT_MAX_BYTES: u64 = 16 << 20;
 
-/// How deep a parser may recurse for one file; see [`depth`].
+/// How deep a parser may recurse for one file; see [`too_deep`].
 const MAX_DEPTH: usize = 10_000;
 /// What a pair of brackets costs against one token, roughly: a parser goes through a dozen functions for it.
 const BRACKET_COST: usize = 8;
