@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use proc_macro2::{TokenStream, TokenTree};
 
 use crate::{
-    finding::{Finding, Place},
+    finding::{Finding, Place, Text},
     rules::Rule,
 };
 
@@ -19,8 +19,8 @@ struct Allow {
 }
 
 /// Drops the findings that comments allow, and adds those about the comments themselves.
-pub fn apply(text: &str, display: &Arc<str>, findings: Vec<Finding>) -> Vec<Finding> {
-    if !text.contains(MARKER) {
+pub fn apply(text: &Text<'_>, display: &Arc<str>, findings: Vec<Finding>) -> Vec<Finding> {
+    if !text.source.contains(MARKER) {
         return findings;
     }
     let mut own = Vec::new();
@@ -57,16 +57,16 @@ impl Allow {
     }
 }
 
-fn read(text: &str, display: &Arc<str>, findings: &mut Vec<Finding>) -> Vec<Allow> {
-    let tokens = token_ranges(text);
-    let starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+fn read(text: &Text<'_>, display: &Arc<str>, findings: &mut Vec<Finding>) -> Vec<Allow> {
+    let tokens = token_ranges(text.source);
+    let starts = &text.starts;
     let mut allows = Vec::new();
     for (index, start) in starts.iter().enumerate() {
-        let end = starts.get(index + 1).map_or(text.len(), |next| next - 1);
-        let Some(comment) = comment(text, *start..end, &tokens) else { continue };
+        let end = starts.get(index + 1).map_or(text.source.len(), |next| next - 1);
+        let Some(comment) = comment(text.source, *start..end, &tokens) else { continue };
         let bad =
             |rule, message: &str, help: &str| about(rule, text, display, comment.clone(), message.to_owned(), help);
-        let Some((names, reason)) = directive(text, comment.clone()) else {
+        let Some((names, reason)) = directive(text.source, comment.clone()) else {
             let help = "write `// label-lint: allow(label) reason`; a rule's name may stand for the label";
             findings.push(bad(Rule::MalformedAllow, "this `label-lint:` comment cannot be read", help));
             continue;
@@ -75,7 +75,7 @@ fn read(text: &str, display: &Arc<str>, findings: &mut Vec<Finding>) -> Vec<Allo
             let help = "say behind the bracket why this label is no danger";
             findings.push(bad(Rule::AllowWithoutReason, "this `allow` gives no reason", help));
         }
-        let line = line_meant(&starts, index, &tokens);
+        let line = line_meant(starts, index, &tokens);
         allows.push(Allow { line, names: names.into_iter().map(|(name, range)| (name, range, false)).collect() });
     }
     allows
@@ -140,7 +140,7 @@ fn token_ranges(text: &str) -> Vec<Range<usize>> {
     ranges
 }
 
-fn about(rule: Rule, text: &str, display: &Arc<str>, at: Range<usize>, message: String, help: &str) -> Finding {
+fn about(rule: Rule, text: &Text<'_>, display: &Arc<str>, at: Range<usize>, message: String, help: &str) -> Finding {
     Finding {
         rule,
         file: display.clone(),

@@ -18,7 +18,7 @@ use syn::{
 
 use crate::{
     families,
-    finding::{Finding, Place},
+    finding::{Finding, Place, Text},
     names::{Def, Found, Names, self_type},
     rules::Rule,
     smell, tokens,
@@ -55,7 +55,7 @@ impl Context<'_> {
 }
 
 /// The findings of a file, `allow` comments not yet heeded.
-pub fn check(context: &Context<'_>, text: &str, file: &syn::File) -> Vec<Finding> {
+pub fn check(context: &Context<'_>, text: &Text<'_>, file: &syn::File) -> Vec<Finding> {
     let module = context.module.clone();
     let mut checker = Checker { context, text, module, self_type: None, locals: Vec::new(), findings: Vec::new() };
     checker.visit_file(file);
@@ -64,7 +64,7 @@ pub fn check(context: &Context<'_>, text: &str, file: &syn::File) -> Vec<Finding
 
 struct Checker<'a> {
     context: &'a Context<'a>,
-    text: &'a str,
+    text: &'a Text<'a>,
     module: Path,
     self_type: Option<String>,
     /// The variables of the functions around: what they hold, if that is known.
@@ -478,7 +478,7 @@ impl Checker<'_> {
         {
             return format!("${variable}");
         }
-        let source = self.text.get(range(expr)).unwrap_or_default();
+        let source = self.text.source.get(range(expr)).unwrap_or_default();
         let words = source.split_whitespace().collect::<Vec<_>>().join(" ");
         if words.chars().count() > 60 { words.chars().take(57).chain("...".chars()).collect() } else { words }
     }

@@ -4,6 +4,25 @@ use std::{ops::Range, sync::Arc};
 
 use crate::rules::Rule;
 
+/// A source, and where its lines start: a file may have thousands of findings.
+pub struct Text<'a> {
+    pub source: &'a str,
+    pub starts: Vec<usize>,
+}
+
+impl<'a> Text<'a> {
+    pub fn new(source: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(source.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { source, starts }
+    }
+
+    /// The number of the line, from 1, and where it starts.
+    fn line_of(&self, offset: usize) -> (usize, usize) {
+        let number = self.starts.partition_point(|start| *start <= offset);
+        (number, self.starts[number - 1])
+    }
+}
+
 /// A place in a source file; lines and columns count from 1, columns in characters.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -21,11 +40,12 @@ const KEPT: usize = 400;
 
 impl Place {
     /// The place of a range of bytes.
-    pub fn new(source: &str, range: Range<usize>) -> Self {
+    pub fn new(text: &Text<'_>, range: Range<usize>) -> Self {
+        let source = text.source;
         let start = floor(source, range.start);
         let end = floor(source, range.end).max(start);
-        let (line, line_start) = line_of(source, start);
-        let (end_line, end_line_start) = line_of(source, end);
+        let (line, line_start) = text.line_of(start);
+        let (end_line, end_line_start) = text.line_of(end);
         let line_end = source[start..].find('\n').map_or(source.len(), |found| start + found);
         let kept_start = if start - line_start > KEPT { floor(source, start - KEPT / 2) } else { line_start };
         let kept_end = floor(source, line_end.min(start + KEPT));
@@ -46,13 +66,6 @@ fn floor(source: &str, mut offset: usize) -> usize {
         offset -= 1;
     }
     offset
-}
-
-/// The number of the line, from 1, and where it starts.
-fn line_of(source: &str, offset: usize) -> (usize, usize) {
-    let before = &source.as_bytes()[..offset];
-    let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |found| found + 1);
-    (before.iter().filter(|b| **b == b'\n').count() + 1, start)
 }
 
 /// One finding.

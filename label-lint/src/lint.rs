@@ -15,7 +15,7 @@ use aho_corasick::AhoCorasick;
 use crate::{
     allow,
     check::{self, Context},
-    finding::{Finding, Place},
+    finding::{Finding, Place, Text},
     lock,
     names::{self, Def, Facts, Names},
     pool,
@@ -100,7 +100,7 @@ fn finding(file: &File, text: &str, problem: Problem) -> Finding {
     Finding {
         rule: problem.rule,
         file: file.display.clone(),
-        place: problem.range.map(|range| Place::new(text, range)),
+        place: problem.range.map(|range| Place::new(&Text::new(text), range)),
         message: problem.message,
         caption: String::new(),
         help: vec![problem.help],
@@ -151,6 +151,7 @@ fn check_all(
             extension: &tree.settings[file.settings].extension,
             aliases: more_words,
         };
+        let text = Text::new(&text);
         allow::apply(&text, &file.display, check::check(&context, &text, &parsed))
     });
     Ok(checked.map_err(Error::Io)?.concat())

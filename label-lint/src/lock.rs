@@ -5,7 +5,7 @@ use std::{ops::Range, path::Path, sync::Arc};
 use toml::de::DeTable;
 
 use crate::{
-    finding::{Finding, Place},
+    finding::{Finding, Place, Text},
     names::METRICS,
     rules::Rule,
 };
@@ -32,7 +32,7 @@ pub fn check(path: &Path, display: &Arc<str>) -> Vec<Finding> {
         Ok(lock) => lock.into_inner(),
         Err(error) => {
             let message = format!("this file is not TOML: {}", error.message());
-            let place = Place::new(&text, error.span().unwrap_or(0..0));
+            let place = Place::new(&Text::new(&text), error.span().unwrap_or(0..0));
             return vec![finding(Rule::ParseError, Some(place), message, "", Vec::new())];
         }
     };
@@ -58,7 +58,7 @@ pub fn check(path: &Path, display: &Arc<str>) -> Vec<Finding> {
     );
     vec![finding(
         Rule::TwoMetricsVersions,
-        Some(Place::new(&text, second.range.clone())),
+        Some(Place::new(&Text::new(&text), second.range.clone())),
         message,
         "the other version",
         help,

@@ -6,25 +6,26 @@ use std::{fs, path::Path};
 
 use common::Sandbox;
 
-/// The arguments that `scripts/test` gives to the linter.
-fn arguments_of_ci(root: &Path) -> Vec<String> {
+/// The command of `scripts/test`, as words, on the workspace of this package but for the directory it is called in.
+fn command_of_ci(root: &Path) -> Vec<String> {
     let script = fs::read_to_string(root.join("scripts/test")).unwrap();
     let line = script.lines().find(|line| line.starts_with("cargo run") && line.contains("label-lint"));
-    let (_, arguments) = line.expect("scripts/test runs label-lint").split_once(" -- ").unwrap();
-    arguments.split_whitespace().map(str::to_owned).collect()
+    let mut words: Vec<String> = line.expect("scripts/test runs label-lint").split(' ').map(str::to_owned).collect();
+    words.insert(2, format!("--manifest-path={}", root.join("Cargo.toml").display()));
+    words
 }
 
 #[test]
 fn a_bad_label_in_this_tree_fails_the_build() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let arguments = arguments_of_ci(root);
-    assert!(arguments.iter().any(|argument| argument == "--deny-warnings"), "{arguments:?}");
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let command = command_of_ci(root);
+    assert!(command.iter().any(|word| word == "--deny-warnings"), "{command:?}");
+    let arguments: Vec<&str> = command[1..].iter().map(String::as_str).collect();
     let sandbox = Sandbox::new();
     for part in ["Cargo.toml", "Cargo.lock", ".cargo", "src", "tests", "examples", "benches", "label-lint"] {
         sandbox.copy(&root.join(part), part);
     }
-    let clean = sandbox.lint(&arguments);
+    let clean = sandbox.run(env!("CARGO"), &arguments);
     assert_eq!(clean.code, 0, "{}{}", clean.stdout, clean.stderr);
 
     for (file, planted, rule) in [
@@ -34,7 +35,7 @@ fn a_bad_label_in_this_tree_fails_the_build() {
     ] {
         let before = fs::read_to_string(sandbox.path(file)).unwrap();
         sandbox.write(file, format!("{before}\nfn planted() {{ {planted}; }}\n"));
-        let run = sandbox.lint(&arguments);
+        let run = sandbox.run(env!("CARGO"), &arguments);
         assert_eq!(run.code, 1, "{file}");
         assert!(run.stdout.contains(&format!("[{rule}]")) && run.stdout.contains(file), "{}", run.stdout);
         sandbox.write(file, before);
