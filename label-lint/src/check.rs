@@ -219,7 +219,9 @@ impl Checker<'_> {
         let Found::Metrics(item) = self.resolve(path) else { return };
         let [owner, function] = item.as_slice() else { return };
         match (owner.as_str(), function.as_str(), arguments) {
-            ("Label", "new" | "from_static_parts", [label, value]) => self.pair(label, value),
+            ("Label", "new" | "from_static_parts", [label, value]) | ("MetricKeyValue", "new", [label, value]) => {
+                self.pair(label, value);
+            }
             ("Label", "from", [Expr::Tuple(pair)]) if pair.elems.len() == 2 => {
                 self.pair(&pair.elems[0], &pair.elems[1])
             }

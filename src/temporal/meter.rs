@@ -208,7 +208,9 @@ impl Instrument {
 
     fn series<C: Cell>(&self, attributes: &Attributes) -> Resolved<C> {
         let labels: Vec<Label> =
+            // label-lint: allow(unresolved-label) the SDK's own families, with the SDK's labels
             attributes.iter().map(|(name, value)| Label::new(name.clone(), value.clone())).collect();
+        // label-lint: allow(unresolved-name) likewise
         self.meter.0.running.store().resolve(&Key::from_parts(self.name.clone(), labels))
     }
 }
