@@ -16,6 +16,8 @@ use crate::{
 pub const METRICS: &str = "metrics";
 /// The package of this workspace's facade.
 pub const FACADE: &str = "compozy-monitoring";
+/// The package of the Temporal SDK with the module `metrics`, which has the labels of its meter.
+const TEMPORAL: &str = "temporalio-common";
 
 /// What a file says about names.
 #[derive(Debug, Default)]
@@ -202,6 +204,7 @@ impl Visit<'_> for Collector {
 pub enum Extern {
     Metrics,
     Facade,
+    Temporal,
     Package(String),
 }
 
@@ -210,6 +213,7 @@ impl Extern {
         match package {
             METRICS => Self::Metrics,
             FACADE => Self::Facade,
+            TEMPORAL => Self::Temporal,
             other => Self::Package(other.to_owned()),
         }
     }
@@ -405,6 +409,7 @@ impl Names {
         match here.externs.get(first) {
             Some(Extern::Metrics) => item(rest),
             Some(Extern::Facade) => facade(rest),
+            Some(Extern::Temporal) => reexported(rest),
             Some(Extern::Package(package)) => match self.libraries.get(package) {
                 Some(library) => match self.inside(*library, &[], rest, seen) {
                     Found::Unknown => reexported(rest),
