@@ -219,3 +219,29 @@ fn one_half_alone_is_said_once() {
     });
     assert_eq!(log, "");
 }
+
+#[test]
+fn an_outcome_leaves_no_latency_behind() {
+    let service = MonitoringService::for_test();
+    let (meter, store) = (service.temporal_meter(), service.store().expect("on"));
+    // Held, and as old as the run of the same type that core has metrics for.
+    let second = Duration::from_secs(1);
+    let started = std::time::SystemTime::now() - second;
+    ledger(store).ended(RunKey::new("benign"), Some(started), Some("T"));
+    let run = |has_outcome: bool| {
+        let own = meter.new_attributes(NewAttributes::from([MetricKeyValue::new("workflow_type", "T")]));
+        let mut latency = meter.histogram_duration("temporal_workflow_endtoend_latency".into());
+        latency.update_attributes(own.clone());
+        let mut outcome = meter.counter("temporal_workflow_completed".into());
+        outcome.update_attributes(own);
+        latency.records(second);
+        if has_outcome {
+            outcome.adds(1);
+        }
+    };
+    run(true);
+    assert_eq!((value(store, "completed_total"), value(store, "failed_total")), (1.0, 0.0));
+    // This one is the benign failure.
+    run(false);
+    assert_eq!((value(store, "completed_total"), value(store, "failed_total")), (1.0, 1.0));
+}
