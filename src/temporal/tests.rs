@@ -204,6 +204,10 @@ fn one_half_alone_is_said_once() {
         let store = Store::new(2_000);
         store.ledger.has_interceptor();
         (0..3).for_each(|run| store.ledger.live(&store, RunKey::new(&run.to_string()), "T", false, false));
+        // Without the meter there are no outcomes, of benign failures neither.
+        store.ledger.ended(RunKey::new("0"), None, Some("T"));
+        store.ledger.replayed_to_the_end(&store, RunKey::new("0"));
+        assert_eq!(value(&store, "failed_total"), 0.0);
     });
     assert_eq!(log.matches("without its meter").count(), 1, "{log}");
     let log = log_of(|| {

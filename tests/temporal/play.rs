@@ -169,6 +169,7 @@ impl Play {
         RUNS.increment(1);
         // A handle that is kept over awaits.
         let steps = STEPS_BY_KIND.with("play");
+        let foreign = compozy_monitoring::metrics::counter!("foreign_play_steps_total");
         let id = ctx.info().workflow_id().to_owned();
         let act = match act {
             Act::Held { later, then } => {
@@ -193,6 +194,7 @@ impl Play {
                     ctx.timer(Duration::from_millis(10)).await;
                     STEPS.increment(1);
                     steps.increment(1);
+                    foreign.increment(1);
                 }
             }
             Act::FailLater => {

@@ -44,6 +44,7 @@ async fn mixed(stage: &Stage, cache: usize) {
     assert_eq!(stage.value("compozy_play_runs_total"), 12.0);
     assert_eq!(stage.value("compozy_play_steps_total"), 6.0);
     assert_eq!(stage.sum("compozy_play_steps_by_kind_total"), 6.0);
+    assert_eq!(stage.value("foreign_play_steps_total"), 6.0);
     assert_eq!(stage.value("compozy_play_guards_total"), 12.0);
     assert_eq!(stage.value("compozy_play_activities_total"), 1.0);
     assert_eq!(stage.value("compozy_play_inits_total"), 0.0);
@@ -192,6 +193,12 @@ fn a_reset_makes_one_more_run() {
         worker.stop();
         let _another = stage.worker(0);
         assert_eq!(gone(&handle).await, 1);
+        // Replayed and live again in each of its workflow tasks.
+        let handle = stage.start(Act::Steps(2)).await;
+        finish(&handle).await;
+        let id = handle.info().workflow_id.clone();
+        stage.server.cli(&["workflow", "reset", "--workflow-id", &id, "--type", "FirstWorkflowTask", "--reason", "x"]);
+        finish(&handle).await;
         stage.settle(0).await;
     });
 }
@@ -465,6 +472,9 @@ fn histories_replay_with_and_without_the_interceptor_and_are_not_counted() {
             replay(&stage, handle, true).await;
             replay(&stage, handle, false).await;
         }
+        assert_eq!(told(), before);
+        // Nor later: nothing was held back.
+        tokio::time::sleep(Duration::from_secs(11)).await;
         assert_eq!(told(), before);
         open.terminate(WorkflowTerminateOptions::default()).await.expect("terminated");
     });
