@@ -14,6 +14,8 @@ use crate::{
 
 #[cfg(feature = "prometheus")]
 mod running;
+#[cfg(all(feature = "prometheus", feature = "temporal"))]
+pub(crate) use running::Part;
 #[cfg(feature = "prometheus")]
 pub(crate) use running::Running;
 

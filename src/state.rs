@@ -85,6 +85,12 @@ pub(crate) fn set_global(on: bool) {
     }
 }
 
+/// Whether the global service is on.
+#[cfg(feature = "temporal")]
+pub(crate) fn is_global_on() -> bool {
+    load() & GLOBAL != 0
+}
+
 /// From now on a thread-local has to be asked.
 pub(crate) fn allow_scopes() {
     STATE.fetch_or(LOCAL, Relaxed);
@@ -181,13 +187,14 @@ pub(crate) struct Muted {
     _recorder: metrics::LocalRecorderGuard<'static>,
 }
 
-/// Mutes this thread.
+/// Mutes this thread, or not: then only handles of the `metrics` crate that are taken meanwhile are of the kind that can be
+/// muted later.
 #[cfg(feature = "temporal")]
-pub(crate) fn mute() -> Muted {
+pub(crate) fn mute(muted: bool) -> Muted {
     if load() & MUTE == 0 {
         STATE.fetch_or(MUTE, Relaxed);
     }
-    Muted { before: MUTED.replace(true), _recorder: metrics::set_default_local_recorder(&crate::handles::Muting) }
+    Muted { before: MUTED.replace(muted), _recorder: metrics::set_default_local_recorder(&crate::handles::Muting) }
 }
 
 #[cfg(feature = "temporal")]
@@ -214,6 +221,9 @@ pub(crate) fn enter(running: Option<&Arc<Running>>) -> Entered<'_> {
         LATE_SCOPES.set(LATE_SCOPES.get() + 1);
     }
     let local: &dyn metrics::Recorder = match running {
+        // A muted thread stays so in a scope; this recorder asks the scope at each look-up.
+        #[cfg(feature = "temporal")]
+        _ if MUTED.get() => &crate::handles::Muting,
         Some(running) if running.is_on() => running.recorder(),
         _ => &metrics::NoopRecorder,
     };

@@ -65,6 +65,8 @@ fn every_kind_of_instrument_is_a_family_of_its_own() {
     assert!(text.contains("# HELP temporal_h What it is, in bytes\n"));
     assert!(text.contains("# HELP temporal_activity_execution_latency What it is, in seconds\n"));
     assert!(text.contains("# HELP temporal_c What it is\n"));
+    meter.counter(named("temporal a.b", "")).add(1, &own);
+    assert!(service.render().contains("# HELP temporal_a_b What it is\n"));
 }
 
 #[test]
@@ -227,6 +229,15 @@ fn the_sdk_families_can_be_switched_off_and_the_counters_stay() {
     let again = MonitoringService::new(Config::default().enabled(true)).expect("starts again");
     let completed = "compozy_temporal_workflow_completed_total{workflow_type=\"T\"}";
     assert_eq!(value(&again.render(), completed), 1.0);
+    counter();
+    assert_eq!(value(&again.render(), completed), 2.0);
+
+    // The meter is still there, and keeps nothing running.
+    drop((service, again));
+    let last = MonitoringService::new(Config::default().enabled(true)).expect("starts again");
+    assert!(last.is_enabled());
+    counter();
+    assert_eq!(value(&last.render(), completed), 3.0);
 }
 
 #[test]

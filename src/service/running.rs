@@ -76,12 +76,6 @@ impl Running {
         })
     }
 
-    /// Whether the Temporal SDK's own families are kept.
-    #[cfg(feature = "temporal")]
-    pub(crate) fn has_sdk_families(&self) -> bool {
-        self.sdk_families
-    }
-
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
         self.on.load(Relaxed)
@@ -112,5 +106,57 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// A service as the parts see it that outlive it: they record as long as it does, and do not keep it running. In the
+/// process's one they go on with the next, as its storage does.
+#[cfg(feature = "temporal")]
+#[derive(Clone, Debug)]
+pub(crate) enum Part {
+    /// Of the process's one.
+    Global { store: Arc<Store>, sdk_families: bool },
+    /// Of one of its own.
+    Own(Arc<Running>),
+}
+
+#[cfg(feature = "temporal")]
+impl Part {
+    pub(crate) fn of(running: &Arc<Running>) -> Self {
+        if running.global {
+            Self::Global { store: running.store().clone(), sdk_families: running.sdk_families }
+        } else {
+            Self::Own(running.clone())
+        }
+    }
+
+    pub(crate) fn records(&self) -> bool {
+        match self {
+            Self::Global { .. } => state::is_global_on(),
+            Self::Own(running) => running.is_on(),
+        }
+    }
+
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        match self {
+            Self::Global { store, .. } => store,
+            Self::Own(running) => running.store(),
+        }
+    }
+
+    /// Whether the Temporal SDK's own families are kept.
+    pub(crate) fn has_sdk_families(&self) -> bool {
+        match self {
+            Self::Global { sdk_families, .. } => *sdk_families,
+            Self::Own(running) => running.sdk_families,
+        }
+    }
+
+    /// The scope of a service that is not the process's one.
+    pub(crate) fn scope(&self) -> Option<state::Entered<'_>> {
+        match self {
+            Self::Global { .. } => None,
+            Self::Own(running) => Some(state::enter(Some(running))),
+        }
     }
 }

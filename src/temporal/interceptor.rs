@@ -2,13 +2,14 @@
 
 use std::{
     future::Future,
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::{Hash, Hasher},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::SystemTime,
 };
 
+use siphasher::sip::SipHasher13;
 use temporalio_sdk::{
     WorkflowContextView, WorkflowTermination,
     error::{ApplicationErrorCategory, OutgoingWorkflowError},
@@ -22,44 +23,49 @@ use temporalio_sdk::{
 };
 
 use super::ledger::RunKey;
-use crate::{fault, service::Running, state};
+use crate::{
+    fault,
+    service::{Part, Running},
+    state,
+};
 
 /// The constructor that a worker is given.
 pub(crate) fn constructor(running: &Arc<Running>) -> WorkflowInterceptorConstructor {
-    let running = running.clone();
-    running.store().ledger.has_interceptor();
-    WorkflowInterceptorConstructor::new(move |view| Interceptor::new(running.clone(), view))
+    let service = Part::of(running);
+    service.store().ledger.has_interceptor();
+    WorkflowInterceptorConstructor::new(move |view| Interceptor::new(service.clone(), view))
 }
 
 /// The interceptor of one instance of a run.
 struct Interceptor {
-    running: Arc<Running>,
+    service: Part,
     run: RunKey,
     started: Option<SystemTime>,
     /// Made by a reset: its history, from the start on, is another run's.
     is_reset: bool,
+    /// In the SDK's `WorkflowReplayer`, which calls the end of a history live.
+    is_replayer: bool,
 }
 
+/// The namespace that the SDK's replayer says it is in, unless it is told otherwise.
+const REPLAYER: &str = "ReplayNamespace";
+
 impl Interceptor {
-    fn new(running: Arc<Running>, view: &WorkflowContextView) -> Self {
+    fn new(service: Part, view: &WorkflowContextView) -> Self {
         let is_reset = view.raw().randomness_seed != seed_of(view.run_id());
-        Self { running, run: RunKey::new(view.run_id()), started: view.start_time(), is_reset }
+        let is_replayer = view.namespace() == REPLAYER;
+        Self { service, run: RunKey::new(view.run_id()), started: view.start_time(), is_reset, is_replayer }
     }
 
-    /// Where the records of workflow code go while this lives.
-    fn inside(&self, ctx: &WorkflowInterceptorContext) -> Inside<'_> {
-        if ctx.is_replaying_history_events() { self.muted() } else { self.live() }
+    fn is_replaying(&self, ctx: &WorkflowInterceptorContext) -> bool {
+        self.is_replayer || ctx.is_replaying_history_events()
     }
 
-    fn live(&self) -> Inside<'_> {
-        let scope = scope_of(&self.running);
-        Inside { _muted: None, _scope: scope }
-    }
-
-    /// Muted, and yet in the scope: handles that are taken in a replay are used after it.
-    fn muted(&self) -> Inside<'_> {
-        let scope = scope_of(&self.running);
-        Inside { _muted: Some(state::mute()), _scope: scope }
+    /// Where the records of workflow code go while this lives. Muted or not, in the scope: handles that are taken in a
+    /// replay are used after it.
+    fn inside(&self, muted: bool) -> Inside<'_> {
+        let scope = self.service.scope();
+        Inside { _muted: state::mute(muted), _scope: scope }
     }
 
     fn around<'a, I, T: 'a>(
@@ -68,7 +74,7 @@ impl Interceptor {
         input: I,
         next: WorkflowNext<'a, I, WorkflowInterceptorFuture<'a, T>>,
     ) -> Watched<'a, T> {
-        let inside = self.inside(&ctx);
+        let inside = self.inside(self.is_replaying(&ctx));
         // Handlers that are not async run in here.
         let inner = next.run(input);
         drop(inside);
@@ -76,10 +82,9 @@ impl Interceptor {
     }
 }
 
-/// As SDK core derives the seed of a run that no reset made: from its id, with SipHash 1-3, which is what the standard
-/// library's default hasher is.
+/// As SDK core derives the seed of a run that no reset made: from its id.
 fn seed_of(run_id: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = SipHasher13::new();
     run_id.hash(&mut hasher);
     hasher.finish()
 }
@@ -87,13 +92,8 @@ fn seed_of(run_id: &str) -> u64 {
 /// What holds while workflow code runs.
 struct Inside<'a> {
     /// Left before the scope is.
-    _muted: Option<state::Muted>,
+    _muted: state::Muted,
     _scope: Option<state::Entered<'a>>,
-}
-
-/// The scope of a service that is not the process's one.
-fn scope_of(running: &Arc<Running>) -> Option<state::Entered<'_>> {
-    (!running.is_global()).then(|| state::enter(Some(running)))
 }
 
 /// A future of workflow code: muted in every poll that replays, and when it is dropped.
@@ -110,7 +110,7 @@ impl<T> Future for Watched<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = &mut *self;
-        let _inside = this.interceptor.inside(&this.ctx);
+        let _inside = this.interceptor.inside(this.interceptor.is_replaying(&this.ctx));
         match &mut this.inner {
             Some(inner) => Pin::new(inner).poll(cx),
             // Only `drop` takes it out.
@@ -122,7 +122,7 @@ impl<T> Future for Watched<'_, T> {
 impl<T> Drop for Watched<'_, T> {
     fn drop(&mut self) {
         // An eviction runs the guards of the workflow's author; the run goes on elsewhere, or is over.
-        let _muted = self.interceptor.muted();
+        let _muted = self.interceptor.inside(true);
         self.inner = None;
     }
 }
@@ -152,7 +152,7 @@ impl Execution<'_> {
     /// Before a poll.
     fn before(&mut self, replaying: bool) {
         let (interceptor, ctx) = (self.inner.interceptor, &self.inner.ctx);
-        let ledger = &interceptor.running.store().ledger;
+        let ledger = &interceptor.service.store().ledger;
         match self.phase {
             Phase::New | Phase::Replaying if replaying => {
                 if self.phase == Phase::New && !interceptor.is_reset {
@@ -162,7 +162,7 @@ impl Execution<'_> {
             }
             Phase::New | Phase::Replaying => {
                 let later = self.phase == Phase::Replaying;
-                let store = interceptor.running.store();
+                let store = interceptor.service.store();
                 ledger.live(store, interceptor.run, ctx.workflow_type(), interceptor.is_reset, later);
                 self.at_start = ctx.history_length();
                 self.phase = if later { Phase::Later } else { Phase::First };
@@ -179,22 +179,22 @@ impl Execution<'_> {
     /// When the run's function has returned.
     fn ended(&self, replaying: bool, result: &ExecuteWorkflowResult) {
         let interceptor = self.inner.interceptor;
-        let store = interceptor.running.store();
+        let store = interceptor.service.store();
         if replaying {
             store.ledger.replayed_to_the_end(store, interceptor.run);
         } else {
             let benign = is_benign(result).then(|| self.inner.ctx.workflow_type());
-            store.ledger.ended(interceptor.run, interceptor.started, benign);
+            store.ledger.ended(store, interceptor.run, interceptor.started, benign);
         }
     }
 
     /// Runs a look at the ledger, if there is anything to record.
-    fn note(&self, run: impl FnOnce()) {
-        let running = &self.inner.interceptor.running;
-        if running.is_on() {
-            let _ = state::guarded("compozy_temporal_workflow_started_total", running.store(), || {
+    fn note(&mut self, look: impl FnOnce(&mut Self)) {
+        let service = self.inner.interceptor.service.clone();
+        if service.records() && !self.inner.interceptor.is_replayer {
+            let _ = state::guarded("compozy_temporal_workflow_started_total", service.store(), || {
                 fault::point("interceptor");
-                run();
+                look(self);
             });
         }
     }
@@ -205,17 +205,11 @@ impl Future for Execution<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExecuteWorkflowResult> {
         let this = &mut *self;
-        let replaying = this.inner.ctx.is_replaying_history_events();
-        let running = this.inner.interceptor.running.clone();
-        if running.is_on() {
-            let _ = state::guarded("compozy_temporal_workflow_started_total", running.store(), || {
-                fault::point("interceptor");
-                this.before(replaying);
-            });
-        }
+        let replaying = this.inner.interceptor.is_replaying(&this.inner.ctx);
+        this.note(|this| this.before(replaying));
         let polled = Pin::new(&mut this.inner).poll(cx);
         if let Poll::Ready(result) = &polled {
-            this.note(|| this.ended(replaying, result));
+            this.note(|this| this.ended(replaying, result));
         }
         polled
     }
@@ -238,7 +232,7 @@ impl WorkflowInterceptor for Interceptor {
         next: WorkflowNext<'_, InitializeWorkflowInput, InitializeWorkflowOutput>,
     ) -> InitializeWorkflowOutput {
         // Nothing here tells a replay from the first time.
-        let _muted = self.muted();
+        let _muted = self.inside(true);
         next.run(input)
     }
 
@@ -276,7 +270,7 @@ impl WorkflowInterceptor for Interceptor {
         input: HandleQueryInput,
         next: WorkflowNext<'_, HandleQueryInput, HandleQueryResult>,
     ) -> HandleQueryResult {
-        let _inside = self.live();
+        let _inside = self.inside(self.is_replayer);
         next.run(input)
     }
 
@@ -286,13 +280,13 @@ impl WorkflowInterceptor for Interceptor {
         input: ValidateUpdateInput,
         next: WorkflowNext<'_, ValidateUpdateInput, ValidateUpdateResult>,
     ) -> ValidateUpdateResult {
-        let _inside = self.live();
+        let _inside = self.inside(self.is_replayer);
         next.run(input)
     }
 }
 
 /// Enters the scope of a service that is not the process's one around its activities.
-pub(crate) struct ActivityScope(pub(crate) Arc<Running>);
+pub(crate) struct ActivityScope(pub(crate) Part);
 
 impl ActivityInboundInterceptor for ActivityScope {
     fn execute_activity<'a>(
@@ -300,13 +294,13 @@ impl ActivityInboundInterceptor for ActivityScope {
         input: ExecuteActivityInput,
         next: Next<'a, ExecuteActivityInput, ExecuteActivityOutput<'a>>,
     ) -> ExecuteActivityOutput<'a> {
-        let _inside = scope_of(&self.0);
-        Box::pin(ScopedActivity { running: &self.0, inner: Some(next.run(input)) })
+        let _inside = self.0.scope();
+        Box::pin(ScopedActivity { service: &self.0, inner: Some(next.run(input)) })
     }
 }
 
 struct ScopedActivity<'a> {
-    running: &'a Arc<Running>,
+    service: &'a Part,
     inner: Option<ExecuteActivityOutput<'a>>,
 }
 
@@ -314,7 +308,7 @@ impl<'a> Future for ScopedActivity<'a> {
     type Output = <ExecuteActivityOutput<'a> as Future>::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let _inside = scope_of(self.running);
+        let _inside = self.service.scope();
         match &mut self.inner {
             Some(inner) => inner.as_mut().poll(cx),
             // Only `drop` takes it out.
@@ -325,7 +319,7 @@ impl<'a> Future for ScopedActivity<'a> {
 
 impl Drop for ScopedActivity<'_> {
     fn drop(&mut self) {
-        let _inside = scope_of(self.running);
+        let _inside = self.service.scope();
         self.inner = None;
     }
 }

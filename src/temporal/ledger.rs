@@ -25,12 +25,14 @@ use crate::{
 
 /// How many runs are remembered in each of the lists below; the one that was longest unused goes first.
 const REMEMBERED: usize = 65_536;
-/// A refused workflow task is scheduled again at once: when a run has not executed again for this long (the default
-/// timeout of a workflow task), its completion was accepted.
+/// How many benign failures are held. One more, and the oldest is taken for accepted.
+const HELD: usize = 4_096;
+/// A refused workflow task is scheduled again at once: a run that had to leave a full cache and has not executed again for
+/// this long (the default timeout of a workflow task) is taken for accepted.
 const SETTLED_AFTER: Duration = Duration::from_secs(10);
 /// How far the start time that core's latency implies may be from the real one: core reads the clock for the
 /// latency a moment before we do.
-const SAME_START: Duration = Duration::from_millis(50);
+const SAME_START: Duration = Duration::from_millis(5);
 
 /// A run id, hashed: 128 bits stand for 36 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +90,8 @@ struct Runs {
     /// Runs made by a reset that were counted as started. Nothing in a history tells a later look that they were.
     reset: LruCache<RunKey, ()>,
     benign: LruCache<RunKey, Benign>,
+    /// The smallest cache of the workers; unknown when the interceptor was added by hand.
+    cache: Option<u64>,
     /// Whether the other half is there, and whether it was said that it is not.
     has_meter: bool,
     has_interceptor: bool,
@@ -102,6 +106,7 @@ impl Default for Runs {
             passed: LruCache::unbounded(),
             reset: LruCache::unbounded(),
             benign: LruCache::unbounded(),
+            cache: None,
             has_meter: false,
             has_interceptor: false,
             warned: false,
@@ -125,19 +130,24 @@ impl Runs {
         remember(&mut self.passed, run, ());
     }
 
-    /// The benign failure of this type that started at about this time.
-    fn nearest(&self, workflow_type: &str, started: SystemTime) -> Option<RunKey> {
-        let distance = |benign: &Benign| {
-            let of = benign.started?;
-            of.duration_since(started).or_else(|_| started.duration_since(of)).ok()
+    /// The one benign failure of this type that started at about this time; none when there are several.
+    fn held(&self, workflow_type: &str, started: SystemTime) -> Option<RunKey> {
+        let is_near = |benign: &Benign| {
+            let distance = benign.started.map(|of| of.duration_since(started).or_else(|_| started.duration_since(of)));
+            matches!(distance, Some(Ok(distance)) if distance <= SAME_START)
         };
-        self.benign
-            .iter()
-            .filter(|(_, benign)| benign.workflow_type == workflow_type)
-            .filter_map(|(run, benign)| distance(benign).map(|distance| (distance, *run)))
-            .filter(|(distance, _)| *distance <= SAME_START)
-            .min_by_key(|(distance, _)| *distance)
-            .map(|(_, run)| run)
+        let mut near =
+            self.benign.iter().filter(|(_, benign)| benign.workflow_type == workflow_type && is_near(benign));
+        match (near.next(), near.next()) {
+            (Some((run, _)), None) => Some(*run),
+            _ => None,
+        }
+    }
+
+    /// Whether a run that core dropped, and not for its end, may have had to make room for another.
+    fn may_be_full(&self, eviction: Eviction) -> bool {
+        // Several may be on their way out at once.
+        self.cache.is_none_or(|cache| eviction.left >= cache / 2)
     }
 }
 
@@ -158,6 +168,12 @@ impl Ledger {
     /// The interceptor is in use.
     pub(crate) fn has_interceptor(&self) {
         self.runs().has_interceptor = true;
+    }
+
+    /// A worker with this many runs in its cache is being made.
+    pub(crate) fn has_worker(&self, cache: usize) {
+        let mut runs = self.runs();
+        runs.cache = Some(runs.cache.map_or(cache as u64, |known| known.min(cache as u64)));
     }
 
     /// The first poll of a run that is no replay; `later` when its history was replayed before.
@@ -192,7 +208,7 @@ impl Ledger {
     }
 
     /// The run's function has returned, and not in a replay; the workflow type when it failed benignly.
-    pub(crate) fn ended(&self, run: RunKey, started: Option<SystemTime>, benign: Option<&str>) {
+    pub(crate) fn ended(&self, store: &Store, run: RunKey, started: Option<SystemTime>, benign: Option<&str>) {
         let mut runs = self.runs();
         runs.pass(run);
         // Without the meter there are no outcomes.
@@ -201,7 +217,12 @@ impl Ledger {
         {
             let duration = started.and_then(|started| started.elapsed().ok()).unwrap_or_default();
             let benign = Benign { workflow_type: workflow_type.to_owned(), started, duration, since: Instant::now() };
-            remember(&mut runs.benign, run, benign);
+            runs.benign.put(run, benign);
+        }
+        let oldest = if runs.benign.len() > HELD { runs.benign.pop_lru() } else { None };
+        drop(runs);
+        if let Some((_, benign)) = oldest {
+            count(store, &benign.workflow_type, Outcome::Failed, Some(benign.duration));
         }
     }
 
@@ -227,22 +248,24 @@ impl Ledger {
         count(store, workflow_type, outcome, close.map(|close| close.duration));
     }
 
-    /// Core has dropped a run of which it recorded a latency and no outcome: the end was refused, or benign, or part of
-    /// a replay. `forced` when core had another reason to drop it than that it is over.
-    pub(crate) fn dropped(&self, store: &Store, workflow_type: &str, close: Close, forced: bool) {
+    /// Core has dropped a run of which it recorded a latency and no outcome: the end was benign, or was not accepted, or was
+    /// part of a replay.
+    pub(crate) fn dropped(&self, store: &Store, workflow_type: &str, close: Close, eviction: Eviction) {
         let mut runs = self.runs();
-        let Some(run) = runs.nearest(workflow_type, close.started) else { return };
-        if forced {
-            // Refused, or a full cache: time will tell.
-            if let Some(benign) = runs.benign.get_mut(&run) {
-                benign.duration = close.duration;
-                benign.since = Instant::now();
-            }
-            return;
+        let Some(run) = runs.held(workflow_type, close.started) else { return };
+        if !eviction.forced {
+            // For its end: the server has it.
+            runs.benign.pop(&run);
+            drop(runs);
+            count(store, workflow_type, Outcome::Failed, Some(close.duration));
+        } else if !runs.may_be_full(eviction) {
+            // Refused, or closed by the server meanwhile. If it executes again, it will end again.
+            runs.benign.pop(&run);
+        } else if let Some(benign) = runs.benign.get_mut(&run) {
+            // Or to make room: time will tell.
+            benign.duration = close.duration;
+            benign.since = Instant::now();
         }
-        runs.benign.pop(&run);
-        drop(runs);
-        count(store, workflow_type, Outcome::Failed, Some(close.duration));
     }
 
     /// Counts the benign failures that can no longer be refused.
@@ -267,6 +290,15 @@ impl Ledger {
         let runs = self.runs();
         [runs.started.len(), runs.passed.len(), runs.reset.len(), runs.benign.len()]
     }
+}
+
+/// Why core dropped a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Eviction {
+    /// For another reason than its end.
+    pub(crate) forced: bool,
+    /// How many runs are left in the cache.
+    pub(crate) left: u64,
 }
 
 /// What core's latency says about the end of a run.

@@ -15,14 +15,15 @@ use temporalio_common::telemetry::metrics::{
     MetricParameters, NewAttributes, NoOpCoreMeter, UpDownCounter, UpDownCounterBase, default_buckets_for,
 };
 
-use super::ledger::{Close, Outcome};
+use super::ledger::{Close, Eviction, Outcome};
 use crate::{
     fault,
     recorder::{
         Resolved,
         cell::{Cell, CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
+        guard,
     },
-    service::Running,
+    service::{Part, Running},
     state,
 };
 
@@ -34,9 +35,9 @@ const WORKFLOW_TYPE: &str = "workflow_type";
 type Attributes = Arc<HashMap<String, String>>;
 
 thread_local! {
-    /// Core runs a worker's cache on one thread, and drops a run right after it has counted why: whether that was
-    /// something else than the run's end.
-    static FORCED: ThreadCell<bool> = const { ThreadCell::new(false) };
+    /// Core runs a worker's cache on one thread, and drops a run right after it has told the size of the cache and, if it
+    /// was not for the run's end, that it dropped one.
+    static EVICTION: ThreadCell<Eviction> = const { ThreadCell::new(Eviction { forced: false, left: 0 }) };
 }
 
 /// A meter of one service.
@@ -45,7 +46,7 @@ pub(crate) struct Meter(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    running: Arc<Running>,
+    service: Part,
     /// The runs that core has metrics for, by the address of their attributes.
     runs: Mutex<HashMap<usize, Weak<Run>>>,
 }
@@ -79,11 +80,11 @@ impl Drop for Run {
         }
         drop(runs);
         if let Some(close) = close
-            && shared.running.is_on()
+            && shared.service.records()
         {
-            let store = shared.running.store();
+            let store = shared.service.store();
             let _ = state::guarded("compozy_temporal_workflow_failed_total", store, || {
-                store.ledger.dropped(store, &self.workflow_type, close, FORCED.get());
+                store.ledger.dropped(store, &self.workflow_type, close, EVICTION.get());
             });
         }
     }
@@ -120,12 +121,12 @@ impl Signal {
 
 impl Meter {
     pub(crate) fn new(running: &Arc<Running>) -> Self {
-        Self(Arc::new(Shared { running: running.clone(), runs: Mutex::default() }))
+        Self(Arc::new(Shared { service: Part::of(running), runs: Mutex::default() }))
     }
 
     /// An instrument of this name, with its help.
     fn instrument(&self, params: &MetricParameters, unit: &str) -> Instrument {
-        let store = self.0.running.store();
+        let store = self.0.service.store();
         let signal = Signal::of(&params.name);
         let _ = state::guarded(&params.name, store, || {
             fault::point("instrument");
@@ -136,7 +137,7 @@ impl Meter {
                 (text, unit) => format!("{text}, in {unit}"),
             };
             if !help.is_empty() {
-                store.describe_open(&params.name, &help);
+                store.describe_open(&guard::metric_name(&params.name), &help);
             }
         });
         Instrument { meter: self.clone(), name: params.name.to_string(), signal }
@@ -145,7 +146,7 @@ impl Meter {
     /// The same for a histogram, with the SDK's bounds in this unit.
     fn histogram_of(&self, params: &MetricParameters, unit: &str, in_seconds: bool) -> Instrument {
         let instrument = self.instrument(params, unit);
-        let store = self.0.running.store();
+        let store = self.0.service.store();
         let _ = state::guarded(&params.name, store, || {
             let own_name = params.name.strip_prefix(PREFIX).unwrap_or(&params.name);
             store.bounded_histogram(&params.name, default_buckets_for(own_name, in_seconds));
@@ -190,8 +191,8 @@ struct Bound<C: Cell> {
 impl Instrument {
     /// The series with these attributes; nothing goes to it when there is a fault.
     fn bind<C: Cell>(&self, attributes: &MetricAttributes) -> Bound<C> {
-        let running = &self.meter.0.running;
-        let store = running.store();
+        let service = &self.meter.0.service;
+        let store = service.store();
         let bound = state::guarded(&self.name, store, || {
             fault::point("bind");
             let attributes = labels(attributes);
@@ -199,7 +200,7 @@ impl Instrument {
                 Signal::Outcome(_) | Signal::Latency => self.meter.run(&attributes),
                 _ => None,
             };
-            let series = if running.has_sdk_families() { self.series(&attributes) } else { Resolved::Nothing };
+            let series = if service.has_sdk_families() { self.series(&attributes) } else { Resolved::Nothing };
             (series, run)
         });
         let (series, run) = bound.unwrap_or((Resolved::Nothing, None));
@@ -211,36 +212,38 @@ impl Instrument {
             // label-lint: allow(unresolved-label) the SDK's own families, with the SDK's labels
             attributes.iter().map(|(name, value)| Label::new(name.clone(), value.clone())).collect();
         // label-lint: allow(unresolved-name) likewise
-        self.meter.0.running.store().resolve(&Key::from_parts(self.name.clone(), labels))
+        self.meter.0.service.store().resolve(&Key::from_parts(self.name.clone(), labels))
     }
 }
 
 impl<C: Cell> Bound<C> {
-    fn record(&self, op: C::Op, times: u64, duration: Option<Duration>) {
-        let running = &self.meter.0.running;
-        if !running.is_on() {
+    fn record(&self, op: C::Op, value: u64, duration: Option<Duration>) {
+        // First: core took the time for a latency a moment ago.
+        let now = duration.filter(|_| self.signal == Signal::Latency).map(|_| SystemTime::now());
+        let service = &self.meter.0.service;
+        if !service.records() {
             return;
         }
         self.series.apply(op);
         if self.signal == Signal::None {
             return;
         }
-        let store = running.store();
-        let _ = state::guarded("compozy_temporal_workflow", store, || {
+        let store = service.store();
+        let _ = state::guarded("compozy_temporal_workflow_duration_seconds", store, || {
             fault::point("signal");
-            match (self.signal, &self.run, duration) {
-                (Signal::CacheSize, ..) => FORCED.set(false),
-                (Signal::ForcedEviction, ..) => FORCED.set(true),
-                (Signal::Latency, Some(run), Some(duration)) => {
-                    let started = SystemTime::now().checked_sub(duration).unwrap_or(SystemTime::UNIX_EPOCH);
-                    let close = Close { duration, started };
-                    *run.latency.lock().unwrap_or_else(PoisonError::into_inner) = Some(close);
-                }
-                (Signal::Outcome(outcome), Some(run), _) => {
-                    // Core counts one at a time.
-                    for _ in 0..times {
-                        store.ledger.accepted(store, &run.workflow_type, outcome, run.take());
+            match (self.signal, &self.run) {
+                (Signal::CacheSize, _) => EVICTION.set(Eviction { forced: false, left: value }),
+                (Signal::ForcedEviction, _) => EVICTION.set(Eviction { forced: true, ..EVICTION.get() }),
+                (Signal::Latency, Some(run)) => {
+                    if let (Some(duration), Some(now)) = (duration, now) {
+                        let started = now.checked_sub(duration).unwrap_or(SystemTime::UNIX_EPOCH);
+                        let close = Close { duration, started };
+                        *run.latency.lock().unwrap_or_else(PoisonError::into_inner) = Some(close);
                     }
+                }
+                // Core counts one at a time.
+                (Signal::Outcome(outcome), Some(run)) if value > 0 => {
+                    store.ledger.accepted(store, &run.workflow_type, outcome, run.take());
                 }
                 _ => {}
             }
@@ -302,13 +305,13 @@ impl CoreMeter for Meter {
 
 /// An instrument of one kind: how it is bound, and what an update is.
 macro_rules! instrument {
-    ($base:ident, $method:ident, $value:ty, $cell:ty, |$v:ident| $op:expr, $times:expr, $duration:expr) => {
+    ($base:ident, $method:ident, $type:ty, $cell:ty, |$v:ident| $op:expr, $value:expr, $duration:expr) => {
         impl MetricAttributable<Box<dyn $base>> for Instrument {
             fn with_attributes(&self, attributes: &MetricAttributes) -> Result<Box<dyn $base>, Box<dyn Error>> {
                 struct Update(Bound<$cell>);
                 impl $base for Update {
-                    fn $method(&self, $v: $value) {
-                        self.0.record($op, $times, $duration);
+                    fn $method(&self, $v: $type) {
+                        self.0.record($op, $value, $duration);
                     }
                 }
                 Ok(Box::new(Update(self.bind(attributes))))
@@ -318,7 +321,7 @@ macro_rules! instrument {
 }
 
 instrument!(CounterBase, adds, u64, CounterCell, |v| CounterOp::Increment(v), v, None);
-instrument!(GaugeBase, records, u64, GaugeCell, |v| GaugeOp::Set(v as f64), 1, None);
+instrument!(GaugeBase, records, u64, GaugeCell, |v| GaugeOp::Set(v as f64), v, None);
 instrument!(GaugeF64Base, records, f64, GaugeCell, |v| GaugeOp::Set(v), 1, None);
 instrument!(UpDownCounterBase, adds, i64, GaugeCell, |v| GaugeOp::Add(v as f64), 1, None);
 instrument!(HistogramBase, records, u64, HistogramCell, |v| HistogramOp { value: v as f64, times: 1 }, 1, None);

@@ -62,15 +62,20 @@ impl MonitoringService {
     }
 
     /// Adds the [interceptor](Self::temporal_interceptor) to a worker: the other line. Interceptors run in the order
-    /// in which they are added; put this one first, so that it sees what becomes of the others' work.
+    /// in which they are added; put this one first, so that it sees what becomes of the others' work. Set the worker's
+    /// cache before: its size tells a refused end from a run that had to make room.
     pub fn instrument_worker(&self, options: &mut WorkerOptions) {
         if !self.is_enabled() {
             return;
         }
         options.workflow_interceptor(self.temporal_interceptor());
         #[cfg(feature = "prometheus")]
+        if let Some(store) = self.store() {
+            store.ledger.has_worker(options.max_cached_workflows);
+        }
+        #[cfg(feature = "prometheus")]
         if let Some(running) = self.running().filter(|running| !running.is_global()) {
-            options.activity_inbound_interceptor(interceptor::ActivityScope(running.clone()));
+            options.activity_inbound_interceptor(interceptor::ActivityScope(crate::service::Part::of(running)));
         }
     }
 
@@ -86,7 +91,8 @@ impl MonitoringService {
     }
 
     /// The interceptor by itself, for `WorkerOptions::register_workflow_interceptors` and `WorkflowReplayer`. Gives
-    /// the started workflows, and mutes the macros and families of workflow code while it replays.
+    /// the started workflows, and mutes the macros and families of workflow code while it replays; in a replayer whose
+    /// namespace is the default one, it does nothing else.
     #[must_use]
     pub fn temporal_interceptor(&self) -> WorkflowInterceptorConstructor {
         #[cfg(feature = "prometheus")]

@@ -11,7 +11,7 @@ use temporalio_sdk::{
     workflows::{workflow, workflow_methods},
 };
 
-use super::ledger::{Close, Ledger, Outcome, RunKey};
+use super::ledger::{Close, Eviction, Ledger, Outcome, RunKey};
 use crate::{
     MonitoringService,
     fault::{self, tests::log_of},
@@ -55,7 +55,8 @@ fn replay(service: &MonitoringService) {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("Tokio");
     tokio.block_on(async {
         let options = WorkflowReplayerOptions::new().workflow_interceptor(service.temporal_interceptor());
-        let options = options.register_workflow::<Play>().expect("registered").build();
+        // Not the replayer's own, under which the interceptor does nothing.
+        let options = options.register_workflow::<Play>().expect("registered").namespace("orders").build();
         let history = WorkflowHistory::from_json(HISTORY).expect("a history");
         let replayed = WorkflowReplayer::new(options).expect("a replayer").replay_workflow(history).await;
         replayed.expect("replays");
@@ -116,6 +117,11 @@ fn the_sdk_notices_no_fault_of_the_meter() {
     }
 }
 
+/// A run was dropped for its end; to make room, or because its end was refused; and, with a cache of 100, refused.
+const END: Eviction = Eviction { forced: false, left: 5 };
+const FULL: Eviction = Eviction { forced: true, left: 99 };
+const REFUSED: Eviction = Eviction { forced: true, left: 5 };
+
 /// A ledger beside a storage, with both halves.
 fn ledger(store: &Store) -> &Ledger {
     store.ledger.has_meter();
@@ -137,25 +143,68 @@ fn a_benign_failure_counts_when_core_lets_the_run_go() {
     let close = Close { duration: Duration::from_secs(3), started };
     let run = RunKey::new("a");
     ledger.live(&store, run, "T", false, false);
-    ledger.ended(run, Some(started), Some("T"));
+    ledger.ended(&store, run, Some(started), Some("T"));
     assert_eq!(value(&store, "failed_total"), 0.0);
     // Refused, or a full cache.
-    ledger.dropped(&store, "T", close, true);
+    ledger.dropped(&store, "T", close, FULL);
     assert_eq!(value(&store, "failed_total"), 0.0);
     // Refused: it executes again, and ends again.
     ledger.live(&store, run, "T", false, true);
-    ledger.dropped(&store, "T", close, false);
+    ledger.dropped(&store, "T", close, END);
     assert_eq!(value(&store, "failed_total"), 0.0);
-    ledger.ended(run, Some(started), Some("T"));
+    ledger.ended(&store, run, Some(started), Some("T"));
     // Somebody else's end, of another type and of another time.
-    ledger.dropped(&store, "U", close, false);
-    ledger.dropped(&store, "T", Close { started: started - Duration::from_secs(1), ..close }, false);
+    ledger.dropped(&store, "U", close, END);
+    ledger.dropped(&store, "T", Close { started: started - Duration::from_secs(1), ..close }, END);
     assert_eq!(value(&store, "failed_total"), 0.0);
-    ledger.dropped(&store, "T", close, false);
-    ledger.dropped(&store, "T", close, false);
+    ledger.dropped(&store, "T", close, END);
+    ledger.dropped(&store, "T", close, END);
     assert_eq!(value(&store, "failed_total"), 1.0);
     assert_eq!(value(&store, "duration_seconds_sum"), 3.0);
     assert_eq!(value(&store, "started_total"), 1.0);
+}
+
+#[test]
+fn a_benign_failure_that_was_not_accepted_is_let_go() {
+    let store = Store::new(2_000);
+    let ledger = ledger(&store);
+    ledger.has_worker(1_000);
+    ledger.has_worker(100);
+    let started = std::time::SystemTime::now() - Duration::from_secs(3);
+    let close = Close { duration: Duration::from_secs(3), started };
+    ledger.ended(&store, RunKey::new("a"), Some(started), Some("T"));
+    ledger.dropped(&store, "T", close, REFUSED);
+    assert_eq!(ledger.remembered()[3], 0);
+    // With a cache that may be full, it is held.
+    ledger.ended(&store, RunKey::new("a"), Some(started), Some("T"));
+    ledger.dropped(&store, "T", close, FULL);
+    assert_eq!(ledger.remembered()[3], 1);
+    ledger.dropped(&store, "T", close, END);
+    assert_eq!(value(&store, "failed_total"), 1.0);
+}
+
+#[test]
+fn of_two_benign_failures_at_one_time_nobody_guesses() {
+    let store = Store::new(2_000);
+    let ledger = ledger(&store);
+    let started = std::time::SystemTime::now() - Duration::from_secs(3);
+    let (first, second) = (RunKey::new("a"), RunKey::new("b"));
+    ledger.ended(&store, first, Some(started), Some("T"));
+    ledger.ended(&store, second, Some(started + Duration::from_millis(1)), Some("T"));
+    ledger.dropped(&store, "T", Close { duration: Duration::from_secs(3), started }, END);
+    // The second is refused, and executes again: the first is the one that counts.
+    ledger.live(&store, second, "T", false, true);
+    assert_eq!((value(&store, "failed_total"), ledger.remembered()[3]), (0.0, 1));
+    ledger.dropped(&store, "T", Close { duration: Duration::from_secs(3), started }, END);
+    assert_eq!((value(&store, "failed_total"), ledger.remembered()[3]), (1.0, 0));
+}
+
+#[test]
+fn a_held_failure_too_many_is_counted() {
+    let store = Store::new(2_000);
+    let ledger = ledger(&store);
+    (0..5_000).for_each(|run| ledger.ended(&store, RunKey::new(&run.to_string()), None, Some("T")));
+    assert_eq!((value(&store, "failed_total"), ledger.remembered()[3]), (904.0, 4_096));
 }
 
 #[test]
@@ -190,7 +239,7 @@ fn what_is_remembered_is_bounded() {
     for number in 0..70_000 {
         let run = RunKey::new(&number.to_string());
         ledger.live(&store, run, "T", number % 2 == 0, false);
-        ledger.ended(run, None, Some("T"));
+        ledger.ended(&store, run, None, Some("T"));
         // Executed again and again, and so not forgotten.
         ledger.live(&store, kept, "T", false, false);
     }
@@ -205,7 +254,7 @@ fn one_half_alone_is_said_once() {
         store.ledger.has_interceptor();
         (0..3).for_each(|run| store.ledger.live(&store, RunKey::new(&run.to_string()), "T", false, false));
         // Without the meter there are no outcomes, of benign failures neither.
-        store.ledger.ended(RunKey::new("0"), None, Some("T"));
+        store.ledger.ended(&store, RunKey::new("0"), None, Some("T"));
         store.ledger.replayed_to_the_end(&store, RunKey::new("0"));
         assert_eq!(value(&store, "failed_total"), 0.0);
     });
@@ -231,7 +280,7 @@ fn an_outcome_leaves_no_latency_behind() {
     // Held, and as old as the run of the same type that core has metrics for.
     let second = Duration::from_secs(1);
     let started = std::time::SystemTime::now() - second;
-    ledger(store).ended(RunKey::new("benign"), Some(started), Some("T"));
+    ledger(store).ended(store, RunKey::new("benign"), Some(started), Some("T"));
     let run = |has_outcome: bool| {
         let own = meter.new_attributes(NewAttributes::from([MetricKeyValue::new("workflow_type", "T")]));
         let mut latency = meter.histogram_duration("temporal_workflow_endtoend_latency".into());

@@ -246,6 +246,23 @@ fn a_completion_that_the_server_refused_is_not_counted_without_a_cache() {
     play("refused-0", |stage| async move { refused(&stage, 0).await });
 }
 
+#[test]
+fn a_benign_failure_that_the_server_never_took_is_not_counted() {
+    play("terminated", |stage| async move {
+        let _worker = stage.worker(100);
+        let handle = stage.start(Act::Held { later: true, then: Box::new(Act::Benign) }).await;
+        let gate = Gate::of(&handle.info().workflow_id);
+        let waiting = gate.clone();
+        tokio::task::spawn_blocking(move || waiting.wait()).await.expect("there");
+        handle.terminate(WorkflowTerminateOptions::default()).await.expect("terminated");
+        gate.open();
+        // Longer than what is held is held.
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        stage.settle(0).await;
+        assert_eq!(stage.sum("compozy_temporal_workflow_failed_total"), 0.0);
+    });
+}
+
 /// Queries, signals and updates, over evictions and a restart.
 async fn messages(stage: &Stage, cache: usize) {
     let worker = stage.worker(cache);
@@ -466,6 +483,10 @@ fn histories_replay_with_and_without_the_interceptor_and_are_not_counted() {
             let ours = |line: &&str| line.starts_with("compozy_temporal_") || line.starts_with("compozy_play_");
             text.lines().filter(ours).map(str::to_owned).collect()
         };
+        // Never begun: what is new to the replayer is not new to us.
+        let never = stage.start_on_nobodys_queue(Act::Steps(1)).await;
+        never.terminate(WorkflowTerminateOptions::default()).await.expect("terminated");
+        recorded_with.push(never);
         let before = told();
         replay(&stage, &recorded_without, true).await;
         for handle in recorded_with.iter().chain([&open]) {

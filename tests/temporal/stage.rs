@@ -158,6 +158,12 @@ impl Stage {
         self.start_with(act, self.options()).await
     }
 
+    /// Starts a run that no worker will take.
+    pub async fn start_on_nobodys_queue(&self, act: Act) -> WorkflowHandle<Client, Play> {
+        let queue = format!("{}-nobody", self.queue);
+        self.start_with(act, WorkflowStartOptions::new(queue, self.id()).build()).await
+    }
+
     pub async fn start_with(&self, act: Act, options: WorkflowStartOptions) -> WorkflowHandle<Client, Play> {
         let started = self.client.start_workflow(Play::run, act, options).await.expect("started");
         self.client.get_workflow_handle(started.info().workflow_id.clone())
