@@ -24,7 +24,7 @@ use temporalio_sdk::{
 
 use super::ledger::RunKey;
 use crate::{
-    fault,
+    MonitoringService, fault,
     service::{Part, Running},
     state,
 };
@@ -286,7 +286,7 @@ impl WorkflowInterceptor for Interceptor {
 }
 
 /// Enters the scope of a service that is not the process's one around its activities.
-pub(crate) struct ActivityScope(pub(crate) Part);
+pub(crate) struct ActivityScope(pub(crate) MonitoringService);
 
 impl ActivityInboundInterceptor for ActivityScope {
     fn execute_activity<'a>(
@@ -294,32 +294,6 @@ impl ActivityInboundInterceptor for ActivityScope {
         input: ExecuteActivityInput,
         next: Next<'a, ExecuteActivityInput, ExecuteActivityOutput<'a>>,
     ) -> ExecuteActivityOutput<'a> {
-        let _inside = self.0.scope();
-        Box::pin(ScopedActivity { service: &self.0, inner: Some(next.run(input)) })
-    }
-}
-
-struct ScopedActivity<'a> {
-    service: &'a Part,
-    inner: Option<ExecuteActivityOutput<'a>>,
-}
-
-impl<'a> Future for ScopedActivity<'a> {
-    type Output = <ExecuteActivityOutput<'a> as Future>::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let _inside = self.service.scope();
-        match &mut self.inner {
-            Some(inner) => inner.as_mut().poll(cx),
-            // Only `drop` takes it out.
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for ScopedActivity<'_> {
-    fn drop(&mut self) {
-        let _inside = self.service.scope();
-        self.inner = None;
+        Box::pin(self.0.scope(self.0.in_scope(|| next.run(input))))
     }
 }

@@ -80,6 +80,13 @@ struct Benign {
     since: Instant,
 }
 
+impl Benign {
+    /// Counts it: the server has it.
+    fn count(self, store: &Store) {
+        count(store, &self.workflow_type, Outcome::Failed, Some(self.duration));
+    }
+}
+
 #[derive(Debug)]
 struct Runs {
     /// Counted as started; their first workflow task is not known to be accepted, so that it may execute again.
@@ -222,7 +229,7 @@ impl Ledger {
         let oldest = if runs.benign.len() > HELD { runs.benign.pop_lru() } else { None };
         drop(runs);
         if let Some((_, benign)) = oldest {
-            count(store, &benign.workflow_type, Outcome::Failed, Some(benign.duration));
+            benign.count(store);
         }
     }
 
@@ -230,7 +237,7 @@ impl Ledger {
     pub(crate) fn replayed_to_the_end(&self, store: &Store, run: RunKey) {
         let benign = self.runs().benign.pop(&run);
         if let Some(benign) = benign {
-            count(store, &benign.workflow_type, Outcome::Failed, Some(benign.duration));
+            benign.count(store);
         }
     }
 
@@ -280,7 +287,7 @@ impl Ledger {
         let settled: Vec<Benign> = settled.iter().filter_map(|run| runs.benign.pop(run)).collect();
         drop(runs);
         for benign in settled {
-            count(store, &benign.workflow_type, Outcome::Failed, Some(benign.duration));
+            benign.count(store);
         }
     }
 

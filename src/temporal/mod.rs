@@ -74,8 +74,8 @@ impl MonitoringService {
             store.ledger.has_worker(options.max_cached_workflows);
         }
         #[cfg(feature = "prometheus")]
-        if let Some(running) = self.running().filter(|running| !running.is_global()) {
-            options.activity_inbound_interceptor(interceptor::ActivityScope(crate::service::Part::of(running)));
+        if self.running().is_some_and(|running| !running.is_global()) {
+            options.activity_inbound_interceptor(interceptor::ActivityScope(self.clone()));
         }
     }
 
