@@ -10,12 +10,15 @@
 //! exporter is entered as the thread's local recorder once, outside all loops, which the `metrics` macros ask before
 //! any global one, so that they do not pay more than they would over a global exporter.
 
-use std::{hint::black_box, process::ExitCode};
+use std::{alloc::System, hint::black_box, process::ExitCode};
 
 use compozy_monitoring::{Config, MonitoringService, counter};
-use compozy_monitoring_benches::{Round, Target};
+use compozy_monitoring_benches::{Round, Target, allocations::Counting};
 use measured::{FixedCardinalityLabel, LabelGroup, metric::histogram::Thresholds};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+
+#[global_allocator]
+static ALLOCATOR: Counting<System> = Counting(System);
 
 compozy_monitoring::families! {
     /// For call sites with literal labels.
@@ -64,23 +67,20 @@ fn main() -> ExitCode {
         let Ok(service) = MonitoringService::new(Config::default().enabled(true)) else { return };
         assert!(service.is_enabled(), "something else is the process's recorder");
         service.register((&LITERAL, &COMPUTED, &CLOSED, &CLOSED_SECONDS, &TEXTS));
-        let (exporter, _handle): (_, PrometheusHandle) = {
-            let recorder = PrometheusBuilder::new().build_recorder();
-            let handle = recorder.handle();
-            (recorder, handle)
-        };
+        let exporter = PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&exporter, || {
             literal(round);
             closed(round);
             texts(round);
         });
+        contention(round, &exporter);
         assert_recorded(round, &service);
     })
 }
 
 /// Compiled in and off, against a process without a recorder.
 fn disabled(round: &Round) {
-    let target = Target::ratio(1.0 / 20.0).without_allocations();
+    let target = Target::most(1.0 / 20.0).without_allocations();
     let codes = black_box(["200", "201", "404", "500"]);
     round.pair(
         "disabled/computed-label",
@@ -116,7 +116,7 @@ fn disabled(round: &Round) {
 fn literal(round: &Round) {
     round.pair(
         "enabled/literal",
-        Target::ratio(1.0 / 15.0).without_allocations(),
+        Target::most(1.0 / 15.0).without_allocations(),
         |_| counter!("compozy_bench_literal_total", "queue" => "default").increment(1),
         |_| metrics::counter!("compozy_bench_literal_total", "queue" => "default").increment(1),
     );
@@ -134,7 +134,7 @@ fn closed(round: &Round) {
     let counters = measured::CounterVec::<PeerLabelsSet>::new();
     round.pair(
         "enabled/closed-counter/measured",
-        Target::ratio(1.1).without_allocations(),
+        Target::most(1.1).without_allocations(),
         |i| CLOSED.with(inputs[i % 4].0, inputs[i % 4].1).increment(1),
         |i| counters.inc(peer_inputs[i % 4]),
     );
@@ -146,13 +146,13 @@ fn closed(round: &Round) {
         let values = black_box(values);
         round.pair(
             &format!("enabled/closed-histogram-{shape}/measured"),
-            Target::ratio(0.5).without_allocations(),
+            Target::most(0.5).without_allocations(),
             |i| CLOSED_SECONDS.with(inputs[i % 4].0, inputs[i % 4].1).record(values[i % 1024]),
             |i| measured.observe(peer_inputs[i % 4], values[i % 1024]),
         );
         round.pair(
             &format!("enabled/closed-histogram-{shape}/prometheus-client"),
-            Target::ratio(1.3).without_allocations(),
+            Target::most(1.3).without_allocations(),
             |i| CLOSED_SECONDS.with(inputs[i % 4].0, inputs[i % 4].1).record(values[i % 1024]),
             |i| client.observe(values[i % 1024]),
         );
@@ -173,7 +173,7 @@ fn texts(round: &Round) {
     let labels = labels();
     round.pair(
         "enabled/texts",
-        Target::ratio(1.0 / 8.0).without_allocations(),
+        Target::most(1.0 / 8.0).without_allocations(),
         |i| our_texts(&labels[i % 16]),
         |i| peer_texts(&labels[i % 16]),
     );
@@ -192,6 +192,76 @@ fn texts(round: &Round) {
                 .increment(1);
         },
     );
+}
+
+/// Two threads at once: on one series, and each on three of its own. The exporter's handles are kept ones, which is
+/// the least that it can cost.
+fn contention(round: &Round, exporter: &PrometheusRecorder) {
+    const THREADS: usize = 2;
+    // No slower, give or take what the layout of code does to a nanosecond.
+    let target = Target::most(1.05);
+    let handles: [metrics::Counter; 6] = std::array::from_fn(|i| {
+        metrics::with_local_recorder(
+            exporter,
+            || metrics::counter!("compozy_bench_contended_total", "queue" => i.to_string()),
+        )
+    });
+    let seconds: [metrics::Histogram; 6] = std::array::from_fn(|i| {
+        metrics::with_local_recorder(
+            exporter,
+            || metrics::histogram!("compozy_bench_contended_seconds", "queue" => i.to_string()),
+        )
+    });
+    let counters = measured::CounterVec::<PeerLabelsSet>::new();
+    let histograms = measured::HistogramVec::<PeerLabelsSet, 11>::with_metadata(Thresholds::with_buckets(BUCKETS));
+    let client: [prometheus_client::metrics::counter::Counter; 6] = Default::default();
+    let client_seconds: [_; 6] =
+        std::array::from_fn(|_| prometheus_client::metrics::histogram::Histogram::new(BUCKETS));
+    let types = [TaskType::Basic, TaskType::Parallel, TaskType::Composite];
+    let ours: [(TaskType, Outcome); 6] =
+        black_box(std::array::from_fn(|i| (types[i % 3], [Outcome::Success, Outcome::Failure][i / 3])));
+    let peer_types = [PeerType::Basic, PeerType::Parallel, PeerType::Composite];
+    let peer: [PeerLabels; 6] = black_box(std::array::from_fn(|i| PeerLabels {
+        task_type: peer_types[i % 3],
+        outcome: [PeerOutcome::Success, PeerOutcome::Failure][i / 3],
+    }));
+    let values = black_box(spread());
+    fn one(_: usize, _: usize) -> usize {
+        1
+    }
+    fn many(thread: usize, i: usize) -> usize {
+        i % 3 + 3 * thread
+    }
+    for (name, place) in [("one", one as fn(usize, usize) -> usize), ("many", many)] {
+        let place = black_box(place);
+        let count = |thread: usize, i: usize| {
+            let (task_type, outcome) = ours[place(thread, i)];
+            CLOSED.with(task_type, outcome).increment(1);
+        };
+        let name_of = |peer: &str| format!("contention/counter-{name}/{peer}");
+        round.threads(&name_of("measured"), target, THREADS, count, |t, i| counters.inc(peer[place(t, i)]));
+        round.threads(&name_of("metrics"), target, THREADS, count, |t, i| handles[place(t, i)].increment(1));
+        round.threads(&name_of("prometheus-client"), target, THREADS, count, |t, i| _ = client[place(t, i)].inc());
+        let record = |thread: usize, i: usize| {
+            let (task_type, outcome) = ours[place(thread, i)];
+            CLOSED_SECONDS.with(task_type, outcome).record(values[i % 1024]);
+        };
+        let name_of = |peer: &str| format!("contention/histogram-{name}/{peer}");
+        round.threads(&name_of("measured"), target, THREADS, record, |t, i| {
+            histograms.observe(peer[place(t, i)], values[i % 1024]);
+        });
+        round.threads(&name_of("metrics"), target, THREADS, record, |t, i| {
+            seconds[place(t, i)].record(values[i % 1024]);
+        });
+        round.threads(&name_of("prometheus-client"), target, THREADS, record, |t, i| {
+            client_seconds[place(t, i)].observe(values[i % 1024]);
+        });
+    }
+    // How the cost grows: two threads over one.
+    let alone = |_: usize| CLOSED.with(ours[1].0, ours[1].1).increment(1);
+    round.growth("contention/counter-one/growth", THREADS, alone, |_, i| alone(i));
+    let alone = |i: usize| CLOSED_SECONDS.with(ours[1].0, ours[1].1).record(values[i % 1024]);
+    round.growth("contention/histogram-one/growth", THREADS, alone, |_, i| alone(i));
 }
 
 #[inline]

@@ -1,15 +1,12 @@
-//! Counts the allocations of a thread: the global allocator of the bench binaries, the system's with a counter in front.
+//! Counts the allocations of a thread: an allocator with a counter in front, for a bench target's global one.
 //!
 //! It counts only inside [`count`], so that a peer that allocates does not pay for being watched while it is timed.
 
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
+    alloc::{GlobalAlloc, Layout},
     cell::Cell,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 static COUNTING: AtomicBool = AtomicBool::new(false);
 
@@ -17,7 +14,9 @@ thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
-struct Counting;
+/// Counts what goes to the allocator behind it.
+#[derive(Debug)]
+pub struct Counting<A>(pub A);
 
 #[inline]
 fn counted() {
@@ -26,30 +25,30 @@ fn counted() {
     }
 }
 
-#[expect(unsafe_code, reason = "an allocator cannot be written without it; every call goes to the system's as it came")]
-// SAFETY: `System` upholds the contract, and nothing here allocates.
-unsafe impl GlobalAlloc for Counting {
+#[expect(unsafe_code, reason = "an allocator cannot be written without it; every call goes on as it came")]
+// SAFETY: the allocator behind upholds the contract, and nothing here allocates.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for Counting<A> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         counted();
-        // SAFETY: the caller's promise is the one `System` asks for.
-        unsafe { System.alloc(layout) }
+        // SAFETY: the caller's promise is the one the one behind asks for.
+        unsafe { self.0.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
         // SAFETY: as above.
-        unsafe { System.dealloc(ptr, layout) }
+        unsafe { self.0.dealloc(ptr, layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         counted();
         // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { self.0.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         counted();
         // SAFETY: as above.
-        unsafe { System.realloc(ptr, layout, new_size) }
+        unsafe { self.0.realloc(ptr, layout, new_size) }
     }
 }
 

@@ -9,19 +9,33 @@
 //! its pairs. The row's value is the median of its rounds, and its interval the order statistics around it that hold
 //! the true median with 95 % probability, whatever the distribution. A row that is undecided gets more rounds. What
 //! this does not average out is the layout of code in the one binary.
+//!
+//! What takes microseconds is compared by what is *added*: with and without, and the difference counts. Instructions are
+//! counted by callgrind, inside the loop only and after a tenth as many operations to warm up; gungraine would do the same, but needs a runner of its very version to be installed, and its
+//! counts cannot stand in one table with the times. Callgrind hides the vDSO: a read of the clock counts as a system
+//! call, about as many instructions outside the kernel, and its time is in the nanoseconds only.
 
 pub mod allocations;
+mod instructions;
+mod report;
+
+pub use instructions::count_process;
 
 use std::{
     env,
     process::{Command, ExitCode},
+    sync::Barrier,
     time::{Duration, Instant},
 };
+
+use report::{Row, median};
 
 /// The argument that makes this program a round; the number of pairs follows.
 const ROUND: &str = "--round";
 /// How long one batch takes: long against the clock's own cost, short against a time slice.
 const BATCH: Duration = Duration::from_micros(40);
+/// The same for several threads, which have to meet first.
+const BATCH_OF_THREADS: Duration = Duration::from_millis(1);
 /// Operations for which allocations are counted.
 const COUNTED: usize = 1_000;
 
@@ -31,34 +45,36 @@ struct Effort {
     rounds: usize,
     most_rounds: usize,
     pairs: usize,
+    /// How often instructions are counted: only hash seeds differ.
+    counts: usize,
 }
 
 /// 9 and 17 rounds put the interval on the 2nd and the 5th value from each end.
-const QUICK: Effort = Effort { rounds: 9, most_rounds: 9, pairs: 800 };
-const FULL: Effort = Effort { rounds: 17, most_rounds: 51, pairs: 2_000 };
+const QUICK: Effort = Effort { rounds: 9, most_rounds: 9, pairs: 800, counts: 1 };
+const FULL: Effort = Effort { rounds: 17, most_rounds: 51, pairs: 2_000, counts: 3 };
 /// `cargo test --benches`: that everything runs, no more.
-const SMOKE: Effort = Effort { rounds: 1, most_rounds: 1, pairs: 3 };
+const SMOKE: Effort = Effort { rounds: 1, most_rounds: 1, pairs: 3, counts: 0 };
 
 /// What a row promises.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// The greatest ratio of our time to the peer's that is good enough; none for a row that only informs.
-    pub ratio: Option<f64>,
+    /// The greatest value that is good enough; none for a row that only informs.
+    pub most: Option<f64>,
     /// Whether ours may not allocate.
     pub no_allocations: bool,
 }
 
 impl Target {
-    /// At most this ratio.
+    /// At most this value: a ratio of our time to the peer's, or what [`Round::added`] adds.
     #[must_use]
-    pub const fn ratio(ratio: f64) -> Self {
-        Self { ratio: Some(ratio), no_allocations: false }
+    pub const fn most(value: f64) -> Self {
+        Self { most: Some(value), no_allocations: false }
     }
 
     /// Measured and shown, without a verdict.
     #[must_use]
     pub const fn none() -> Self {
-        Self { ratio: None, no_allocations: false }
+        Self { most: None, no_allocations: false }
     }
 
     /// And no allocation.
@@ -69,10 +85,19 @@ impl Target {
     }
 }
 
-/// One round: measures each pair it is given and reports it.
+/// What this process is there for.
+#[derive(Debug)]
+enum Task {
+    /// So many pairs of each row.
+    Time { pairs: usize },
+    /// One side of one row so many times, under callgrind.
+    Count { row: String, side: usize, times: usize },
+}
+
+/// One round: measures each row it is given and reports it.
 #[derive(Debug)]
 pub struct Round {
-    pairs: usize,
+    task: Task,
     /// Rows to measure; all when empty.
     only: Vec<String>,
 }
@@ -81,123 +106,323 @@ impl Round {
     /// Whether some rows are left out.
     #[must_use]
     pub fn is_partial(&self) -> bool {
-        !self.only.is_empty()
+        !self.only.is_empty() || matches!(self.task, Task::Count { .. })
     }
 
-    /// Measures one row. The operations get a running number, to vary what they record.
+    /// Whether this round times a row of this name.
+    #[must_use]
+    pub fn times(&self, name: &str) -> bool {
+        matches!(self.task, Task::Time { .. })
+            && (self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str())))
+    }
+
+    /// Whether a row whose name begins so is timed or counted here: for those that are costly to prepare.
+    #[must_use]
+    pub fn needs(&self, start: &str) -> bool {
+        match &self.task {
+            Task::Time { .. } => {
+                self.only.is_empty() || self.only.iter().any(|only| start.contains(only) || only.contains(start))
+            }
+            Task::Count { row, .. } => row.starts_with(start),
+        }
+    }
+
+    /// Whether this is only a try whether everything runs.
+    #[must_use]
+    pub fn is_smoke(&self) -> bool {
+        matches!(self.task, Task::Time { pairs } if pairs == SMOKE.pairs)
+    }
+
+    fn pairs(&self) -> usize {
+        match self.task {
+            Task::Time { pairs } => pairs,
+            Task::Count { .. } => 0,
+        }
+    }
+
+    /// A ratio of times. The operations get a running number, to vary what they record.
     pub fn pair(&self, name: &str, target: Target, mut ours: impl FnMut(usize), mut peer: impl FnMut(usize)) {
-        if !self.only.is_empty() && !self.only.iter().any(|only| name.contains(only.as_str())) {
+        if !self.times(name) {
             return;
         }
-        // Warm: caches, branch predictors, and whatever resolves on first use.
-        let n = [batch_size(&mut ours), batch_size(&mut peer)];
-        let per_op = |time: Duration, n: usize| time.as_secs_f64() * 1e9 / n as f64;
-        let mut samples: [Vec<f64>; 3] = Default::default();
-        for pair in 0..self.pairs {
+        let samples = sample(self.pairs(), &mut ours, &mut peer);
+        let ratio = median(samples.iter().map(|[a, b]| a / b));
+        let [a, b] = medians(&samples);
+        let allocations = [count_allocations(&mut ours), count_allocations(&mut peer)];
+        print_row(name, "ratio", target, [ratio, a, b], allocations);
+    }
+
+    /// The nanoseconds, and the allocations, that an operation has with something more than without.
+    pub fn added(&self, name: &str, target: Target, mut with: impl FnMut(usize), mut without: impl FnMut(usize)) {
+        if !self.times(name) {
+            return;
+        }
+        let samples = sample(self.pairs(), &mut with, &mut without);
+        let added = median(samples.iter().map(|[a, b]| a - b));
+        let [a, b] = medians(&samples);
+        let allocations = count_allocations(&mut with) - count_allocations(&mut without);
+        print_row(name, "ns", target, [added, a, b], [allocations, 0.0]);
+    }
+
+    /// What ours adds to its bare operation over what the peer adds to its own.
+    pub fn overhead(
+        &self,
+        name: &str,
+        target: Target,
+        (mut ours, mut bare): (impl FnMut(usize), impl FnMut(usize)),
+        (mut peer, mut peer_bare): (impl FnMut(usize), impl FnMut(usize)),
+    ) {
+        if !self.times(name) {
+            return;
+        }
+        let added = |samples: Vec<[f64; 2]>| median(samples.iter().map(|[a, b]| a - b));
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        // In turns, for the same drift on both.
+        for _ in 0..4 {
+            a.extend(sample(self.pairs().div_ceil(4), &mut ours, &mut bare));
+            b.extend(sample(self.pairs().div_ceil(4), &mut peer, &mut peer_bare));
+        }
+        let (a, b) = (added(a), added(b));
+        let allocations = [
+            count_allocations(&mut ours) - count_allocations(&mut bare),
+            count_allocations(&mut peer) - count_allocations(&mut peer_bare),
+        ];
+        print_row(name, "overhead", target, [a / b, a, b], allocations);
+    }
+
+    /// A ratio of times with several threads at once, which get their number and a running one.
+    pub fn threads(
+        &self,
+        name: &str,
+        target: Target,
+        threads: usize,
+        ours: impl Fn(usize, usize) + Sync,
+        peer: impl Fn(usize, usize) + Sync,
+    ) {
+        if !self.times(name) {
+            return;
+        }
+        let size = |op: &(dyn Fn(usize, usize) + Sync)| {
+            let mut n = 1_024;
+            while n < 1 << 22 && together(threads, n, op) * (n as f64) < BATCH_OF_THREADS.as_secs_f64() * 1e9 {
+                n *= 2;
+            }
+            n
+        };
+        let n = [size(&ours), size(&peer)];
+        let mut samples = Vec::new();
+        for pair in 0..self.pairs().div_ceil(20) {
             let (a, b);
             if pair % 2 == 0 {
-                a = per_op(batch(n[0], &mut ours), n[0]);
-                b = per_op(batch(n[1], &mut peer), n[1]);
+                a = together(threads, n[0], &ours);
+                b = together(threads, n[1], &peer);
             } else {
-                b = per_op(batch(n[1], &mut peer), n[1]);
-                a = per_op(batch(n[0], &mut ours), n[0]);
+                b = together(threads, n[1], &peer);
+                a = together(threads, n[0], &ours);
             }
-            for (samples, value) in samples.iter_mut().zip([a / b, a, b]) {
-                samples.push(value);
-            }
+            samples.push([a, b]);
         }
-        let [ratio, a, b] = samples.map(|mut samples| median(&mut samples));
-        let allocations = [
-            allocations::count(|| (0..COUNTED).for_each(&mut ours)),
-            allocations::count(|| (0..COUNTED).for_each(&mut peer)),
-        ]
-        .map(|count| count as f64 / COUNTED as f64);
-        let limit = target.ratio.unwrap_or(f64::NAN);
-        let strict = u8::from(target.no_allocations);
-        println!("{name} {limit} {strict} {ratio} {a} {b} {} {}", allocations[0], allocations[1]);
+        let [a, b] = medians(&samples);
+        print_row(name, "ratio", target, [median(samples.iter().map(|[a, b]| a / b)), a, b], [0.0; 2]);
+    }
+
+    /// What an operation costs on each of several threads over what it costs on one.
+    pub fn growth(&self, name: &str, threads: usize, one: impl Fn(usize) + Sync, all: impl Fn(usize, usize) + Sync) {
+        if !self.times(name) {
+            return;
+        }
+        let mut samples = Vec::new();
+        for _ in 0..self.pairs().div_ceil(40) {
+            samples.push([together(threads, 1 << 15, &all), batch(1 << 15, &mut |i| one(i))]);
+        }
+        let [a, b] = medians(&samples);
+        print_row(name, "ratio", Target::none(), [median(samples.iter().map(|[a, b]| a / b)), a, b], [0.0; 2]);
+    }
+
+    /// A ratio of times of what takes milliseconds: one operation a batch, and so many pairs.
+    pub fn slow_pair(&self, name: &str, target: Target, pairs: usize, mut ours: impl FnMut(), mut peer: impl FnMut()) {
+        if !self.times(name) {
+            return;
+        }
+        let mut samples = Vec::new();
+        for _ in 0..pairs.min(self.pairs()) {
+            samples.push([batch(1, &mut |_| ours()), batch(1, &mut |_| peer())]);
+        }
+        let [a, b] = medians(&samples);
+        print_row(name, "ratio", target, [median(samples.iter().map(|[a, b]| a / b)), a, b], [0.0; 2]);
+    }
+
+    /// A number that the caller measured, with two that explain it.
+    pub fn value(&self, name: &str, unit: &str, target: Target, value: f64, [ours, peer]: [f64; 2]) {
+        if self.times(name) {
+            print_row(name, unit, target, [value, ours, peer], [0.0; 2]);
+        }
+    }
+
+    /// The instructions that an operation takes with something more than without, counted over so many operations.
+    pub fn instructions(
+        &self,
+        name: &str,
+        target: Target,
+        times: usize,
+        with: impl FnMut(usize),
+        without: impl FnMut(usize),
+    ) {
+        self.counted(name, "instructions", target, times, (with, without), (|_| (), |_| ()));
+    }
+
+    /// As [`Self::overhead`], in instructions.
+    pub fn instructions_overhead(
+        &self,
+        name: &str,
+        target: Target,
+        times: usize,
+        ours: (impl FnMut(usize), impl FnMut(usize)),
+        peer: (impl FnMut(usize), impl FnMut(usize)),
+    ) {
+        self.counted(name, "instructions-overhead", target, times, ours, peer);
+    }
+
+    fn counted(
+        &self,
+        name: &str,
+        unit: &str,
+        target: Target,
+        times: usize,
+        (mut a, mut b): (impl FnMut(usize), impl FnMut(usize)),
+        (mut c, mut d): (impl FnMut(usize), impl FnMut(usize)),
+    ) {
+        match &self.task {
+            Task::Count { row, side, times } if row == name => match side {
+                0 => warm_and_repeat(*times, &mut a),
+                1 => warm_and_repeat(*times, &mut b),
+                2 => warm_and_repeat(*times, &mut c),
+                _ => warm_and_repeat(*times, &mut d),
+            },
+            Task::Count { .. } => {}
+            Task::Time { .. } if self.times(name) => {
+                println!("count {name} {unit} {} {times}", target.most.unwrap_or(f64::NAN));
+                if self.is_smoke() {
+                    repeat(2, &mut a);
+                    repeat(2, &mut b);
+                    repeat(2, &mut c);
+                    repeat(2, &mut d);
+                }
+            }
+            Task::Time { .. } => {}
+        }
     }
 }
 
+/// The report of one row whose pairs the caller measured: the ratio of the first to the second.
+pub fn report_pairs(name: &str, unit: &str, target: Target, pairs: &[[f64; 2]]) {
+    let mut row = Row::new(name, unit, target.most, false);
+    pairs.iter().for_each(|[ours, peer]| row.add(ours / peer, [*ours, *peer], [0.0; 2]));
+    report::print(&[row]);
+}
+
+fn print_row(name: &str, unit: &str, target: Target, [value, a, b]: [f64; 3], allocations: [f64; 2]) {
+    let (most, strict) = (target.most.unwrap_or(f64::NAN), u8::from(target.no_allocations));
+    println!("row {name} {unit} {most} {strict} {value} {a} {b} {} {}", allocations[0], allocations[1]);
+}
+
+/// Batches of one and the other in turns, in nanoseconds an operation.
+fn sample(pairs: usize, ours: &mut impl FnMut(usize), peer: &mut impl FnMut(usize)) -> Vec<[f64; 2]> {
+    // Warm: caches, branch predictors, and whatever resolves on first use.
+    let n = [batch_size(ours), batch_size(peer)];
+    let mut samples = Vec::with_capacity(pairs);
+    for pair in 0..pairs {
+        let (a, b);
+        if pair % 2 == 0 {
+            a = batch(n[0], ours);
+            b = batch(n[1], peer);
+        } else {
+            b = batch(n[1], peer);
+            a = batch(n[0], ours);
+        }
+        samples.push([a, b]);
+    }
+    samples
+}
+
+fn medians(samples: &[[f64; 2]]) -> [f64; 2] {
+    [0, 1].map(|side| median(samples.iter().map(|sample| sample[side])))
+}
+
+/// Nanoseconds an operation.
 #[inline(never)]
-fn batch(n: usize, op: &mut impl FnMut(usize)) -> Duration {
+fn batch(n: usize, op: &mut impl FnMut(usize)) -> f64 {
     let start = Instant::now();
     for i in 0..n {
         op(i);
     }
-    start.elapsed()
+    start.elapsed().as_secs_f64() * 1e9 / n as f64
+}
+
+/// Warms up, and runs what callgrind counts.
+fn warm_and_repeat(n: usize, op: &mut impl FnMut(usize)) {
+    batch(n.div_ceil(10), op);
+    repeat(n, op);
+}
+
+/// For callgrind: the loop is the same whatever it runs, and is kept when that is nothing.
+#[inline(never)]
+fn repeat(n: usize, op: &mut impl FnMut(usize)) {
+    for i in 0..n {
+        op(i);
+        std::hint::black_box(());
+    }
 }
 
 fn batch_size(op: &mut impl FnMut(usize)) -> usize {
-    let mut n = 64;
-    while n < 1 << 20 && batch(n, op) < BATCH {
+    let mut n = 16;
+    while n < 1 << 20 && batch(n, op) * (n as f64) < BATCH.as_secs_f64() * 1e9 {
         n *= 2;
     }
     n
 }
 
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    match values.len() {
-        0 => f64::NAN,
-        n if n % 2 == 1 => values[n / 2],
-        n => f64::midpoint(values[n / 2 - 1], values[n / 2]),
-    }
-}
-
-/// How many values to leave out at each end of a sorted sample, so that the rest holds the median with at least 95 %
-/// probability; none when the sample is too small for that.
-fn cut(n: usize) -> Option<usize> {
-    // Terms of the binomial distribution with one half: how many values lie below the median.
-    let mut term = 0.5f64.powi(i32::try_from(n).ok()?);
-    let (mut below, mut cut) = (0.0, None);
-    for k in 0..n {
-        below += term;
-        if below > 0.025 {
-            break;
+/// Nanoseconds an operation on each of several threads that run it at the same time: the mean of theirs.
+fn together(threads: usize, n: usize, op: &(dyn Fn(usize, usize) + Sync)) -> f64 {
+    let barrier = Barrier::new(threads);
+    let one = |thread: usize| {
+        barrier.wait();
+        let start = Instant::now();
+        for i in 0..n {
+            op(thread, i);
         }
-        cut = Some(k);
-        term *= (n - k) as f64 / (k + 1) as f64;
-    }
-    cut
+        start.elapsed().as_secs_f64() * 1e9 / n as f64
+    };
+    let one = &one;
+    std::thread::scope(|scope| {
+        let spawned: Vec<_> = (1..threads).map(|thread| scope.spawn(move || one(thread))).collect();
+        let mine = one(0);
+        let others: f64 = spawned.into_iter().filter_map(|thread| thread.join().ok()).sum();
+        (mine + others) / threads as f64
+    })
 }
 
-/// What the rounds said about one row.
-#[derive(Debug)]
-struct Row {
-    name: String,
-    limit: Option<f64>,
-    strict: bool,
-    ratios: Vec<f64>,
-    nanos: [Vec<f64>; 2],
-    allocations: [f64; 2],
+fn count_allocations(op: &mut impl FnMut(usize)) -> f64 {
+    allocations::count(|| (0..COUNTED).for_each(op)) as f64 / COUNTED as f64
 }
 
-impl Row {
-    /// The median ratio and its 95 % interval.
-    fn summary(&self) -> (f64, Option<(f64, f64)>) {
-        let mut ratios = self.ratios.clone();
-        let value = median(&mut ratios);
-        let n = ratios.len();
-        (value, cut(n).map(|cut| (ratios[cut], ratios[n - 1 - cut])))
-    }
-
-    fn verdict(&self) -> &'static str {
-        match (self.limit, self.summary().1) {
-            (None, _) => "-",
-            (Some(limit), Some((_, upper))) if upper <= limit => "ok",
-            (Some(limit), Some((lower, _))) if lower > limit => "short",
-            _ => "inconclusive",
-        }
-    }
-}
-
-/// The `main` of a bench target: `--quick` finishes in under a minute, any other word picks the rows that contain it.
+/// The `main` of a bench target: `--quick` finishes in about a minute, any other word picks the rows that contain it.
 pub fn run(round: impl FnOnce(&Round)) -> ExitCode {
     let mut args: Vec<String> = env::args().skip(1).collect();
-    if args.first().is_some_and(|arg| arg == ROUND) {
-        let pairs = args.get(1).and_then(|pairs| pairs.parse().ok()).unwrap_or(SMOKE.pairs);
-        round(&Round { pairs, only: args.split_off(2) });
-        return ExitCode::SUCCESS;
+    let number = |at: usize| args.get(at).and_then(|number| number.parse().ok());
+    if let Some(first) = args.first() {
+        if first == ROUND {
+            let pairs = number(1).unwrap_or(SMOKE.pairs);
+            round(&Round { task: Task::Time { pairs }, only: args.split_off(2) });
+            return ExitCode::SUCCESS;
+        }
+        if let (instructions::COUNT, Some(row), Some(side), Some(times)) =
+            (first.as_str(), args.get(1), number(2), number(3))
+        {
+            let task = Task::Count { row: row.clone(), side, times };
+            round(&Round { task, only: Vec::new() });
+            return ExitCode::SUCCESS;
+        }
     }
     let has = |flag: &str| args.iter().any(|arg| arg == flag);
     let effort = match (has("--bench"), has("--quick")) {
@@ -206,9 +431,9 @@ pub fn run(round: impl FnOnce(&Round)) -> ExitCode {
         (true, false) => FULL,
     };
     let filter: Vec<String> = args.iter().filter(|arg| !arg.starts_with('-')).cloned().collect();
-    match collect(effort, filter) {
+    match collect(effort, &filter) {
         Ok(rows) => {
-            report(&rows);
+            report::print(&rows);
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -218,10 +443,11 @@ pub fn run(round: impl FnOnce(&Round)) -> ExitCode {
     }
 }
 
-fn collect(effort: Effort, filter: Vec<String>) -> Result<Vec<Row>, String> {
+fn collect(effort: Effort, filter: &[String]) -> Result<Vec<Row>, String> {
     let mut rows: Vec<Row> = Vec::new();
+    let mut counts = Vec::new();
     for _ in 0..effort.rounds {
-        one_round(effort.pairs, &filter, &mut rows)?;
+        counts = one_round(effort.pairs, filter, &mut rows)?;
     }
     for _ in effort.rounds..effort.most_rounds {
         let open: Vec<String> =
@@ -231,10 +457,20 @@ fn collect(effort: Effort, filter: Vec<String>) -> Result<Vec<Row>, String> {
         }
         one_round(effort.pairs, &open, &mut rows)?;
     }
+    if effort.counts > 0 && !counts.is_empty() {
+        if instructions::is_there() {
+            for count in &counts {
+                rows.push(instructions::row(count, effort.counts)?);
+            }
+        } else {
+            eprintln!("bench: no valgrind on the path: {} rows of instructions are left out", counts.len());
+        }
+    }
     Ok(rows)
 }
 
-fn one_round(pairs: usize, only: &[String], rows: &mut Vec<Row>) -> Result<(), String> {
+/// Runs one round, adds what it timed, and gives the rows that are to be counted.
+fn one_round(pairs: usize, only: &[String], rows: &mut Vec<Row>) -> Result<Vec<instructions::Count>, String> {
     let this = env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new(this)
         .args([ROUND, &pairs.to_string()])
@@ -245,93 +481,52 @@ fn one_round(pairs: usize, only: &[String], rows: &mut Vec<Row>) -> Result<(), S
     if !output.status.success() {
         return Err(format!("a round ended with {}", output.status));
     }
+    let mut counts = Vec::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let mut words = line.split(' ');
-        let name = words.next().unwrap_or_default();
-        let numbers: Result<Vec<f64>, _> = words.map(str::parse).collect();
-        let Ok([limit, strict, ratio, ours, peer, our_allocations, peer_allocations]) =
-            <[f64; 7]>::try_from(numbers.map_err(|error| format!("{line}: {error}"))?)
-        else {
-            return Err(format!("not a row: {line}"));
-        };
-        let at = rows.iter().position(|row| row.name == name).unwrap_or_else(|| {
-            rows.push(Row {
-                name: name.to_owned(),
-                limit: Some(limit).filter(|limit| !limit.is_nan()),
-                strict: strict != 0.0,
-                ratios: Vec::new(),
-                nanos: Default::default(),
-                allocations: [0.0; 2],
-            });
-            rows.len() - 1
-        });
-        let row = &mut rows[at];
-        row.ratios.push(ratio);
-        for (all, one) in row.nanos.iter_mut().zip([ours, peer]) {
-            all.push(one);
-        }
-        for (most, one) in row.allocations.iter_mut().zip([our_allocations, peer_allocations]) {
-            *most = most.max(one);
+        let bad = || format!("not a row: {line}");
+        let words: Vec<&str> = line.split(' ').collect();
+        let numbers: Vec<f64> = words.iter().skip(3).filter_map(|word| word.parse().ok()).collect();
+        match (words.as_slice(), numbers.as_slice()) {
+            (["row", name, unit, ..], &[most, strict, value, ours, peer, our_allocations, peer_allocations]) => {
+                let at = rows.iter().position(|row| row.name == *name).unwrap_or_else(|| {
+                    rows.push(Row::new(name, unit, Some(most).filter(|most| !most.is_nan()), strict != 0.0));
+                    rows.len() - 1
+                });
+                rows[at].add(value, [ours, peer], [our_allocations, peer_allocations]);
+            }
+            (["count", name, unit, ..], &[most, times]) => {
+                let most = Some(most).filter(|most| !most.is_nan());
+                counts.push(instructions::Count {
+                    name: (*name).to_owned(),
+                    unit: (*unit).to_owned(),
+                    most,
+                    times: times as usize,
+                });
+            }
+            _ => return Err(bad()),
         }
     }
-    Ok(())
-}
-
-fn report(rows: &[Row]) {
-    let target = |row: &Row| row.limit.map_or_else(|| "-".to_owned(), |limit| format!("{limit:.4}"));
-    println!("| row | ours, ns | peer, ns | ratio | 95 % interval | target | allocations, ours : peer | rounds |");
-    println!("|---|---|---|---|---|---|---|---|");
-    for row in rows {
-        let [ours, peer] = row.nanos.clone().map(|mut nanos| median(&mut nanos));
-        let (ratio, interval) = row.summary();
-        let interval = interval.map_or_else(|| "-".to_owned(), |(low, high)| format!("{low:.4} to {high:.4}"));
-        println!(
-            "| {} | {ours:.2} | {peer:.2} | {ratio:.4} | {interval} | {} | {} : {} | {} |",
-            row.name,
-            target(row),
-            row.allocations[0],
-            row.allocations[1],
-            row.ratios.len(),
-        );
-    }
-    println!();
-    for row in rows {
-        println!("ratio {} {:.4} {} {}", row.name, row.summary().0, target(row), row.verdict());
-    }
-    for row in rows.iter().filter(|row| row.strict) {
-        let verdict = if row.allocations[0] == 0.0 { "ok" } else { "short" };
-        println!("allocations {} {} 0 {verdict}", row.name, row.allocations[0]);
-    }
+    Ok(counts)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_interval_leaves_out_what_the_binomial_distribution_allows() {
-        assert_eq!([5, 6, 8, 9, 17].map(cut), [None, Some(0), Some(0), Some(1), Some(4)]);
-    }
-
-    #[test]
-    fn a_row_is_ok_only_when_its_whole_interval_meets_the_target() {
-        let row = |ratios: &[f64]| Row {
-            name: String::new(),
-            limit: Some(1.0),
-            strict: false,
-            ratios: ratios.to_vec(),
-            nanos: Default::default(),
-            allocations: [0.0; 2],
-        };
-        assert_eq!(row(&[0.9; 6]).verdict(), "ok");
-        assert_eq!(row(&[1.1; 6]).verdict(), "short");
-        assert_eq!(row(&[0.9, 0.9, 0.9, 0.9, 0.9, 1.1]).verdict(), "inconclusive");
-        assert_eq!(row(&[0.9; 5]).verdict(), "inconclusive");
-    }
+    #[global_allocator]
+    static ALLOCATOR: allocations::Counting<std::alloc::System> = allocations::Counting(std::alloc::System);
 
     #[test]
     fn allocations_of_this_thread_are_counted_and_only_while_asked() {
         let counted = allocations::count(|| drop(std::hint::black_box(vec![1u8])));
         assert_eq!((counted, allocations::count(|| ())), (1, 0));
+    }
+
+    #[test]
+    fn what_is_added_is_the_difference() {
+        let work = |times: u64| move |_: usize| (0..times).for_each(|i| _ = std::hint::black_box(i));
+        let samples = sample(20, &mut work(2_000), &mut work(1_000));
+        let [with, without] = medians(&samples);
+        assert!(with > without, "{with} {without}");
     }
 }

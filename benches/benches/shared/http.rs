@@ -1,0 +1,237 @@
+//! A request in process, without a socket: the bare route, with our middleware, with one that does nothing, with poem's
+//! own OpenTelemetry metrics over a real meter, and the pair axum and axum-prometheus. All in steady state.
+//!
+//! What counts is what the middleware adds. Beside nanoseconds there are instructions, because the difference of two
+//! microseconds is noisy. Ends with lines `ratio NAME VALUE TARGET ok|short|inconclusive`, where VALUE is nanoseconds,
+//! instructions, or our addition over the peer's.
+
+use std::{
+    future::Future,
+    hint::black_box,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use axum_prometheus::PrometheusMetricLayer;
+use compozy_monitoring::{Config, MonitoringService};
+use compozy_monitoring_benches::{Round, Target};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use opentelemetry_sdk::{
+    error::OTelSdkResult,
+    metrics::{PeriodicReader, SdkMeterProvider, Temporality, data::ResourceMetrics, exporter::PushMetricExporter},
+};
+use poem::{
+    Endpoint, EndpointExt, IntoResponse, Middleware, Request, Response, Route, get, handler,
+    http::{StatusCode, Uri},
+    middleware::OpenTelemetryMetrics,
+    web::Path,
+};
+use tower_service::Service;
+
+/// Which allocator the target was built with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Allocator {
+    #[allow(dead_code, reason = "each target is one of the two")]
+    System,
+    #[allow(dead_code, reason = "each target is one of the two")]
+    SizeClasses,
+}
+
+/// Half a per cent of what a request over loopback costs poem in CPU.
+const NANOS: f64 = 87.0;
+const INSTRUCTIONS: f64 = 350.0;
+const TIMES: usize = 2_000;
+const PATH: &str = "/api/v1/users/7";
+
+#[handler]
+fn user(Path(id): Path<u64>) -> String {
+    format!("{{\"id\":{id}}}\n")
+}
+
+#[handler]
+fn plain() -> &'static str {
+    "ok\n"
+}
+
+fn routes() -> Route {
+    Route::new().at("/api/v1/users/:id", get(user)).at("/health", get(plain))
+}
+
+/// A request from its head to its answer; nothing in it waits.
+fn send<E: Endpoint<Output = Response>>(endpoint: &E, uri: &Uri) -> StatusCode {
+    let future = pin!(endpoint.get_response(Request::builder().uri(uri.clone()).finish()));
+    now(future).status()
+}
+
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("nothing here waits"),
+    }
+}
+
+/// The least that a middleware of poem can be: it only makes the handler's answer a response.
+struct Nothing;
+
+struct NothingEndpoint<E>(E);
+
+impl<E: Endpoint> Middleware<E> for Nothing {
+    type Output = NothingEndpoint<E>;
+    fn transform(&self, endpoint: E) -> Self::Output {
+        NothingEndpoint(endpoint)
+    }
+}
+
+impl<E: Endpoint> Endpoint for NothingEndpoint<E> {
+    type Output = Response;
+    async fn call(&self, req: Request) -> poem::Result<Response> {
+        self.0.call(req).await.map(IntoResponse::into_response)
+    }
+}
+
+/// Where the meter's numbers would go once an hour: the aggregation before it is what is measured.
+#[derive(Debug)]
+struct Nowhere;
+
+impl PushMetricExporter for Nowhere {
+    async fn export(&self, _: &ResourceMetrics) -> OTelSdkResult {
+        Ok(())
+    }
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+    fn temporality(&self) -> Temporality {
+        Temporality::Cumulative
+    }
+}
+
+/// A request to axum, as `send`.
+fn send_axum(router: &mut axum::Router, uri: &Uri) -> StatusCode {
+    let mut request = axum::extract::Request::new(axum::body::Body::empty());
+    *request.uri_mut() = uri.clone();
+    match now(router.call(request)) {
+        Ok(response) => response.status(),
+        Err(never) => match never {},
+    }
+}
+
+/// All rows of one target.
+pub fn all(round: &Round, allocator: Allocator) {
+    let off = MonitoringService::new(None).map(|service| routes().with(service.http_middleware()));
+    let (Ok(off), Ok(service)) = (off, MonitoringService::new(Config::default().enabled(true))) else { return };
+    assert!(service.is_enabled(), "something else is the process's recorder");
+    let reader = PeriodicReader::builder(Nowhere).with_interval(Duration::from_secs(3_600)).build();
+    opentelemetry::global::set_meter_provider(SdkMeterProvider::builder().with_reader(reader).build());
+    // As the thread's own recorder, which the macros of `metrics` ask before any global one.
+    let exporter = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&exporter, || {
+        added(round, allocator, &service, &off);
+        peers(round, &service);
+        growth(round, &service);
+    });
+    if !round.is_partial() {
+        let text = service.render();
+        let counted = "compozy_http_requests_total{method=\"GET\",path=\"/api/v1/users/:id\",status_code=\"200\"} ";
+        let count = text.lines().find_map(|line| line.strip_prefix(counted)?.parse::<u64>().ok());
+        assert!(count.is_some_and(|count| count > 100), "the middleware did not count:\n{text}");
+        let peer = exporter.handle().render();
+        assert!(peer.contains("axum_http_requests_total{"), "axum-prometheus did not count:\n{peer}");
+    }
+}
+
+fn uri(path: &str) -> Uri {
+    // Not a static one: that of a server is counted by references.
+    let uri: Uri = path.to_owned().parse().unwrap_or_default();
+    let _ = uri.clone();
+    uri
+}
+
+/// Over the bare route, and over a middleware that does nothing.
+fn added(round: &Round, allocator: Allocator, service: &MonitoringService, off: &impl Endpoint<Output = Response>) {
+    let (of_bare, of_nothing) = match allocator {
+        Allocator::System => (Target::none(), Target::most(NANOS)),
+        Allocator::SizeClasses => (Target::most(NANOS), Target::none()),
+    };
+    let uri = uri(PATH);
+    let bare = routes().map_to_response();
+    let with = routes().with(service.http_middleware());
+    let nothing = routes().with(Nothing);
+    let ours = |_: usize| _ = black_box(send(&with, &uri));
+    let bare_one = |_: usize| _ = black_box(send(&bare, &uri));
+    let nothing_one = |_: usize| _ = black_box(send(&nothing, &uri));
+    let off_one = |_: usize| _ = black_box(send(off, &uri));
+    round.added("added/bare-route", of_bare.without_allocations(), ours, bare_one);
+    round.added("added/do-nothing", of_nothing.without_allocations(), ours, nothing_one);
+    round.added("added/disabled", Target::none().without_allocations(), off_one, bare_one);
+    let most = Target::most(INSTRUCTIONS);
+    round.instructions("added/bare-route/instructions", most, TIMES, ours, bare_one);
+    round.instructions("added/do-nothing/instructions", most, TIMES, ours, nothing_one);
+    round.instructions("added/disabled/instructions", Target::none(), TIMES, off_one, bare_one);
+}
+
+/// Beside what the peers add to theirs.
+fn peers(round: &Round, service: &MonitoringService) {
+    let uri = uri(PATH);
+    let bare = routes().map_to_response();
+    let with = routes().with(service.http_middleware());
+    let telemetry = routes().with(OpenTelemetryMetrics::new());
+    let ours = |_: usize| _ = black_box(send(&with, &uri));
+    let bare_one = |_: usize| _ = black_box(send(&bare, &uri));
+    let telemetry_one = |_: usize| _ = black_box(send(&telemetry, &uri));
+
+    async fn axum_user(axum::extract::Path(id): axum::extract::Path<u64>) -> String {
+        format!("{{\"id\":{id}}}\n")
+    }
+    let router = || {
+        axum::Router::new()
+            .route("/api/v1/users/{id}", axum::routing::get(axum_user))
+            .route("/health", axum::routing::get(async || "ok\n"))
+    };
+    let (mut axum_bare, mut axum_with) = (router(), router().layer(PrometheusMetricLayer::new()));
+    // The layer counts a request out in the body: the answer is dropped inside, as after a write.
+    let axum_uri = uri.clone();
+    let axum_bare_uri = uri.clone();
+    let mut axum_one = move |_: usize| _ = black_box(send_axum(&mut axum_with, &axum_uri));
+    let mut axum_bare_one = move |_: usize| _ = black_box(send_axum(&mut axum_bare, &axum_bare_uri));
+
+    let (axum, poem) = (Target::most(1.0 / 10.0), Target::most(1.0 / 4.0));
+    round.overhead("overhead/axum-prometheus", axum, (ours, bare_one), (&mut axum_one, &mut axum_bare_one));
+    round.overhead("overhead/poem-opentelemetry", poem, (ours, bare_one), (telemetry_one, bare_one));
+    let name = "overhead/axum-prometheus/instructions";
+    round.instructions_overhead(name, axum, TIMES, (ours, bare_one), (axum_one, axum_bare_one));
+    let name = "overhead/poem-opentelemetry/instructions";
+    round.instructions_overhead(name, poem, TIMES, (ours, bare_one), (telemetry_one, bare_one));
+}
+
+/// How the cost grows: with the routes that are in use, and under nesting, where poem makes the template anew.
+fn growth(round: &Round, service: &MonitoringService) {
+    for routes in [10, 100, 1_000] {
+        if !round.needs(&format!("growth/{routes}-routes")) {
+            continue;
+        }
+        let paths: Vec<String> = (0..routes).map(|i| format!("/api/v1/things{i}/:id")).collect();
+        let uris: Vec<Uri> = (0..routes).map(|i| uri(&format!("/api/v1/things{i}/7"))).collect();
+        let all = || paths.iter().fold(Route::new(), |all, path| all.at(path, get(user)));
+        let (bare, with) = (all().map_to_response(), all().with(service.http_middleware()));
+        let ours = |i: usize| _ = black_box(send(&with, &uris[i % uris.len()]));
+        let bare_one = |i: usize| _ = black_box(send(&bare, &uris[i % uris.len()]));
+        // Each seen before.
+        uris.iter().enumerate().for_each(|(i, _)| ours(i));
+        round.added(&format!("growth/{routes}-routes"), Target::none().without_allocations(), ours, bare_one);
+        round.instructions(&format!("growth/{routes}-routes/instructions"), Target::none(), TIMES, ours, bare_one);
+    }
+    if !round.needs("growth/nested-twice") {
+        return;
+    }
+    let nested = || Route::new().nest("/api", Route::new().nest("/v1", Route::new().at("/users/:id", get(user))));
+    let uri = uri(PATH);
+    let (bare, with) = (nested().map_to_response(), nested().with(service.http_middleware()));
+    let ours = |_: usize| _ = black_box(send(&with, &uri));
+    let bare_one = |_: usize| _ = black_box(send(&bare, &uri));
+    round.added("growth/nested-twice", Target::none().without_allocations(), ours, bare_one);
+    round.instructions("growth/nested-twice/instructions", Target::none(), TIMES, ours, bare_one);
+}
