@@ -50,10 +50,56 @@ pub enum Repr<C: Cell> {
     Late(&'static LateCore<C>, usize),
     /// A series of the global service.
     Kept(&'static C),
-    /// Whatever the labels led to.
-    Resolved(std::sync::Arc<ResolvedBox<C>>),
-    /// A handle of the `metrics` crate.
+    /// Whatever the labels led to, or a handle of the `metrics` crate.
+    Elsewhere(Held<C>),
+}
+
+/// What has to be dropped. By value, out of line: a call site whose handle needs no drop must not keep it in memory for
+/// one, which would cost a disabled record more than its load and its branch.
+#[derive(Debug)]
+pub struct Held<C: Cell>(Option<std::sync::Arc<Elsewhere<C>>>);
+
+/// A series that is not in a `static`.
+#[derive(Debug)]
+enum Elsewhere<C: Cell> {
+    Resolved(ResolvedBox<C>),
     Raw(C::Raw),
+}
+
+impl<C: Cell> Held<C> {
+    fn new(elsewhere: Elsewhere<C>) -> Self {
+        Self(Some(std::sync::Arc::new(elsewhere)))
+    }
+}
+
+impl<C: Cell> Clone for Held<C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<C: Cell> Drop for Held<C> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(held) = self.0.take() {
+            drop_held(held);
+        }
+    }
+}
+
+#[inline(never)]
+#[allow(improper_ctypes_definitions, reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind")]
+extern "C" fn drop_held<C: Cell>(held: std::sync::Arc<Elsewhere<C>>) {
+    state::contained(|| drop(held));
+}
+
+impl<C: Cell> Apply<C> for Elsewhere<C> {
+    fn apply(&self, op: C::Op) {
+        match self {
+            Self::Resolved(resolved) => resolved.series.apply(op),
+            Self::Raw(raw) => C::apply_raw(raw, op),
+        }
+    }
 }
 
 /// What computed labels led to, and in whose storage.
@@ -64,12 +110,6 @@ pub struct ResolvedBox<C: Cell> {
     global: bool,
 }
 
-impl<C: Cell> Apply<C> for ResolvedBox<C> {
-    fn apply(&self, op: C::Op) {
-        self.series.apply(op);
-    }
-}
-
 impl<C: Cell> Clone for Repr<C> {
     fn clone(&self) -> Self {
         match self {
@@ -77,8 +117,7 @@ impl<C: Cell> Clone for Repr<C> {
             Self::Site(site) => Self::Site(site),
             Self::Late(late, index) => Self::Late(late, *index),
             Self::Kept(cell) => Self::Kept(cell),
-            Self::Resolved(resolved) => Self::Resolved(resolved.clone()),
-            Self::Raw(raw) => Self::Raw(raw.clone()),
+            Self::Elsewhere(held) => Self::Elsewhere(held.clone()),
         }
     }
 }
@@ -89,7 +128,7 @@ impl<C: Cell> Repr<C> {
             Resolved::Nothing => Self::Off,
             series => {
                 let global = matches!(target, Target::Global(_));
-                Self::Resolved(std::sync::Arc::new(ResolvedBox { series, global }))
+                Self::Elsewhere(Held::new(Elsewhere::Resolved(ResolvedBox { series, global })))
             }
         }
     }
@@ -97,6 +136,10 @@ impl<C: Cell> Repr<C> {
     // Inlined whatever its size: the variant is known where a call site made it, and one arm remains.
     #[inline(always)]
     fn record(&self, op: C::Op) {
+        // Known where labels were not even looked at: then the byte has been read already.
+        if matches!(self, Self::Off) {
+            return;
+        }
         let state = state::load_for_record();
         if state == 0 {
             return;
@@ -110,37 +153,45 @@ impl<C: Cell> Repr<C> {
                     cell.apply(op);
                 }
             }
-            Self::Resolved(_) | Self::Raw(_) => self.record_elsewhere(state, op),
-        }
-    }
-
-    /// Where the handle itself is a pointer to follow.
-    #[inline(never)]
-    fn record_elsewhere(&self, state: u8, op: C::Op) {
-        match self {
-            Self::Resolved(resolved) => {
-                if !resolved.global || state & GLOBAL != 0 {
-                    resolved.series.apply(op);
+            Self::Elsewhere(held) => {
+                if let Some(held) = &held.0 {
+                    record_elsewhere(held, state, op);
                 }
             }
-            // Somebody else's handle: silent, like the macros, where nothing records.
-            Self::Raw(raw) => {
-                if is_on() {
-                    C::apply_raw(raw, op);
-                }
-            }
-            Self::Off | Self::Site(_) | Self::Late(..) | Self::Kept(_) => {}
         }
     }
 
     fn into_raw(self) -> C::Raw {
         match self {
             Self::Off => C::raw_noop(),
-            Self::Raw(raw) => raw,
-            Self::Resolved(resolved) => C::raw_from(resolved),
+            Self::Elsewhere(mut held) => match held.0.take() {
+                None => C::raw_noop(),
+                Some(held) => match &*held {
+                    Elsewhere::Raw(raw) => raw.clone(),
+                    Elsewhere::Resolved(_) => C::raw_from(held),
+                },
+            },
             late => C::raw_from(std::sync::Arc::new(AsTarget(late))),
         }
     }
+}
+
+/// Where the handle itself is a pointer to follow.
+#[inline(never)]
+extern "C" fn record_elsewhere<C: Cell>(held: &Elsewhere<C>, state: u8, op: C::Op) {
+    state::contained(|| match held {
+        Elsewhere::Resolved(resolved) => {
+            if !resolved.global || state & GLOBAL != 0 {
+                resolved.series.apply(op);
+            }
+        }
+        // Somebody else's handle: silent, like the macros, where nothing records.
+        Elsewhere::Raw(raw) => {
+            if is_on() {
+                C::apply_raw(raw, op);
+            }
+        }
+    });
 }
 
 /// A late handle behind a handle of the `metrics` crate.
@@ -173,16 +224,18 @@ impl<C: Cell> SiteCore<C> {
 
     #[cold]
     #[inline(never)]
-    fn record_slow(&'static self, op: C::Op) {
-        let target = state::target();
-        let Some(store) = target.store() else { return };
-        let _ = state::guarded(self.key.name(), store, || {
-            // Resolved before it is kept: a fault logs, and a subscriber may come back to this very site.
-            let resolved = store.resolve(&self.key);
-            match target {
-                Target::Global(_) => self.kept.get_or_init(|| resolved).apply(op),
-                _ => resolved.apply(op),
-            }
+    extern "C" fn record_slow(&'static self, op: C::Op) {
+        state::contained(|| {
+            let target = state::target();
+            let Some(store) = target.store() else { return };
+            let _ = state::guarded(self.key.name(), store, || {
+                // Resolved before it is kept: a fault logs, and a subscriber may come back to this very site.
+                let resolved = store.resolve(&self.key);
+                match target {
+                    Target::Global(_) => self.kept.get_or_init(|| resolved).apply(op),
+                    _ => resolved.apply(op),
+                }
+            });
         });
     }
 }
@@ -234,10 +287,12 @@ impl<C: Cell> LateCore<C> {
 
     #[cold]
     #[inline(never)]
-    fn record_slow(&'static self, index: usize, op: C::Op) {
-        let target = state::target();
-        let Some(store) = target.store() else { return };
-        let _ = state::guarded(self.def.name, store, || self.series(&target, store, &self.values(index)).apply(op));
+    extern "C" fn record_slow(&'static self, index: usize, op: C::Op) {
+        state::contained(|| {
+            let target = state::target();
+            let Some(store) = target.store() else { return };
+            let _ = state::guarded(self.def.name, store, || self.series(&target, store, &self.values(index)).apply(op));
+        });
     }
 
     /// The label values that a place in the dense table stands for.
@@ -420,7 +475,7 @@ macro_rules! handle {
 
         impl From<metrics::$name> for $name {
             fn from(raw: metrics::$name) -> Self {
-                Self(Repr::Raw(raw))
+                Self(Repr::Elsewhere(Held::new(Elsewhere::Raw(raw))))
             }
         }
 

@@ -143,9 +143,15 @@ impl<C: Cell> Resolved<C> {
         match self {
             Self::Dense(cell) => cell.apply(op),
             Self::Series(series) => series.cell.apply(op),
-            Self::Raw(raw) => C::apply_raw(raw, op),
+            Self::Raw(raw) => Self::apply_raw(raw, op),
             Self::Nothing => {}
         }
+    }
+
+    /// A call through a pointer, which could unwind for all that the compiler knows.
+    #[inline(never)]
+    extern "C" fn apply_raw(raw: &C::Raw, op: C::Op) {
+        state::contained(|| C::apply_raw(raw, op));
     }
 
     pub(crate) fn into_raw(self) -> C::Raw {
