@@ -278,7 +278,7 @@ macro_rules! with {
                     )+
                     self.late.dense(if inside { index } else { OUTSIDE })
                 } else {
-                    self.late.text(&[$($label::text($arg)),+])
+                    self.late.text(|| [$($label::text($arg)),+])
                 }
             }
         }

@@ -320,11 +320,11 @@ impl<C: Cell> LateCore<C> {
         series
     }
 
-    /// A series whose labels are free text, resolved now.
+    /// A series whose labels are free text, resolved now; the values are not even lined up while monitoring is off.
     #[inline(always)]
-    fn text(&'static self, values: &[&str]) -> Repr<C> {
+    fn text<'a, const N: usize>(&'static self, values: impl FnOnce() -> [&'a str; N]) -> Repr<C> {
         let state = state::load_for_handle();
-        if state == 0 { Repr::Off } else { self.text_on(state, values) }
+        if state == 0 { Repr::Off } else { self.text_on(state, &values()) }
     }
 
     #[inline(never)]
@@ -375,7 +375,7 @@ impl<H: Handle> Late<H> {
     }
 
     #[inline(always)]
-    pub(crate) fn text(&'static self, values: &[&str]) -> H {
+    pub(crate) fn text<'a, const N: usize>(&'static self, values: impl FnOnce() -> [&'a str; N]) -> H {
         H::wrap(self.0.text(values))
     }
 

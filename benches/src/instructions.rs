@@ -45,7 +45,7 @@ fn run(row: &str, side: usize, times: usize) -> Result<f64, String> {
     let this = env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(this);
     command.args([COUNT, row, &side.to_string(), &times.to_string()]);
-    callgrind(&["--toggle-collect=*compozy_monitoring_benches*repeat*"], &command)
+    callgrind(&["--toggle-collect=*compozy_monitoring_benches*collected*"], &command)
 }
 
 /// The instructions that a program takes from start to end.

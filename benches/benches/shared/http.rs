@@ -10,7 +10,7 @@ use std::{
     hint::black_box,
     pin::pin,
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum_prometheus::PrometheusMetricLayer;
@@ -164,6 +164,9 @@ fn added(round: &Round, allocator: Allocator, service: &MonitoringService, off: 
     let bare_one = |_: usize| _ = black_box(send(&bare, &uri));
     let nothing_one = |_: usize| _ = black_box(send(&nothing, &uri));
     let off_one = |_: usize| _ = black_box(send(off, &uri));
+    // The floor, on the machine and in the run: a duration takes two reads of the clock.
+    let clock = |_: usize| _ = black_box(black_box(Instant::now()).elapsed().as_secs_f64());
+    round.added("floor/two-clock-reads", Target::none(), clock, |_| ());
     round.added("added/bare-route", of_bare.without_allocations(), ours, bare_one);
     round.added("added/do-nothing", of_nothing.without_allocations(), ours, nothing_one);
     round.added("added/disabled", Target::none().without_allocations(), off_one, bare_one);
