@@ -63,7 +63,7 @@ impl Row {
 }
 
 pub(crate) fn print(rows: &[Row]) {
-    let target = |row: &Row| row.most.map_or_else(|| "-".to_owned(), |most| short(most));
+    let target = |row: &Row| row.most.map_or_else(|| "-".to_owned(), short);
     println!("| row | unit | ours | peer | value | 95 % interval | target | allocations, ours : peer | rounds |");
     println!("|---|---|---|---|---|---|---|---|---|");
     for row in rows {
