@@ -102,8 +102,9 @@ impl<E: Endpoint> Endpoint for HttpMetricsEndpoint<E> {
 #[cfg(feature = "prometheus")]
 mod live {
     use std::{
-        pin::Pin,
-        task::{Context, Poll, ready},
+        future::{pending, poll_fn},
+        pin::{Pin, pin},
+        task::{Context, Poll},
     };
 
     use pin_project_lite::pin_project;
@@ -111,18 +112,110 @@ mod live {
     use super::{Endpoint, Future, IntoResponse, Request, Response, Result};
     use crate::http::request::{InProgress, Watch};
 
+    /// A future is large, and to move it costs as much as to count the request: the handler's is made in the place where it
+    /// is polled, in an `async` block, which a future written by hand cannot do without `unsafe`. In a drop the handler
+    /// comes first, then what counts it.
+    #[inline]
+    pub(super) fn watched<'a, E: Endpoint>(
+        endpoint: &'a E,
+        req: Request,
+        watch: &'a Watch,
+    ) -> impl Future<Output = Result<Response>> + Send + 'a {
+        let mut asked = Asked { req: Some(req), watch };
+        async move {
+            let mut request = asked.start();
+            if watch.has_scope() {
+                return scoped(watch, &mut request, || asked.req.take().map(|req| endpoint.call(req))).await;
+            }
+            // There until here.
+            let Some(req) = asked.req.take() else { return pending().await };
+            let mut inner = pin!(endpoint.call(req));
+            match &mut request {
+                Some(request) => poll_fn(|cx| poll_counted(inner.as_mut(), request, cx)).await,
+                None => inner.await.map(IntoResponse::into_response),
+            }
+        }
+    }
+
+    async fn scoped<F, T>(
+        watch: &Watch,
+        request: &mut Option<InProgress<'_>>,
+        call: impl FnOnce() -> Option<F>,
+    ) -> Result<Response>
+    where
+        F: Future<Output = Result<T>>,
+        T: IntoResponse,
+    {
+        let inner = {
+            let _entered = watch.enter();
+            call()
+        };
+        let mut inner = pin!(Scoped { inner, watch });
+        poll_fn(|cx| match request {
+            Some(request) => poll_counted(inner.as_mut(), request, cx),
+            None => inner.as_mut().poll(cx).map_ok(IntoResponse::into_response),
+        })
+        .await
+    }
+
+    #[inline]
+    fn poll_counted<F, T>(
+        inner: Pin<&mut F>,
+        request: &mut InProgress<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response>>
+    where
+        F: Future<Output = Result<T>>,
+        T: IntoResponse,
+    {
+        request.enter();
+        let mut polled = inner.poll(cx).map_ok(IntoResponse::into_response);
+        request.leave();
+        if let Poll::Ready(result) = &mut polled {
+            request.finish(result);
+        }
+        polled
+    }
+
+    /// A request before the first poll: who never polls has asked all the same.
+    struct Asked<'a> {
+        req: Option<Request>,
+        watch: &'a Watch,
+    }
+
+    impl<'a> Asked<'a> {
+        #[inline(never)]
+        fn start(&self) -> Option<InProgress<'a>> {
+            self.watch.start(self.req.as_ref()?)
+        }
+    }
+
+    impl Drop for Asked<'_> {
+        #[inline]
+        fn drop(&mut self) {
+            if let Some(req) = &self.req {
+                drop_unpolled(req, self.watch);
+            }
+        }
+    }
+
+    /// Counts it in, and out as one that was not waited for.
+    #[cold]
+    fn drop_unpolled(req: &Request, watch: &Watch) {
+        if let Some(mut request) = watch.start(req) {
+            request.leave();
+        }
+    }
+
     pin_project! {
-        /// A request on its way. Written by hand: an `async fn` would store the request twice.
-        ///
-        /// Fields drop in this order: the handler first, then what counts it.
-        struct Watched<'a, F> {
+        /// A handler in the scope of its service, also when it is dropped.
+        struct Scoped<'a, F> {
             #[pin]
             inner: Option<F>,
             watch: &'a Watch,
-            request: Option<InProgress<'a>>,
         }
 
-        impl<F> PinnedDrop for Watched<'_, F> {
+        impl<F> PinnedDrop for Scoped<'_, F> {
             fn drop(this: Pin<&mut Self>) {
                 let mut this = this.project();
                 let _entered = this.watch.enter();
@@ -131,44 +224,13 @@ mod live {
         }
     }
 
-    #[inline]
-    pub(super) fn watched<'a, E: Endpoint>(
-        endpoint: &'a E,
-        req: Request,
-        watch: &'a Watch,
-    ) -> impl Future<Output = Result<Response>> + Send + 'a {
-        // In progress before the call: it may run a part of the handler, and panic, before it gives the future.
-        let mut request = watch.start(&req);
-        let inner = {
-            let _entered = watch.enter();
-            endpoint.call(req)
-        };
-        if let Some(request) = &mut request {
-            request.leave();
-        }
-        Watched { inner: Some(inner), watch, request }
-    }
+    impl<F: Future> Future for Scoped<'_, F> {
+        type Output = F::Output;
 
-    impl<F, T> Future for Watched<'_, F>
-    where
-        F: Future<Output = Result<T>>,
-        T: IntoResponse,
-    {
-        type Output = Result<Response>;
-
-        fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Response>> {
+        fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
             let this = self.project();
-            let Some(inner) = this.inner.as_pin_mut() else { return Poll::Pending };
             let _entered = this.watch.enter();
-            let Some(request) = this.request.as_mut() else {
-                return inner.poll(cx).map_ok(IntoResponse::into_response);
-            };
-            request.enter();
-            let polled = inner.poll(cx).map_ok(IntoResponse::into_response);
-            request.leave();
-            let mut result = ready!(polled);
-            request.finish(&mut result);
-            Poll::Ready(result)
+            this.inner.as_pin_mut().map_or(Poll::Pending, |inner| inner.poll(cx))
         }
     }
 }

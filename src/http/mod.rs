@@ -1,5 +1,7 @@
 //! The two things that a poem server needs: a middleware that counts, and an endpoint to scrape.
 
+#[cfg(feature = "prometheus")]
+mod clock;
 mod encoding;
 mod endpoint;
 mod middleware;

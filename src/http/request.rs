@@ -4,7 +4,6 @@ use std::{
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
-    time::Instant,
 };
 
 use bytes::Bytes;
@@ -14,7 +13,10 @@ use poem::{
     http::{self, StatusCode, uri::PathAndQuery},
 };
 
-use super::shape::Shape;
+use super::{
+    clock::{Clock, Reading},
+    shape::Shape,
+};
 use crate::{
     MonitoringService,
     catalogue::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS, Method},
@@ -36,6 +38,8 @@ type BoxBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
 const UNMATCHED: &str = "unmatched";
 /// The path of a request whose template got lost.
 const UNKNOWN: &str = "unknown";
+/// Places for templates that are found by their address.
+const RECENT: usize = 64;
 /// How many different status codes of one template and method are kept; further ones are looked up each time.
 const KEPT_STATUSES: usize = 8;
 
@@ -48,6 +52,8 @@ pub(super) struct Watch {
     skip: Vec<String>,
     in_flight: OnceLock<Arc<Resolved<GaugeCell>>>,
     templates: TextTable<Template>,
+    recent: Recent,
+    clock: Clock,
 }
 
 type TemplateSeries = crate::recorder::table::Series<Template>;
@@ -80,18 +86,28 @@ impl Watch {
             let known = templates.get(&[guard::cut(template)]).series();
             known.cell.shape.get_or_init(|| Shape::new(template));
         }
-        Self { service: service.clone(), skip, in_flight: OnceLock::new(), templates }
+        // A service that never was on measures nothing, and calibrates nothing.
+        let clock = if service.running().is_some() { Clock::new() } else { Clock::uncalibrated() };
+        let recent = Recent([const { OnceLock::new() }; RECENT]);
+        Self { service: service.clone(), skip, in_flight: OnceLock::new(), templates, recent, clock }
     }
 
+    #[inline]
     fn running(&self) -> Option<&Running> {
         self.service.running().map(Arc::as_ref).filter(|running| running.is_on())
     }
 
-    /// The scope of a service that is not the process's one; nothing otherwise.
+    /// Whether the service is not the process's one, so that its handlers run in its scope.
+    #[inline]
+    pub(super) fn has_scope(&self) -> bool {
+        // Off or on: what the handlers of such a service record never is the process's.
+        self.service.running().is_some_and(|running| !running.is_global())
+    }
+
+    /// That scope; nothing otherwise.
     #[inline]
     pub(super) fn enter(&self) -> Option<Entered<'_>> {
-        // Off or on: what the handlers of such a service record never is the process's.
-        self.service.running().filter(|running| !running.is_global()).map(|_| self.service.enter())
+        self.has_scope().then(|| self.service.enter())
     }
 
     /// Counts a request in, unless monitoring is off.
@@ -107,7 +123,7 @@ impl Watch {
             running,
             method: method(req.method()),
             target: target(req),
-            started: Instant::now(),
+            started: self.clock.now(),
             in_flight,
             phase: Phase::Inside,
         })
@@ -129,36 +145,44 @@ impl Watch {
         fits.min_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, known)| known)
     }
 
+    /// Counts a request whose template, method and status were seen before; says whether that was so.
     #[inline]
-    fn record(&self, store: &Store, method: Method, path: &str, status: StatusCode, seconds: f64) {
-        if self.skip.iter().any(|skipped| skipped == path) {
-            return;
-        }
-        let (template, path) = (path, guard::cut(path));
-        let kept = self.templates.peek(&[path]).and_then(|template| template.cell.methods[method.index()].get());
-        let requests = kept.and_then(|series| {
-            let slot = series.requests.iter().map_while(OnceLock::get).find(|(known, _)| *known == status);
-            slot.map(|(_, requests)| (series, requests))
-        });
-        match requests {
-            Some((series, requests)) => {
-                series.duration.apply(HistogramOp { value: seconds, times: 1 });
-                requests.apply(CounterOp::Increment(1));
-            }
-            None => self.record_first(store, method, template, status, seconds),
+    fn record_known(&self, template: &Template, method: Method, status: StatusCode, seconds: f64) -> bool {
+        let Some(series) = template.methods[method.index()].get() else { return false };
+        let known = series.requests.iter().map_while(OnceLock::get).find(|(known, _)| *known == status);
+        let Some((_, requests)) = known else { return false };
+        series.duration.apply(HistogramOp { value: seconds, times: 1 });
+        requests.apply(CounterOp::Increment(1));
+        true
+    }
+
+    fn record(&self, store: &Store, method: Method, path: Path<'_>, status: StatusCode, seconds: f64) {
+        let text = guard::cut(path.text());
+        // A template that is cut is known by more than its label: it may be a skipped one.
+        let template = if text.len() == path.text().len() { self.templates.peek(&[text]) } else { None };
+        if !template.is_some_and(|template| self.record_known(&template.cell, method, status, seconds)) {
+            self.record_first(store, method, path, status, seconds);
         }
     }
 
-    /// The first time that a template, a method or a status is seen, and whatever does not fit what is kept.
+    /// The first time that a template, a method or a status is seen, and whatever does not fit what is kept. A skipped
+    /// template always gets here, because nothing is kept of it.
     #[cold]
-    fn record_first(&self, store: &Store, method: Method, full: &str, status: StatusCode, seconds: f64) {
-        let path = guard::cut(full);
+    fn record_first(&self, store: &Store, method: Method, path: Path<'_>, status: StatusCode, seconds: f64) {
+        let full = path.text();
+        if self.skip.iter().any(|skipped| skipped == full) {
+            return;
+        }
+        let text = guard::cut(full);
         // Two attempts: when one family is at fault, the other is counted all the same.
-        let found = state::guarded("compozy_http_requests_total", store, || self.templates.get(&[path]));
+        let found = state::guarded("compozy_http_requests_total", store, || self.templates.get(&[text]));
         let template = match found {
             Some(Found::Series(template)) => {
                 // From the whole template: the label is cut.
                 template.cell.shape.get_or_init(|| Shape::new(full));
+                if let Path::Pattern(pattern) = path {
+                    self.recent.keep(pattern, template);
+                }
                 Some(&template.cell)
             }
             // More templates than a family may have series: the families themselves fold them.
@@ -168,22 +192,64 @@ impl Watch {
             let sample = HistogramOp { value: seconds, times: 1 };
             match template.map(|template| &template.methods[method.index()]) {
                 Some(slot) => {
-                    slot.get_or_init(|| Box::new(Series::new(duration_of(store, method, path)))).duration.apply(sample)
+                    slot.get_or_init(|| Box::new(Series::new(duration_of(store, method, text)))).duration.apply(sample)
                 }
-                None => duration_of(store, method, path).apply(sample),
+                None => duration_of(store, method, text).apply(sample),
             }
         });
         let _ = state::guarded("compozy_http_requests_total", store, || {
             let one = CounterOp::Increment(1);
             let series = template.and_then(|template| template.methods[method.index()].get());
             for slot in series.iter().flat_map(|series| &series.requests) {
-                let (known, requests) = slot.get_or_init(|| (status, requests_of(store, method, path, status)));
+                let (known, requests) = slot.get_or_init(|| (status, requests_of(store, method, text, status)));
                 if *known == status {
                     return requests.apply(one);
                 }
             }
-            requests_of(store, method, path, status).apply(one);
+            requests_of(store, method, text, status).apply(one);
         });
+    }
+}
+
+/// What a request is counted under.
+#[derive(Clone, Copy)]
+enum Path<'a> {
+    Pattern(&'a PathPattern),
+    Text(&'a str),
+}
+
+impl<'a> Path<'a> {
+    fn text(self) -> &'a str {
+        match self {
+            Self::Pattern(pattern) => &pattern.0,
+            Self::Text(text) => text,
+        }
+    }
+}
+
+/// Templates by the address of poem's text, which is the same for each request of a route that is not nested. The text is
+/// kept, so that nothing else can come to lie there.
+#[derive(Debug)]
+struct Recent([OnceLock<(PathPattern, Arc<TemplateSeries>)>; RECENT]);
+
+impl Recent {
+    #[inline]
+    fn slot(&self, pattern: &PathPattern) -> Option<&OnceLock<(PathPattern, Arc<TemplateSeries>)>> {
+        let address = Arc::as_ptr(&pattern.0).addr();
+        self.0.get((address >> 4 ^ address >> 10) % RECENT)
+    }
+
+    #[inline]
+    fn get(&self, pattern: &PathPattern) -> Option<&Template> {
+        let (kept, template) = self.slot(pattern)?.get()?;
+        Arc::ptr_eq(&kept.0, &pattern.0).then_some(&template.cell)
+    }
+
+    /// The first one in a place stays.
+    fn keep(&self, pattern: &PathPattern, template: &Arc<TemplateSeries>) {
+        if let Some(slot) = self.slot(pattern) {
+            slot.get_or_init(|| (pattern.clone(), template.clone()));
+        }
     }
 }
 
@@ -222,7 +288,7 @@ fn target(req: &Request) -> Option<PathAndQuery> {
 /// Where the handler is while we are not looking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Its code runs: a drop now is a panic that unwinds through us.
+    /// Its code runs, or is just being called: a drop now is a panic that unwinds through us.
     Inside,
     /// It waits: a drop now is a client that left, a timeout or a shutdown.
     Outside,
@@ -238,7 +304,7 @@ pub(super) struct InProgress<'a> {
     method: Method,
     /// For the case that the template gets lost. Never a label value.
     target: Option<PathAndQuery>,
-    started: Instant,
+    started: Reading,
     in_flight: Option<&'a Arc<Resolved<GaugeCell>>>,
     phase: Phase,
 }
@@ -261,12 +327,12 @@ impl InProgress<'_> {
             Ok(response) => (response.status(), response.data::<PathPattern>()),
             Err(error) => (error.status(), error.data::<PathPattern>()),
         };
-        match template {
-            // poem has no name for what is nested at the root.
-            Some(template) if template.0.is_empty() && status != StatusCode::NOT_FOUND => self.record("/", status),
-            Some(template) if !template.0.is_empty() => self.record(&template.0, status),
-            _ if status == StatusCode::NOT_FOUND => self.record(UNMATCHED, status),
-            _ => self.record_without_template(status),
+        if self.running.is_on() {
+            let seconds = self.watch.clock.seconds_since(self.started);
+            let known = template.and_then(|template| self.watch.recent.get(template));
+            if !known.is_some_and(|known| self.watch.record_known(known, self.method, status, seconds)) {
+                self.record_by_text(template, status, seconds);
+            }
         }
         let Some(in_flight) = self.in_flight.take() else { return };
         if let Ok(response) = result
@@ -283,22 +349,33 @@ impl InProgress<'_> {
         in_flight.apply(GaugeOp::Add(-1.0));
     }
 
-    #[cold]
-    fn record_without_template(&self, status: StatusCode) {
-        if !self.running.is_on() {
-            return;
-        }
-        let seen = state::guarded("compozy_http_requests_total", self.running.store(), || {
-            self.watch.template_of(self.target.as_ref())
-        });
-        self.record(seen.flatten().and_then(|template| template.value(0)).unwrap_or(UNKNOWN), status);
+    #[inline(never)]
+    fn record_by_text(&self, template: Option<&PathPattern>, status: StatusCode, seconds: f64) {
+        let is_found = status != StatusCode::NOT_FOUND;
+        let path = match template {
+            Some(template) if !template.0.is_empty() => Path::Pattern(template),
+            // poem has no name for what is nested at the root.
+            Some(_) if is_found => Path::Text("/"),
+            _ if !is_found => Path::Text(UNMATCHED),
+            _ => return self.record_without_template(status, seconds),
+        };
+        self.watch.record(self.running.store(), self.method, path, status, seconds);
     }
 
-    /// Counted only while the service is on: what it does after a shutdown is nobody's business.
-    fn record(&self, path: &str, status: StatusCode) {
+    #[cold]
+    fn record_without_template(&self, status: StatusCode, seconds: f64) {
+        let store = self.running.store();
+        let seen =
+            state::guarded("compozy_http_requests_total", store, || self.watch.template_of(self.target.as_ref()));
+        let path = seen.flatten().and_then(|template| template.value(0)).unwrap_or(UNKNOWN);
+        self.watch.record(store, self.method, Path::Text(path), status, seconds);
+    }
+
+    /// Without an answer. Counted only while the service is on: what it does after a shutdown is nobody's business.
+    #[cold]
+    fn abandoned(&self, status: StatusCode) {
         if self.running.is_on() {
-            let seconds = self.started.elapsed().as_secs_f64();
-            self.watch.record(self.running.store(), self.method, path, status, seconds);
+            self.record_without_template(status, self.watch.clock.seconds_since(self.started));
         }
     }
 }
@@ -308,8 +385,8 @@ impl Drop for InProgress<'_> {
     fn drop(&mut self) {
         match self.phase {
             Phase::Finished => {}
-            Phase::Inside => self.record_without_template(StatusCode::INTERNAL_SERVER_ERROR),
-            Phase::Outside => self.record_without_template(client_closed_request()),
+            Phase::Inside => self.abandoned(StatusCode::INTERNAL_SERVER_ERROR),
+            Phase::Outside => self.abandoned(client_closed_request()),
         }
         if let Some(in_flight) = self.in_flight {
             in_flight.apply(GaugeOp::Add(-1.0));
