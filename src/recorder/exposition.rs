@@ -1,6 +1,6 @@
 //! The Prometheus text format, version 0.0.4: families, series and labels sorted, each family once.
 
-use std::{fmt::Write, sync::Arc};
+use std::fmt::Write;
 
 use metrics_exporter_prometheus::formatting;
 
@@ -11,12 +11,6 @@ use super::{
     store::{FamilyStore, Table},
 };
 use crate::family::Kind;
-
-/// One family, ready to be printed.
-pub(crate) struct Block {
-    pub(crate) name: String,
-    pub(crate) text: String,
-}
 
 /// A value as lines of the format.
 pub(crate) trait Print {
@@ -125,67 +119,67 @@ impl Print for super::cell::BoundedCell {
     }
 }
 
-fn head<C: Print>(name: &str, help: Option<&str>) -> String {
-    let mut text = String::new();
+fn head<C: Print>(name: &str, help: Option<&str>, out: &mut String) {
     if let Some(help) = help {
-        formatting::write_help_line(&mut text, name, None, None, &guard::clean_help(help));
+        formatting::write_help_line(out, name, None, None, &guard::clean_help(help));
     }
-    formatting::write_type_line(&mut text, name, None, None, C::TYPE);
-    text
+    formatting::write_type_line(out, name, None, None, C::TYPE);
 }
 
 /// A declared family; nothing when it has no series yet.
-pub(crate) fn family<C: Cell + Print>(family: &FamilyStore<C>) -> Option<Block> {
+pub(crate) fn family<C: Cell + Print>(family: &FamilyStore<C>, out: &mut String) {
     let def = family.def;
-    let mut text = head::<C>(def.name, Some(def.help));
-    let before = text.len();
+    let start = out.len();
+    head::<C>(def.name, Some(def.help), out);
+    let before = out.len();
     match &family.table {
         Table::Dense(dense) => {
             let cells = dense.cells();
             for &index in dense.order.iter() {
                 let (cell, labels) = (&cells[index], &dense.label_texts[index]);
                 if index < dense.size || !cell.is_untouched() {
-                    cell.print(def.name, labels, &mut text);
+                    cell.print(def.name, labels, out);
                 }
             }
         }
         Table::Text(table) => {
             // A gauge over the cap is dropped, so its overflow series has nothing to say.
             let overflow = table.overflow().filter(|_| def.kind != Kind::Gauge);
-            let mut series: Vec<_> = table.own().chain(overflow).map(Arc::as_ref).collect();
-            series.sort_unstable_by(|a, b| a.label_text.cmp(&b.label_text));
-            for series in series {
-                series.cell.print(def.name, &series.label_text, &mut text);
+            let mut overflow = overflow.map(|series| (series.label_text.as_ref(), &series.cell));
+            for (labels, cell) in table.sorted().iter() {
+                if let Some((other, cell)) = overflow.take_if(|(other, _)| *other < labels) {
+                    cell.print(def.name, other, out);
+                }
+                cell.print(def.name, labels, out);
+            }
+            if let Some((other, cell)) = overflow {
+                cell.print(def.name, other, out);
             }
         }
     }
-    (text.len() > before).then(|| Block { name: def.name.to_owned(), text })
+    if out.len() == before {
+        out.truncate(start);
+    }
 }
 
-/// A family that nobody declared.
-pub(crate) fn open(open: &Open, help: Option<&str>) -> Option<Block> {
-    fn block<T: Print>(family: &OpenFamily<T>, help: Option<&str>) -> Option<Block> {
+/// A family that nobody declared; nothing when it has no series yet.
+pub(crate) fn open(open: &Open, help: Option<&str>, out: &mut String) {
+    fn print<T: Print>(family: &OpenFamily<T>, help: Option<&str>, out: &mut String) {
         let all = family.sorted();
-        let mut text = head::<T>(&family.name, help);
-        for series in &all {
-            series.cell.print(&family.name, &series.label_text, &mut text);
+        if all.is_empty() {
+            return;
         }
-        (!all.is_empty()).then(|| Block { name: family.name.clone(), text })
+        head::<T>(&family.name, help, out);
+        for series in &all {
+            series.cell.print(&family.name, &series.label_text, out);
+        }
     }
     match open {
-        Open::Counter(family) => block(family, help),
-        Open::Gauge(family) => block(family, help),
-        Open::Histogram(family) => block(family, help),
-        Open::Summary(family) => block(family, help),
+        Open::Counter(family) => print(family, help, out),
+        Open::Gauge(family) => print(family, help, out),
+        Open::Histogram(family) => print(family, help, out),
+        Open::Summary(family) => print(family, help, out),
         #[cfg(feature = "temporal")]
-        Open::Bounded(family) => block(family, help),
+        Open::Bounded(family) => print(family, help, out),
     }
-}
-
-/// All families as one text.
-pub(crate) fn merge(mut blocks: Vec<Block>) -> String {
-    blocks.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    let mut out = String::with_capacity(blocks.iter().map(|block| block.text.len()).sum());
-    out.extend(blocks.into_iter().map(|block| block.text));
-    out
 }

@@ -224,6 +224,8 @@ pub(crate) struct Store {
     described: Mutex<HashMap<String, String>>,
     pub(crate) health: Health,
     started: Instant,
+    /// Bytes of the last exposition.
+    rendered: AtomicUsize,
     /// Whether `build_info!` has set its series.
     has_build_info: AtomicBool,
     #[cfg(feature = "temporal")]
@@ -240,6 +242,7 @@ impl Store {
             described: Mutex::default(),
             health: Health::default(),
             started: Instant::now(),
+            rendered: AtomicUsize::new(0),
             has_build_info: AtomicBool::new(false),
             #[cfg(feature = "temporal")]
             ledger: Default::default(),
@@ -429,23 +432,29 @@ impl Store {
         self.ledger.settle(self);
         let owners = self.owners();
         self.refresh(&owners);
-        let mut blocks = Vec::new();
         let described = self.described.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // As much as last time, and a little for what is new.
+        let expected = self.rendered.load(Relaxed);
+        let mut out = String::with_capacity(expected + expected / 16);
         for (name, owner) in &owners {
-            blocks.extend(match owner {
-                Owner::Counter(family) => exposition::family(family),
-                Owner::Gauge(family) => exposition::family(family),
-                Owner::Histogram(family) => exposition::family(family),
-                Owner::Open(open) => exposition::open(open, described.get(name).map(String::as_str)),
-            });
+            match owner {
+                Owner::Counter(family) => exposition::family(family, &mut out),
+                Owner::Gauge(family) => exposition::family(family, &mut out),
+                Owner::Histogram(family) => exposition::family(family, &mut out),
+                Owner::Open(open) => exposition::open(open, described.get(name).map(String::as_str), &mut out),
+            }
         }
-        exposition::merge(blocks)
+        self.rendered.store(out.len(), Relaxed);
+        out
     }
 
-    /// Who stores what, now: nothing is formatted under the lock, because a first sighting waits for it.
+    /// Who stores what, now, sorted by name: nothing is formatted under the lock, because a first sighting waits for it.
     fn owners(&self) -> Vec<(String, Owner)> {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        names.iter().map(|(name, owner)| (name.clone(), owner.clone())).collect()
+        let mut owners: Vec<_> = names.iter().map(|(name, owner)| (name.clone(), owner.clone())).collect();
+        drop(names);
+        owners.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        owners
     }
 
     /// Sets what is only known at scrape time: the uptime, and what monitoring says about itself.

@@ -8,7 +8,7 @@ use std::{
     borrow::Cow,
     hash::Hasher,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{
             AtomicBool, AtomicU64, AtomicUsize,
             Ordering::{Acquire, Relaxed, Release},
@@ -78,17 +78,59 @@ pub(crate) struct TextTable<T> {
     pub(crate) cap: usize,
     levels: [OnceLock<Level<T>>; LEVELS],
     highest: AtomicUsize,
-    count: Mutex<Count>,
+    count: Mutex<Count<T>>,
     full: AtomicBool,
     overflow: OnceLock<Arc<Series<T>>>,
+    /// The series of the last exposition, sorted by their text. Locked before `count`.
+    sorted: Mutex<Sorted<T>>,
     /// How often a record went to the overflow series.
     pub(crate) overflowed: AtomicU64,
 }
 
-#[derive(Debug, Default)]
-struct Count {
+/// Series in the order of their label texts.
+#[derive(Debug)]
+pub(crate) struct Sorted<T> {
+    series: Vec<Arc<Series<T>>>,
+    /// Their label texts one after the other, and where each ends: what is printed in a row lies in a row.
+    texts: String,
+    ends: Vec<usize>,
+}
+
+impl<T> Default for Sorted<T> {
+    fn default() -> Self {
+        Self { series: Vec::new(), texts: String::new(), ends: Vec::new() }
+    }
+}
+
+impl<T> Sorted<T> {
+    fn add(&mut self, mut fresh: Vec<Arc<Series<T>>>) {
+        let by_text = |a: &Arc<Series<T>>, b: &Arc<Series<T>>| a.label_text.cmp(&b.label_text);
+        fresh.sort_unstable_by(by_text);
+        self.series.append(&mut fresh);
+        // Two sorted runs, which the stable sort finds and merges.
+        self.series.sort_by(by_text);
+        self.texts.clear();
+        self.ends.clear();
+        for series in &self.series {
+            self.texts.push_str(&series.label_text);
+            self.ends.push(self.texts.len());
+        }
+    }
+
+    /// Label texts and values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let texts = starts.zip(&self.ends).map(|(start, &end)| self.texts.get(start..end).unwrap_or_default());
+        texts.zip(self.series.iter().map(|series| &series.cell))
+    }
+}
+
+#[derive(Debug)]
+struct Count<T> {
     total: usize,
     in_level: usize,
+    /// What came since the series were last sorted.
+    fresh: Vec<Arc<Series<T>>>,
 }
 
 impl<T: Default> TextTable<T> {
@@ -98,9 +140,10 @@ impl<T: Default> TextTable<T> {
             cap,
             levels: [const { OnceLock::new() }; LEVELS],
             highest: AtomicUsize::new(0),
-            count: Mutex::default(),
+            count: Mutex::new(Count { total: 0, in_level: 0, fresh: Vec::new() }),
             full: AtomicBool::new(cap == 0),
             overflow: OnceLock::new(),
+            sorted: Mutex::default(),
             overflowed: AtomicU64::new(0),
         }
     }
@@ -154,6 +197,7 @@ impl<T: Default> TextTable<T> {
             // Only this thread holds the mutex, so an empty slot stays empty until it is set here.
             if slot.get().is_none() {
                 let series = slot.get_or_init(|| series);
+                count.fresh.push(series.clone());
                 if count.total >= self.cap {
                     self.full.store(true, Release);
                 }
@@ -237,6 +281,17 @@ impl<T: Default> TextTable<T> {
         }
         self.overflowed.fetch_add(1, Relaxed);
         Some(Found::Overflow(overflow))
+    }
+
+    /// All series but the overflow series, sorted by their text. The order is kept from one call to the next, and only what
+    /// is new is sorted into it: to sort all of a large table again costs more than to print it.
+    pub(crate) fn sorted(&self) -> MutexGuard<'_, Sorted<T>> {
+        let mut sorted = self.sorted.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = std::mem::take(&mut self.count.lock().unwrap_or_else(PoisonError::into_inner).fresh);
+        if !fresh.is_empty() {
+            sorted.add(fresh);
+        }
+        sorted
     }
 
     /// All series but the overflow series, in no order.
