@@ -9,7 +9,7 @@ use crate::{
     family::{FamilyDef, Kind},
     recorder::{
         Resolved, Store,
-        cell::{Apply, Cell, CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
+        cell::{Apart, Apply, Cell, CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
         store::{FamilyIn, Table},
         table::Found,
     },
@@ -268,7 +268,7 @@ pub struct LateCore<C: Cell> {
 /// A family of the global service.
 #[derive(Debug)]
 enum Kept<C: Cell> {
-    Dense(std::sync::Arc<[C]>),
+    Dense(std::sync::Arc<[Apart<C>]>),
     Other(FamilyIn<C>),
 }
 
@@ -277,7 +277,7 @@ impl<C: Cell> LateCore<C> {
     fn record(&'static self, state: u8, index: usize, op: C::Op) {
         if state::is_global(state)
             && let Some(Kept::Dense(cells)) = self.kept.get()
-            && let Some(cell) = cells.get(index)
+            && let Some(Apart(cell)) = cells.get(index)
         {
             cell.apply(op);
         } else {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use metrics_exporter_prometheus::formatting;
 
 use super::{
-    cell::{BUCKET_LABELS, Cell, CounterCell, GaugeCell, HistogramCell},
+    cell::{Apart, BUCKET_LABELS, Cell, CounterCell, GaugeCell, HistogramCell},
     guard,
     open::{Open, OpenFamily, SummaryCell},
     store::{FamilyStore, Table},
@@ -136,7 +136,7 @@ pub(crate) fn family<C: Cell + Print>(family: &FamilyStore<C>, out: &mut String)
         Table::Dense(dense) => {
             let cells = dense.cells();
             for &index in dense.order.iter() {
-                let (cell, labels) = (&cells[index], &dense.label_texts[index]);
+                let (Apart(cell), labels) = (&cells[index], &dense.label_texts[index]);
                 if index < dense.size || !cell.is_untouched() {
                     cell.print(def.name, labels, out);
                 }

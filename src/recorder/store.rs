@@ -22,7 +22,7 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, SharedSt
 use rapidhash::fast::RapidHasher;
 
 use super::{
-    cell::{Apply, Cell, CounterCell, CounterOp, DenseCell, GaugeCell, GaugeOp, HistogramCell},
+    cell::{Apart, Apply, Cell, CounterCell, CounterOp, DenseCell, GaugeCell, GaugeOp, HistogramCell},
     exposition, guard,
     health::Health,
     open::Open,
@@ -57,7 +57,7 @@ pub(crate) enum Table<C> {
 
 #[derive(Debug)]
 pub(crate) struct Dense<C> {
-    cells: Arc<[C]>,
+    cells: Arc<[Apart<C>]>,
     /// Combinations.
     pub(crate) size: usize,
     /// Where values outside the sets go: a cell behind the combinations, or the one that is called so anyway.
@@ -68,7 +68,7 @@ pub(crate) struct Dense<C> {
 }
 
 impl<C> Dense<C> {
-    pub(crate) fn cells(&self) -> &Arc<[C]> {
+    pub(crate) fn cells(&self) -> &Arc<[Apart<C>]> {
         &self.cells
     }
 }
@@ -90,7 +90,7 @@ impl<C: Cell> FamilyStore<C> {
                 }
                 let mut order: Vec<usize> = (0..label_texts.len()).collect();
                 order.sort_by(|a, b| label_texts[*a].cmp(&label_texts[*b]));
-                let cells = label_texts.iter().map(|_| C::default()).collect();
+                let cells = label_texts.iter().map(|_| Apart::default()).collect();
                 Table::Dense(Dense { cells, size, overflow, label_texts: label_texts.into(), order: order.into() })
             }
         };
@@ -468,7 +468,7 @@ impl Store {
                 Owner::Histogram(family) => {
                     overflowed += overflows(family);
                     let dropped = match &family.table {
-                        Table::Dense(dense) => dense.cells.iter().map(HistogramCell::take_not_numbers).sum(),
+                        Table::Dense(dense) => dense.cells.iter().map(|Apart(cell)| cell.take_not_numbers()).sum(),
                         Table::Text(table) => table.iter().map(|series| series.cell.take_not_numbers()).sum(),
                     };
                     if dropped > 0 {
