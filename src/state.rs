@@ -149,7 +149,8 @@ pub(crate) fn load_for_record() -> u8 {
     }
 }
 
-/// The same, where the byte alone cannot tell. For `extern "C"` see [`contained`].
+/// Whether a record of this thread goes to the global service, where the byte alone cannot tell. For `extern "C"` see
+/// [`contained`].
 #[inline(never)]
 extern "C" fn is_global_here(state: u8) -> bool {
     let is_global = |scope: &RefCell<Scope>| {
