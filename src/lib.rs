@@ -55,6 +55,8 @@ mod handles;
 #[cfg(not(feature = "prometheus"))]
 #[path = "noop.rs"]
 mod handles;
+#[cfg(all(feature = "prometheus", feature = "process"))]
+mod process;
 #[cfg(feature = "prometheus")]
 mod recorder;
 #[cfg(feature = "prometheus")]

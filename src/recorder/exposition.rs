@@ -126,6 +126,15 @@ fn head<C: Print>(name: &str, help: Option<&str>, out: &mut String) {
     formatting::write_type_line(out, name, None, None, C::TYPE);
 }
 
+/// A family of one series without labels.
+#[cfg(feature = "process")]
+pub(crate) fn one(family: &crate::process::Family, out: &mut String) {
+    formatting::write_help_line(out, family.name, None, None, family.help);
+    formatting::write_type_line(out, family.name, None, None, family.kind);
+    line(out, family.name, "", "", NO_LABEL);
+    number(out, family.value);
+}
+
 /// A declared family; nothing when it has no series yet.
 pub(crate) fn family<C: Cell + Print>(family: &FamilyStore<C>, out: &mut String) {
     let def = family.def;

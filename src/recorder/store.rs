@@ -3,6 +3,8 @@
 //! One map from name to owner decides where a name lives, and it decides once: a name never has two owners, so that no
 //! family is printed twice and no handle of either kind writes where nobody reads.
 
+#[cfg(feature = "process")]
+use std::iter::Peekable;
 use std::{
     borrow::Cow,
     collections::HashMap,
@@ -28,6 +30,8 @@ use super::{
     open::Open,
     table::{Found, OTHER, Series, TextTable},
 };
+#[cfg(feature = "process")]
+use crate::process;
 use crate::{
     catalogue,
     family::{FamilyDef, Kind},
@@ -436,7 +440,11 @@ impl Store {
         // As much as last time, and a little for what is new.
         let expected = self.rendered.load(Relaxed);
         let mut out = String::with_capacity(expected + expected / 16);
+        #[cfg(feature = "process")]
+        let mut process = self.process_families();
         for (name, owner) in &owners {
+            #[cfg(feature = "process")]
+            print_before(&mut process, name, &mut out);
             match owner {
                 Owner::Counter(family) => exposition::family(family, &mut out),
                 Owner::Gauge(family) => exposition::family(family, &mut out),
@@ -444,8 +452,19 @@ impl Store {
                 Owner::Open(open) => exposition::open(open, described.get(name).map(String::as_str), &mut out),
             }
         }
+        #[cfg(feature = "process")]
+        process.for_each(|family| exposition::one(&family, &mut out));
         self.rendered.store(out.len(), Relaxed);
         out
+    }
+
+    /// Those of the process, in the storage of its one service.
+    #[cfg(feature = "process")]
+    fn process_families(&self) -> Peekable<std::vec::IntoIter<process::Family>> {
+        let is_global = state::global_store().is_some_and(|global| std::ptr::eq(Arc::as_ptr(global), self));
+        let families =
+            is_global.then(|| state::guarded("process_cpu_seconds_total", self, process::families)).flatten();
+        families.unwrap_or_default().into_iter().peekable()
     }
 
     /// Who stores what, now, sorted by name: nothing is formatted under the lock, because a first sighting waits for it.
@@ -497,6 +516,16 @@ impl Store {
         set(&catalogue::OVERFLOWED_SERIES, overflowed);
         let health = self.family::<GaugeCell>(catalogue::HEALTH.late.def());
         self.series_of(&health, &[]).apply(GaugeOp::Set(if self.health.is_healthy() { 1.0 } else { 0.0 }));
+    }
+}
+
+/// Prints what comes before a name, and drops what has that name: somebody records it.
+#[cfg(feature = "process")]
+fn print_before(process: &mut Peekable<std::vec::IntoIter<process::Family>>, name: &str, out: &mut String) {
+    while let Some(family) = process.next_if(|family| family.name <= name) {
+        if family.name != name {
+            exposition::one(&family, out);
+        }
     }
 }
 
