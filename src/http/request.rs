@@ -280,9 +280,9 @@ fn method(method: &http::Method) -> Method {
 /// What the client asked for. `nest` rewrites the URI; a request that no server made has the rewritten one only.
 #[inline]
 fn target(req: &Request) -> Option<PathAndQuery> {
-    let original = req.original_uri();
-    let uri = if original.path() == "/" { req.uri() } else { original };
-    uri.path_and_query().cloned()
+    let original = req.original_uri().path_and_query();
+    // Of the root either will do.
+    original.filter(|target| target.as_str().len() > 1).or_else(|| req.uri().path_and_query()).cloned()
 }
 
 /// Where the handler is while we are not looking.
