@@ -11,9 +11,10 @@
 //! this does not average out is the layout of code in the one binary.
 //!
 //! What takes microseconds is compared by what is *added*: with and without, and the difference counts. Instructions are
-//! counted by callgrind, inside the loop only and after a tenth as many operations to warm up; gungraine would do the same, but needs a runner of its very version to be installed, and its
-//! counts cannot stand in one table with the times. Callgrind hides the vDSO: a read of the clock counts as a system
-//! call, about as many instructions outside the kernel, and its time is in the nanoseconds only.
+//! counted by callgrind, inside the loop only and after a tenth as many operations to warm up; gungraine would do the
+//! same, but needs a runner of its very version to be installed, and its counts cannot stand in one table with the times.
+//! Callgrind hides the vDSO: a read of the system's clock counts as a system call, about as many instructions outside the
+//! kernel, and its time is in the nanoseconds only.
 
 pub mod allocations;
 mod instructions;

@@ -1,6 +1,6 @@
 //! The clock of the middleware: the processor's counter where the kernel trusts it, else the system's monotonic clock.
 //!
-//! Two reads of the counter take 26 ns where two of `std::time::Instant` take 65 (`floor/*` in the bench target `http`).
+//! Two reads of the counter take 26 ns where two of `std::time::Instant` take 65 (`floor/*` in the bench targets `http`).
 //! Neither is the wall clock: setting that changes nothing.
 
 use std::time::Instant;

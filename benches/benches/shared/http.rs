@@ -164,7 +164,10 @@ fn added(round: &Round, allocator: Allocator, service: &MonitoringService, off: 
     let bare_one = |_: usize| _ = black_box(send(&bare, &uri));
     let nothing_one = |_: usize| _ = black_box(send(&nothing, &uri));
     let off_one = |_: usize| _ = black_box(send(off, &uri));
-    // The floor, on the machine and in the run: a duration takes two reads of the clock.
+    // The floor, on the machine and in the run: a duration takes two reads of a clock.
+    let counter = quanta::Clock::new();
+    let two_counts = |_: usize| _ = black_box(counter.delta_as_nanos(black_box(counter.raw()), counter.raw()));
+    round.added("floor/two-counter-reads", Target::none(), two_counts, |_| ());
     let clock = |_: usize| _ = black_box(black_box(Instant::now()).elapsed().as_secs_f64());
     round.added("floor/two-clock-reads", Target::none(), clock, |_| ());
     round.added("added/bare-route", of_bare.without_allocations(), ours, bare_one);
