@@ -5,6 +5,7 @@
 //! another says whether it records at all.
 
 use std::{
+    any::Any,
     cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -177,6 +178,7 @@ pub(crate) fn guarded<R>(metric: &str, store: &Store, run: impl FnOnce() -> R) -
             let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
             let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
             store.health.fault(metric, &format!("panic: {text}"));
+            discard(payload);
             None
         }
     }
@@ -187,8 +189,15 @@ pub(crate) fn guarded<R>(metric: &str, store: &Store, run: impl FnOnce() -> R) -
 /// record more than its load and branch. A panic that gets here was not caught further in, and goes no further out.
 pub(crate) fn contained(run: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
-        // To drop it could panic again.
-        std::mem::forget(payload);
+        discard(payload);
+    }
+}
+
+/// Drops what a panic left, which can panic again; what that leaves is leaked.
+#[cold]
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
     }
 }
 

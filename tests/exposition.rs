@@ -65,6 +65,61 @@ fn families_series_and_labels_are_sorted_and_every_render_is_the_same() {
     }
 }
 
+/// The samples of one family, in the order of the text.
+fn lines<'a>(text: &'a str, name: &str) -> Vec<(&'a str, &'a str)> {
+    let of = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{'));
+    text.lines().filter(of).filter_map(|line| line.strip_prefix(name)?.rsplit_once(' ')).collect()
+}
+
+#[test]
+fn what_comes_between_two_scrapes_is_sorted_into_the_second() {
+    let service = MonitoringService::for_test();
+    let count = |queues: &[&str]| {
+        service.in_scope(|| {
+            for queue in queues {
+                LATE.with(queue).increment(1);
+                counter!("compozy_open_total", "queue" => (*queue).to_owned()).increment(1);
+            }
+        });
+    };
+    let expect = |rows: &[(&str, u64)]| {
+        let text = service.render();
+        let rows: Vec<_> = rows.iter().map(|(queue, n)| (format!("{{queue=\"{queue}\"}}"), n.to_string())).collect();
+        for name in ["compozy_late_total", "compozy_open_total"] {
+            let all = lines(&text, name).into_iter().map(|(labels, n)| (labels.to_owned(), n.to_owned()));
+            assert_eq!(all.collect::<Vec<_>>(), rows, "{name}");
+        }
+    };
+    count(&["m", "d", "t"]);
+    expect(&[("d", 1), ("m", 1), ("t", 1)]);
+    expect(&[("d", 1), ("m", 1), ("t", 1)]);
+    count(&["z", "a", "h", "m", "dd", "D"]);
+    expect(&[("D", 1), ("a", 1), ("d", 1), ("dd", 1), ("h", 1), ("m", 2), ("t", 1), ("z", 1)]);
+    count(&["zz"]);
+    expect(&[("D", 1), ("a", 1), ("d", 1), ("dd", 1), ("h", 1), ("m", 2), ("t", 1), ("z", 1), ("zz", 1)]);
+}
+
+#[test]
+fn the_series_of_what_is_folded_stands_where_its_text_belongs() {
+    for (place, first) in [(0, "p"), (1_000, "mz"), (2_000, "a")] {
+        let service = MonitoringService::for_test();
+        service.in_scope(|| {
+            for i in 0..2_005 {
+                let start = first.chars().nth(i % first.len()).unwrap_or_default();
+                LATE.with(&format!("{start}{i}")).increment(1);
+                counter!("compozy_open_total", "queue" => format!("{start}{i}")).increment(1);
+            }
+        });
+        let text = service.render();
+        for name in ["compozy_late_total", "compozy_open_total"] {
+            let all = lines(&text, name);
+            assert!(all.iter().map(|(labels, _)| *labels).is_sorted(), "{name}, {first}");
+            assert_eq!(all.get(place), Some(&(r#"{queue="other"}"#, "5")), "{name}, {first}");
+            assert_eq!(all.len(), 2_001, "{name}, {first}");
+        }
+    }
+}
+
 #[test]
 fn one_order_of_labels_or_another_is_one_series() {
     let service = MonitoringService::for_test();

@@ -436,6 +436,21 @@ async fn a_long_template_is_kept_like_any_other() {
 }
 
 #[tokio::test]
+async fn more_templates_than_are_found_by_their_address_are_each_counted_under_their_own() {
+    let service = MonitoringService::for_test();
+    let templates: Vec<String> = (100..300).map(|n| format!("/t{n}")).collect();
+    let routes = templates.iter().fold(Route::new(), |routes, template| routes.at(template, get(ok)));
+    let app = routes.with(service.http_middleware());
+    for _ in 0..3 {
+        for template in &templates {
+            app.get_response(request(Method::GET, template)).await;
+        }
+    }
+    let row = |path: &String| (format!(r#"{{method="GET",path="{path}",status_code="200"}}"#), 3.0);
+    assert_eq!(counted(&service.render()), templates.iter().map(row).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn a_request_that_middleware_answers_is_counted_under_the_route_it_would_have_taken() {
     let service = MonitoringService::for_test();
     let app = routes()

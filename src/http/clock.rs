@@ -20,7 +20,14 @@ pub(super) enum Clock {
 impl Clock {
     /// Calibrates the counter, once in a process: about a millisecond, 200 at the most.
     pub(super) fn new() -> Self {
-        if is_trusted() { Self::Counter(quanta::Clock::new()) } else { Self::uncalibrated() }
+        Self::of(source().as_deref())
+    }
+
+    /// By the source that the kernel says it keeps time by. It watches the counters of all processors, and changes to another
+    /// source when they disagree; `quanta` only looks at what the processor promises.
+    fn of(source: Option<&str>) -> Self {
+        let is_trusted = source.map_or(!cfg!(target_os = "linux"), is_counter);
+        if is_trusted { Self::Counter(quanta::Clock::new()) } else { Self::uncalibrated() }
     }
 
     /// The system's clock.
@@ -54,14 +61,10 @@ fn nanos(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Whether the kernel keeps time by the processor's counter. It watches the counters of all processors, and changes to
-/// another source when they disagree; `quanta` only looks at what the processor promises.
-fn is_trusted() -> bool {
-    if !cfg!(target_os = "linux") {
-        return true;
-    }
+/// What the kernel keeps time by; only Linux says so.
+fn source() -> Option<String> {
     let source = std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
-    source.is_ok_and(|source| is_counter(source.trim()))
+    source.ok().map(|source| source.trim().to_owned())
 }
 
 /// The processor's counter itself, and what a hypervisor makes of it.
@@ -93,7 +96,10 @@ mod tests {
 
     #[test]
     fn a_source_that_is_no_counter_is_not_trusted() {
-        assert!(is_counter("tsc"));
-        assert!(!["hpet", "acpi_pm", "xen", "jiffies", ""].into_iter().any(is_counter));
+        assert!(matches!(Clock::of(Some("tsc")), Clock::Counter(_)));
+        for source in ["hpet", "acpi_pm", "xen", "jiffies", ""] {
+            assert!(matches!(Clock::of(Some(source)), Clock::System(_)), "{source}");
+        }
+        assert_eq!(matches!(Clock::of(None), Clock::System(_)), cfg!(target_os = "linux"));
     }
 }

@@ -11,6 +11,8 @@ use std::{
 
 use tracing::{error, warn};
 
+use crate::state;
+
 /// How long a caught fault keeps `compozy_monitoring_health` at 0.
 const UNHEALTHY_AFTER_FAULT: Duration = Duration::from_secs(60);
 
@@ -35,7 +37,7 @@ impl Health {
         self.errors.fetch_add(times, Relaxed);
         *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         if self.first("fault", metric) {
-            error!(metric, error, "Metric recording failed");
+            log(|| error!(metric, error, "Metric recording failed"));
         }
     }
 
@@ -44,7 +46,9 @@ impl Health {
     pub(crate) fn rejected(&self, metric: &str, label: &str, labels: usize) {
         self.rejected_labels.fetch_add(labels as u64, Relaxed);
         if self.first("labels", metric) {
-            warn!(metric, label, "Label dropped: not allowed, given twice, or with a value outside its closed set");
+            log(|| {
+                warn!(metric, label, "Label dropped: not allowed, given twice, or with a value outside its closed set")
+            });
         }
     }
 
@@ -52,7 +56,7 @@ impl Health {
     #[cold]
     pub(crate) fn declared_twice(&self, metric: &str, first: &str, second: &str) {
         if self.first("twice", metric) {
-            warn!(metric, first, second, "Metric family is declared twice: both record into the same series");
+            log(|| warn!(metric, first, second, "Metric family is declared twice: both record into the same series"));
         }
     }
 
@@ -60,7 +64,7 @@ impl Health {
     #[cold]
     pub(crate) fn too_many_names(&self, metric: &str, cap: usize) {
         if self.first("names", "") {
-            warn!(metric, cap, "Too many undeclared metric names: this one and further ones are dropped");
+            log(|| warn!(metric, cap, "Too many undeclared metric names: this one and further ones are dropped"));
         }
     }
 
@@ -68,7 +72,7 @@ impl Health {
     #[cold]
     pub(crate) fn overflowed(&self, metric: &str, cap: usize) {
         if self.first("cap", metric) {
-            warn!(metric, cap, "Too many series: further label values are counted as `other`");
+            log(|| warn!(metric, cap, "Too many series: further label values are counted as `other`"));
         }
     }
 
@@ -89,4 +93,9 @@ impl Health {
         let last = *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner);
         last.is_none_or(|at| at.elapsed() >= UNHEALTHY_AFTER_FAULT)
     }
+}
+
+/// The subscriber is not ours: when it panics, the record that had something to say goes on all the same.
+fn log(line: impl FnOnce()) {
+    state::contained(line);
 }
