@@ -70,15 +70,17 @@ impl FamilyDef {
 impl FamilyDef {
     /// The labels, by place, whose values are outside their closed sets.
     pub(crate) fn strays(&self, values: &[&str]) -> Vec<usize> {
-        let is_stray = |place: &usize| self.labels[*place].values.is_some_and(|known| !known.contains(&values[*place]));
-        (0..self.labels.len().min(values.len())).filter(is_stray).collect()
+        let is_stray = |label: &LabelDef, value| label.values.is_some_and(|known| !known.contains(value));
+        let places = self.labels.iter().zip(values).enumerate();
+        places.filter(|(_, (label, value))| is_stray(label, value)).map(|(place, _)| place).collect()
     }
 
     /// The place of these values in the dense table.
     pub(crate) fn index_of(&self, values: &[&str]) -> Option<usize> {
-        self.labels.iter().zip(values).try_fold(0, |index, (label, value)| {
+        self.labels.iter().zip(values).try_fold(0usize, |index, (label, value)| {
             let known = label.values?;
-            Some(index * known.len() + known.iter().position(|candidate| candidate == value)?)
+            let place = known.iter().position(|candidate| candidate == value)?;
+            index.checked_mul(known.len())?.checked_add(place)
         })
     }
 
@@ -87,8 +89,9 @@ impl FamilyDef {
         let mut values = Vec::with_capacity(self.labels.len());
         for label in self.labels.iter().rev() {
             let known = label.values.unwrap_or_default();
-            values.push(known.get(index % known.len().max(1)).copied().unwrap_or_default());
-            index /= known.len().max(1);
+            let place = index.checked_rem(known.len()).unwrap_or_default();
+            values.push(known.get(place).copied().unwrap_or_default());
+            index = index.checked_div(known.len()).unwrap_or(index);
         }
         values.reverse();
         values
@@ -270,11 +273,12 @@ macro_rules! with {
             #[inline(always)]
             pub fn with(&'static self, $($arg: $label::Arg<'_>),+) -> H {
                 if const { true $(&& $label::VALUES.is_some())+ } {
-                    let (mut index, mut inside) = (0, true);
+                    let (mut index, mut inside) = (0usize, true);
                     $(
                         let place = $label::index($arg);
                         inside &= place < values::<$label>();
-                        index = index * values::<$label>() + place;
+                        // What is inside does not wrap; what is not is not used.
+                        index = index.wrapping_mul(values::<$label>()).wrapping_add(place);
                     )+
                     self.late.dense(if inside { index } else { OUTSIDE })
                 } else {

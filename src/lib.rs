@@ -33,10 +33,36 @@
 //! metrics, [`counter!`] for one on the spot, [`labels`] for what a metric may carry, [`Config`] for the settings. `README.md` has the metrics reference and
 //! the pitfalls, `features.md` what each Cargo feature adds and costs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Whoever only wants to count must not be stopped by it: no way to panic in what runs beside the application. `guarded` and
+// `contained` in `state` are the net under what this does not see. Exceptions are `expect`ed where they are, with a reason.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_in_result,
+        clippy::unwrap_used
+    )
+)]
 
 #[macro_use]
 mod macros;
 
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::panic,
+        reason = "constant functions that run in the compiler, where a panic is the error message"
+    )
+)]
 mod check;
 mod config;
 mod family;
@@ -44,6 +70,14 @@ mod family;
 mod fault;
 #[cfg(feature = "http-poem")]
 mod http;
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "constant functions, which have no iterators: every index is compared with the length beside it"
+    )
+)]
 pub mod labels;
 mod scope;
 mod service;

@@ -113,7 +113,7 @@ pub(crate) fn target() -> Target {
     let state = load_for_handle();
     if state & LOCAL != 0 {
         // A thread that is being torn down has no scope any more.
-        match SCOPE.try_with(|scope| scope.borrow().clone()) {
+        match SCOPE.try_with(|scope| scope.try_borrow().map_or(Scope::Off, |scope| scope.clone())) {
             Ok(Scope::Of(running)) if !running.is_on() => return Target::Off,
             // The scope of the process's own service: as if there were none.
             Ok(Scope::Of(running)) if running.is_global() => {}
@@ -240,7 +240,7 @@ pub(crate) fn enter(running: Option<&Arc<Running>>) -> Entered<'_> {
     let scope = running.map_or(Scope::Off, |running| Scope::Of(running.clone()));
     let before = SCOPE.try_with(|current| current.replace(scope)).ok();
     if before.is_none() {
-        LATE_SCOPES.set(LATE_SCOPES.get() + 1);
+        LATE_SCOPES.set(LATE_SCOPES.get().saturating_add(1));
     }
     let local: &dyn metrics::Recorder = match running {
         // A muted thread stays so in a scope; this recorder asks the scope at each look-up.

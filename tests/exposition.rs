@@ -21,6 +21,8 @@ compozy_monitoring::families! {
     counter MIXED = "compozy_mixed_total" { outcome: C, queue: str };
     /// A raw identifier, and a set whose index is wrong.
     counter WRONG = "compozy_wrong_total" { kind: Wrong };
+    /// The same twice.
+    counter PAIR = "compozy_wrong_pair_total" { kind: Wrong, priority: Wrong };
     /// A label that is a keyword.
     counter KEYWORD = "compozy_keyword_total" { r#type: str };
     /// Closed sets.
@@ -282,6 +284,8 @@ fn a_closed_label_stays_closed_whatever_stands_beside_it_and_however_it_is_reach
         // A hand-written set whose index is wrong.
         WRONG.with(Wrong(7)).increment(4);
         WRONG.with(Wrong(1)).increment(1);
+        PAIR.with(Wrong(usize::MAX), Wrong(usize::MAX)).increment(2);
+        PAIR.with(Wrong(1), Wrong(7)).increment(1);
     });
     let text = service.render();
     assert_eq!(value(&text, r#"compozy_mixed_total{outcome="other",queue="1"}"#), 5.0);
@@ -291,6 +295,7 @@ fn a_closed_label_stays_closed_whatever_stands_beside_it_and_however_it_is_reach
     assert_eq!(value(&text, r#"compozy_wrong_total{kind="other"}"#), 4.0);
     assert_eq!(value(&text, r#"compozy_wrong_total{kind="b"}"#), 1.0);
     assert_eq!(value(&text, r#"compozy_wrong_total{kind="a"}"#), 0.0);
+    assert_eq!(value(&text, r#"compozy_wrong_pair_total{kind="other",priority="other"}"#), 3.0);
 }
 
 #[test]

@@ -38,7 +38,8 @@ impl Config {
             problem(&name, None, None, &format!("cannot be read: {error}"), "a project file in YAML")
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
-            let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
+            let valid = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+            let line = valid.filter(|b| **b == b'\n').count().saturating_add(1);
             problem(&name, Some(line), None, "is not UTF-8", "a project file in YAML, encoded as UTF-8")
         })?;
         parse(&name, text.strip_prefix('\u{feff}').unwrap_or(&text))

@@ -148,7 +148,7 @@ impl Watch {
     /// Counts a request whose template, method and status were seen before; says whether that was so.
     #[inline]
     fn record_known(&self, template: &Template, method: Method, status: StatusCode, seconds: f64) -> bool {
-        let Some(series) = template.methods[method.index()].get() else { return false };
+        let Some(series) = template.methods.get(method.index()).and_then(OnceLock::get) else { return false };
         let known = series.requests.iter().map_while(OnceLock::get).find(|(known, _)| *known == status);
         let Some((_, requests)) = known else { return false };
         series.duration.apply(HistogramOp { value: seconds, times: 1 });
@@ -190,7 +190,7 @@ impl Watch {
         };
         let _ = state::guarded("compozy_http_request_duration_seconds", store, || {
             let sample = HistogramOp { value: seconds, times: 1 };
-            match template.map(|template| &template.methods[method.index()]) {
+            match template.and_then(|template| template.methods.get(method.index())) {
                 Some(slot) => {
                     slot.get_or_init(|| Box::new(Series::new(duration_of(store, method, text)))).duration.apply(sample)
                 }
@@ -199,7 +199,7 @@ impl Watch {
         });
         let _ = state::guarded("compozy_http_requests_total", store, || {
             let one = CounterOp::Increment(1);
-            let series = template.and_then(|template| template.methods[method.index()].get());
+            let series = template.and_then(|template| template.methods.get(method.index())?.get());
             for slot in series.iter().flat_map(|series| &series.requests) {
                 let (known, requests) = slot.get_or_init(|| (status, requests_of(store, method, text, status)));
                 if *known == status {
@@ -254,11 +254,15 @@ impl Recent {
 }
 
 fn duration_of(store: &Store, method: Method, path: &str) -> Resolved<HistogramCell> {
-    HTTP_DURATION.late.series_in(store, &[Method::VALUES[method.index()], path])
+    HTTP_DURATION.late.series_in(store, &[method_label(method), path])
 }
 
 fn requests_of(store: &Store, method: Method, path: &str, status: StatusCode) -> Resolved<CounterCell> {
-    HTTP_REQUESTS.late.series_in(store, &[Method::VALUES[method.index()], path, status.as_str()])
+    HTTP_REQUESTS.late.series_in(store, &[method_label(method), path, status.as_str()])
+}
+
+fn method_label(method: Method) -> &'static str {
+    Method::VALUES.get(method.index()).copied().unwrap_or_default()
 }
 
 /// The nine standard methods and `OTHER`: a client chooses the token, so it must not become a label value.

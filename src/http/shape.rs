@@ -46,34 +46,35 @@ impl Shape {
         let (mut pieces, mut rank) = (Vec::new(), Vec::new());
         let mut rest = template;
         while let Some(first) = rest.chars().next() {
-            let length = match first {
+            rest = match first {
                 '*' => {
                     pieces.push(Piece::CatchAll);
                     rank.push(Rank::CatchAll);
-                    rest.len()
+                    ""
                 }
                 ':' | '<' => {
                     let name = rest.find(['/', '<', '*']).unwrap_or(rest.len());
-                    if rest[name..].starts_with('<') {
+                    let after = rest.get(name..).unwrap_or_default();
+                    if let Some(pattern) = after.strip_prefix('<') {
                         // As in poem, the first `>` closes.
-                        let end = name + rest[name..].find('>')?;
-                        pieces.push(Piece::Regex(rest[name + 1..end].to_owned(), OnceLock::new()));
+                        let (source, after) = pattern.split_once('>')?;
+                        pieces.push(Piece::Regex(source.to_owned(), OnceLock::new()));
                         rank.push(Rank::Regex);
-                        end + 1
+                        after
                     } else {
                         pieces.push(Piece::Parameter);
                         rank.push(Rank::Parameter);
-                        name
+                        after
                     }
                 }
                 _ => {
                     let length = rest.find([':', '<', '*']).unwrap_or(rest.len());
-                    pieces.push(Piece::Literal(rest[..length].to_owned()));
-                    rank.extend(std::iter::repeat_n(Rank::Literal, length));
-                    length
+                    let (literal, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
+                    pieces.push(Piece::Literal(literal.to_owned()));
+                    rank.extend(std::iter::repeat_n(Rank::Literal, literal.len()));
+                    after
                 }
             };
-            rest = &rest[length..];
         }
         Some(Self { pieces, rank })
     }
@@ -94,7 +95,7 @@ impl Shape {
 
     fn fits(&self, mut path: &str) -> bool {
         for piece in &self.pieces {
-            let segment = &path[..path.find('/').unwrap_or(path.len())];
+            let segment = path.split('/').next().unwrap_or_default();
             path = match piece {
                 Piece::Literal(text) => match path.strip_prefix(text.as_str()) {
                     Some(rest) => rest,
@@ -102,7 +103,7 @@ impl Shape {
                 },
                 Piece::CatchAll => return true,
                 Piece::Parameter if segment.is_empty() => return false,
-                Piece::Parameter => &path[segment.len()..],
+                Piece::Parameter => path.get(segment.len()..).unwrap_or_default(),
                 Piece::Regex(source, pattern) => {
                     // As in poem: searched for in all that is left, and as long as what it finds.
                     let pattern = pattern.get_or_init(|| Regex::new(source).ok());

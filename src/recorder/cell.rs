@@ -307,8 +307,8 @@ impl HistogramCell {
     /// The cumulative counts, one a bucket, `+Inf` last.
     pub(crate) fn cumulative(&self) -> [u64; BUCKETS.len() + 1] {
         let mut total = 0u64;
-        std::array::from_fn(|i| {
-            total = total.wrapping_add(self.buckets[i].load(Relaxed));
+        self.buckets.each_ref().map(|bucket| {
+            total = total.wrapping_add(bucket.load(Relaxed));
             total
         })
     }

@@ -52,7 +52,7 @@ impl Print for HistogramCell {
         line(out, name, "_sum", labels, NO_LABEL);
         number(out, self.sum());
         line(out, name, "_count", labels, NO_LABEL);
-        let _ = writeln!(out, "{}", counts[counts.len() - 1]);
+        let _ = writeln!(out, "{}", counts.last().copied().unwrap_or_default());
     }
 }
 
@@ -145,7 +145,9 @@ pub(crate) fn family<C: Cell + Print>(family: &FamilyStore<C>, out: &mut String)
         Table::Dense(dense) => {
             let cells = dense.cells();
             for &index in dense.order.iter() {
-                let (Apart(cell), labels) = (&cells[index], &dense.label_texts[index]);
+                let (Some(Apart(cell)), Some(labels)) = (cells.get(index), dense.label_texts.get(index)) else {
+                    continue;
+                };
                 if index < dense.size || !cell.is_untouched() {
                     cell.print(def.name, labels, out);
                 }

@@ -94,7 +94,7 @@ pub(crate) fn cut(text: &str) -> &str {
     if text.len() <= LONGEST_VALUE {
         return text;
     }
-    text.char_indices().nth(LONGEST_VALUE).map_or(text, |(end, _)| &text[..end])
+    text.char_indices().nth(LONGEST_VALUE).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 /// Help without control characters, for the exporter's escaping of line breaks.

@@ -188,7 +188,7 @@ impl<T> OpenFamily<T> {
             let mut spelled = self.spelled.write().unwrap_or_else(PoisonError::into_inner);
             // One series has as many spellings as orders of its labels: those over the bound take the slow way. So do
             // values that had to be cleaned, for a cut value may be of any length, and dropped labels, which are counted.
-            if spelled.len() < 2 * self.cap {
+            if spelled.len() < self.cap.saturating_mul(2) {
                 spelled.insert(key.clone(), series.clone());
             }
         }
@@ -283,7 +283,7 @@ impl Apply<HistogramCell> for Series<SummaryCell> {
             let mut distribution = self.cell.distribution.lock().unwrap_or_else(PoisonError::into_inner);
             let now = left.min(1_000);
             (0..now).for_each(|_| distribution.record_samples(&sample));
-            left -= now;
+            left = left.saturating_sub(now);
         }
     }
 }

@@ -93,7 +93,7 @@ impl<C: Cell> FamilyStore<C> {
                     label_texts.push(other);
                 }
                 let mut order: Vec<usize> = (0..label_texts.len()).collect();
-                order.sort_by(|a, b| label_texts[*a].cmp(&label_texts[*b]));
+                order.sort_by(|a, b| label_texts.get(*a).cmp(&label_texts.get(*b)));
                 let cells = label_texts.iter().map(|_| Apart::default()).collect();
                 Table::Dense(Dense { cells, size, overflow, label_texts: label_texts.into(), order: order.into() })
             }
@@ -107,12 +107,16 @@ impl<C: Cell> FamilyStore<C> {
         let mut values = Cow::Borrowed(values);
         let strays = self.def.strays(&values);
         if let Some(&first) = strays.first() {
-            health.rejected(self.def.name, self.def.labels[first].name, strays.len());
+            let label = self.def.labels.get(first).map_or("", |label| label.name);
+            health.rejected(self.def.name, label, strays.len());
             // Two gauges in one series would overwrite each other.
             if C::KIND == Kind::Gauge {
                 return Resolved::Nothing;
             }
-            strays.iter().for_each(|&stray| values.to_mut()[stray] = OTHER);
+            let values = values.to_mut();
+            for (_, value) in values.iter_mut().enumerate().filter(|(place, _)| strays.contains(place)) {
+                *value = OTHER;
+            }
         }
         match &self.table {
             Table::Dense(dense) => {
@@ -439,7 +443,7 @@ impl Store {
         let described = self.described.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // As much as last time, and a little for what is new.
         let expected = self.rendered.load(Relaxed);
-        let mut out = String::with_capacity(expected + expected / 16);
+        let mut out = String::with_capacity(expected.saturating_add(expected / 16));
         #[cfg(feature = "process")]
         let mut process = self.process_families();
         for (name, owner) in &owners {
@@ -479,13 +483,14 @@ impl Store {
     /// Sets what is only known at scrape time: the uptime, and what monitoring says about itself.
     fn refresh(&self, owners: &[(String, Owner)]) {
         let mut overflowed = self.nameless.load(Relaxed);
+        let mut add = |more: u64| overflowed = overflowed.wrapping_add(more);
         let mut not_numbers: Vec<(String, u64)> = Vec::new();
         for (_, owner) in owners {
             match owner {
-                Owner::Counter(family) => overflowed += overflows(family),
-                Owner::Gauge(family) => overflowed += overflows(family),
+                Owner::Counter(family) => add(overflows(family)),
+                Owner::Gauge(family) => add(overflows(family)),
                 Owner::Histogram(family) => {
-                    overflowed += overflows(family);
+                    add(overflows(family));
                     let dropped = match &family.table {
                         Table::Dense(dense) => dense.cells.iter().map(|Apart(cell)| cell.take_not_numbers()).sum(),
                         Table::Text(table) => table.iter().map(|series| series.cell.take_not_numbers()).sum(),
@@ -495,7 +500,7 @@ impl Store {
                     }
                 }
                 Owner::Open(open) => {
-                    overflowed += open.overflowed();
+                    add(open.overflowed());
                     let dropped = open.take_not_numbers();
                     if dropped > 0 {
                         not_numbers.push((open.name().to_owned(), dropped));

@@ -183,17 +183,18 @@ impl<T: Default> TextTable<T> {
         let series = Arc::new(Series { hash, values, label_text, cell: T::default() });
 
         let mut level = self.highest.load(Relaxed);
-        if count.in_level >= size(level) / 2 && level + 1 < LEVELS {
-            level += 1;
+        if count.in_level >= size(level) / 2 && level < LEVELS.saturating_sub(1) {
+            level = level.wrapping_add(1);
             count.in_level = 0;
         }
-        let slots = self.levels[level].get_or_init(|| (0..size(level)).map(|_| OnceLock::new()).collect());
+        // Always there, and never full: what ends this loop is an empty slot.
+        let Some(slots) = self.levels.get(level) else { return self.overflowing() };
+        let slots = slots.get_or_init(|| (0..size(level)).map(|_| OnceLock::new()).collect());
         self.highest.store(level, Release);
-        count.in_level += 1;
-        count.total += 1;
+        count.in_level = count.in_level.wrapping_add(1);
+        count.total = count.total.wrapping_add(1);
         let mut at = hash as usize;
-        loop {
-            let slot = &slots[at & (slots.len() - 1)];
+        while let Some(slot) = slot_at(slots, at) {
             // Only this thread holds the mutex, so an empty slot stays empty until it is set here.
             if slot.get().is_none() {
                 let series = slot.get_or_init(|| series);
@@ -205,6 +206,7 @@ impl<T: Default> TextTable<T> {
             }
             at = at.wrapping_add(1);
         }
+        self.overflowing()
     }
 
     fn label_text(&self, values: &[Box<str>]) -> Box<str> {
@@ -216,7 +218,7 @@ impl<T: Default> TextTable<T> {
         for level in (0..=self.highest.load(Acquire)).rev() {
             let Some(slots) = self.levels.get(level).and_then(OnceLock::get) else { continue };
             let mut at = hash as usize;
-            while let Some(series) = slots[at & (slots.len() - 1)].get() {
+            while let Some(series) = slot_at(slots, at).and_then(OnceLock::get) {
                 if series.hash == hash
                     && series.values.len() == values.len()
                     && series.values.iter().zip(values).all(|(a, b)| **a == *b.as_ref())
@@ -307,7 +309,14 @@ impl<T: Default> TextTable<T> {
 }
 
 const fn size(level: usize) -> usize {
-    FIRST << (2 * level)
+    // Four times the one before; no level is so high that this wraps.
+    FIRST.wrapping_shl((level as u32).wrapping_mul(2))
+}
+
+/// The slot where a hash, or a probe after it, falls: the number of slots is a power of two.
+#[inline]
+fn slot_at<T>(slots: &[T], at: usize) -> Option<&T> {
+    slots.get(at & slots.len().wrapping_sub(1))
 }
 
 /// A hash of the values and of where each ends. Not seeded: a client that collides on purpose meets the cap.
