@@ -193,8 +193,9 @@ impl<T: Default> TextTable<T> {
         self.highest.store(level, Release);
         count.in_level = count.in_level.wrapping_add(1);
         count.total = count.total.wrapping_add(1);
+        let mask = slots.len().wrapping_sub(1);
         let mut at = hash as usize;
-        while let Some(slot) = slot_at(slots, at) {
+        while let Some(slot) = slots.get(at & mask) {
             // Only this thread holds the mutex, so an empty slot stays empty until it is set here.
             if slot.get().is_none() {
                 let series = slot.get_or_init(|| series);
@@ -218,7 +219,13 @@ impl<T: Default> TextTable<T> {
         for level in (0..=self.highest.load(Acquire)).rev() {
             let Some(slots) = self.levels.get(level).and_then(OnceLock::get) else { continue };
             let mut at = hash as usize;
-            while let Some(series) = slot_at(slots, at).and_then(OnceLock::get) {
+            // `get` takes up to six instructions more a look-up.
+            #[expect(
+                clippy::arithmetic_side_effects,
+                clippy::indexing_slicing,
+                reason = "a level is never empty: its length is a power of two, and masked with one less, all is inside"
+            )]
+            while let Some(series) = slots[at & (slots.len() - 1)].get() {
                 if series.hash == hash
                     && series.values.len() == values.len()
                     && series.values.iter().zip(values).all(|(a, b)| **a == *b.as_ref())
@@ -311,12 +318,6 @@ impl<T: Default> TextTable<T> {
 const fn size(level: usize) -> usize {
     // Four times the one before; no level is so high that this wraps.
     FIRST.wrapping_shl((level as u32).wrapping_mul(2))
-}
-
-/// The slot where a hash, or a probe after it, falls: the number of slots is a power of two.
-#[inline]
-fn slot_at<T>(slots: &[T], at: usize) -> Option<&T> {
-    slots.get(at & slots.len().wrapping_sub(1))
 }
 
 /// A hash of the values and of where each ends. Not seeded: a client that collides on purpose meets the cap.
