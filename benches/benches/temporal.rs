@@ -72,6 +72,7 @@ fn main() -> ExitCode {
 fn meter(round: &Round, service: &MonitoringService) {
     let meter = service.temporal_meter();
     let named = |name: &str| MetricParameters::builder().name(name.to_owned()).description("").unit("").build();
+    // label-lint: allow(unresolved-label) both are on this line
     let pairs = ["task_queue", "workflow_type"].map(|name| MetricKeyValue::new(name, "T"));
     let own: MetricAttributes = meter.new_attributes(NewAttributes::from(pairs));
     let (Ok(counter), Ok(gauge), Ok(histogram), Ok(latency)) = (
