@@ -21,6 +21,7 @@ use crate::{
         Store,
         cell::{CounterOp, HistogramOp},
     },
+    state,
 };
 
 /// How many runs are remembered in each of the lists below; the one that was longest unused goes first.
@@ -199,10 +200,12 @@ impl Ledger {
         let warn = !runs.has_meter && !std::mem::replace(&mut runs.warned, true);
         drop(runs);
         if warn {
-            tracing::warn!(
-                "Workflows run with the monitoring interceptor but without its meter: only started workflows are \
-                 counted; make the runtime with temporal_runtime_options()"
-            );
+            state::contained(|| {
+                tracing::warn!(
+                    "Workflows run with the monitoring interceptor but without its meter: only started workflows are \
+                     counted; make the runtime with temporal_runtime_options()"
+                );
+            });
         }
         if is_new {
             WORKFLOW_STARTED.late.series_in(store, &[workflow_type]).apply(CounterOp::Increment(1));
@@ -247,10 +250,12 @@ impl Ledger {
         let warn = !runs.has_interceptor && !std::mem::replace(&mut runs.warned, true);
         drop(runs);
         if warn {
-            tracing::warn!(
-                "Workflows run with the monitoring meter but without its interceptor: started workflows are not \
-                 counted and replays are; call instrument_worker() on the worker's options"
-            );
+            state::contained(|| {
+                tracing::warn!(
+                    "Workflows run with the monitoring meter but without its interceptor: started workflows are not \
+                     counted and replays are; call instrument_worker() on the worker's options"
+                );
+            });
         }
         count(store, workflow_type, outcome, close.map(|close| close.duration));
     }
