@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{samples, sum, value};
+use common::{figure, grouped, resident, samples, sum, value};
 use compozy_monitoring::{Config, MonitoringService, counter, histogram, metrics};
 use poem::{
     Endpoint, EndpointExt, Request, Route, handler,
@@ -37,13 +37,6 @@ fn work(Path(id): Path<String>, Query(query): Query<Vec<(String, String)>>) {
     metrics::histogram!("foreign_wait_seconds", "id" => id.clone()).record(0.01);
     metrics::gauge!("foreign_level", "id" => id).set(1);
     histogram!("foreign_plain_seconds").record(0.01);
-}
-
-/// Resident memory of this process, in bytes.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line VmRSS");
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
 }
 
 /// A request of a client that invents its method, its path and its values.
@@ -105,4 +98,7 @@ async fn a_hundred_thousand_invented_values_leave_series_bounded_sums_exact_and_
     assert_eq!(value(&text, "compozy_monitoring_errors_total"), 0.0);
     // The foreign families are described by nobody.
     assert!(common::promtool(&text).lines().all(|line| line.ends_with("no help text")));
+    figure("invented values", grouped(CALLS.into()));
+    figure("KiB grown once every cap was reached", grown >> 10);
+    figure("series of each family", CAP + 1);
 }

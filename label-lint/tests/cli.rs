@@ -295,3 +295,17 @@ fn a_reader_that_leaves_early_is_no_fault() {
     assert!(run.stdout.starts_with("error[disallowed-label]"));
     assert!(!run.stderr.contains("cannot write") && !run.stderr.contains("panicked"), "{}", run.stderr);
 }
+
+#[test]
+fn a_real_binary_with_two_versions_is_found_by_its_lock() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/two-metrics");
+    let sandbox = Sandbox::new();
+    sandbox.copy(&fixture.join("Cargo.lock"), "Cargo.lock");
+    sandbox.copy(&fixture.join("Cargo.toml"), "Cargo.toml");
+    let run = sandbox.lint(&["--format", "json"]);
+    assert_eq!(rules(&run.stdout), ["two-metrics-versions"], "{}", run.stdout);
+    assert_eq!(run.code, 1);
+    for part in ["`metrics` 0.23.1 is pulled in by `two-metrics 0.0.0`", "`metrics` 0.24."] {
+        assert!(run.stdout.contains(part), "{}", run.stdout);
+    }
+}

@@ -35,7 +35,7 @@ impl Health {
     #[cold]
     pub(crate) fn faults(&self, metric: &str, error: &str, times: u64) {
         self.errors.fetch_add(times, Relaxed);
-        *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(now());
         if self.first("fault", metric) {
             log(|| error!(metric, error, "Metric recording failed"));
         }
@@ -91,7 +91,64 @@ impl Health {
 
     pub(crate) fn is_healthy(&self) -> bool {
         let last = *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner);
-        last.is_none_or(|at| at.elapsed() >= UNHEALTHY_AFTER_FAULT)
+        last.is_none_or(|at| now().saturating_duration_since(at) >= UNHEALTHY_AFTER_FAULT)
+    }
+}
+
+/// The monotonic clock; a test may be ahead of it.
+fn now() -> Instant {
+    #[cfg(test)]
+    return Instant::now() + tests::AHEAD.get();
+    #[cfg(not(test))]
+    return Instant::now();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::{MonitoringService, fault, fault::tests::log_of};
+
+    thread_local! {
+        /// How far the clock of this thread is ahead.
+        pub(super) static AHEAD: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    }
+
+    fn health(service: &MonitoringService) -> String {
+        let text = service.render();
+        text.lines().find_map(|line| line.strip_prefix("compozy_monitoring_health ")).unwrap().to_owned()
+    }
+
+    #[test]
+    fn health_falls_with_one_log_line_and_comes_back_a_minute_after_the_last_fault() {
+        let service = MonitoringService::for_test();
+        let fail = || {
+            let record = || metrics::counter!("compozy_health_total", "queue" => "q").increment(1);
+            fault::armed("resolve", || service.in_scope(record));
+        };
+        assert_eq!(health(&service), "1");
+        let log = log_of(|| {
+            fail();
+            assert_eq!(health(&service), "0");
+            AHEAD.set(Duration::from_secs(30));
+            // A second fault: no second line, and the minute begins anew.
+            fail();
+            for (seconds, expected) in [(31, "0"), (61, "0"), (89, "0"), (91, "1"), (4_000, "1")] {
+                AHEAD.set(Duration::from_secs(seconds));
+                assert_eq!(health(&service), expected, "after {seconds} s");
+            }
+            // And again.
+            fail();
+            assert_eq!(health(&service), "0");
+            AHEAD.set(Duration::from_secs(4_061));
+            assert_eq!(health(&service), "1");
+        });
+        assert_eq!(log.matches("Metric recording failed").count(), 1, "{log}");
+        assert!(log.contains("ERROR") && log.contains("panic: fault at resolve"), "the line says why: {log}");
+        assert_eq!(log.lines().count(), 1, "{log}");
+        assert!(service.render().contains("compozy_monitoring_errors_total 3\n"));
+        AHEAD.set(Duration::ZERO);
     }
 }
 

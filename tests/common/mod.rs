@@ -3,6 +3,49 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(all(feature = "prometheus", feature = "http-poem"))]
+pub mod processes;
+
+/// Whether this is the long form of the promises: `scripts/reliability` sets the variable.
+pub fn is_long() -> bool {
+    std::env::var_os("RELIABILITY").is_some_and(|form| form == "long")
+}
+
+/// The size of a test: so many in the short form, so many in the long one.
+pub fn size<T>(short: T, long: T) -> T {
+    if is_long() { long } else { short }
+}
+
+/// What a test measured, for the table of `scripts/reliability`; nothing in the short form.
+pub fn figure(name: &str, value: impl std::fmt::Display) {
+    use std::io::Write;
+    if is_long() {
+        // Not through `println!`: a test that is captured would keep it. The first line break ends the line of the runner.
+        let line = format!("\nfigure: {name} {value}\n");
+        std::io::stdout().write_all(line.as_bytes()).expect("the script reads");
+    }
+}
+
+/// A number as people read it: 1,000,000.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|g| std::str::from_utf8(g).expect("digits")).collect();
+    groups.join(",")
+}
+
+/// Resident memory of this process, in bytes.
+pub fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line VmRSS");
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
+}
+
+/// Bytes that this leaves behind on this thread; less than nothing when it frees what was there before.
+pub fn left_behind(run: impl FnOnce()) -> i64 {
+    allocation_counter::measure(run).bytes_current
+}
+
 /// The samples of an exposition, `name{labels}` to value.
 pub fn samples(text: &str) -> BTreeMap<String, f64> {
     text.lines()
