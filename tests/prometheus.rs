@@ -8,7 +8,7 @@ mod common;
 use std::{collections::BTreeSet, process::Command};
 
 use common::{
-    processes::{Folder, Prometheus, example, free_port, get, request, serve, until},
+    processes::{Prometheus, example, free_port, get, request, serve, until},
     promtool, value,
 };
 use compozy_monitoring::{MonitoringService, counter, metrics};
@@ -98,7 +98,7 @@ fn a_bad_configuration_ends_the_example_with_1_and_says_why() {
 #[cfg(feature = "project-file")]
 #[test]
 fn the_project_file_moves_the_endpoint_and_sigterm_ends_the_example_well() {
-    let folder = Folder::new("project");
+    let folder = common::processes::Folder::new("project");
     let file = folder.0.join("compozy.yaml");
     std::fs::write(&file, "name: x\nmonitoring:\n  enabled: true\n  path: /internal/metrics\n").expect("a file");
     let port = free_port();
