@@ -293,6 +293,19 @@ fn hostile_names_labels_and_numbers_read_back_through_promtool_and_prometheus() 
         assert_eq!(prometheus.number(&format!("sum({name})")), Some(sent), "{name}");
     }
     assert_eq!(prometheus.number(r#"sum({__name__=~"hostile_.*_total"})"#), Some(sent));
+    // And the same values: the first two thousand, cut and without control characters.
+    let clean = |text: String| -> String {
+        text.chars().take(128).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    };
+    let mut kept = BTreeSet::from(["other".to_owned()]);
+    for text in (0..calls).map(invented).map(clean) {
+        if kept.len() <= 2_000 {
+            kept.insert(text);
+        }
+    }
+    let series = prometheus.api("/api/v1/series?match[]=compozy_hostile_text_total");
+    let read = series.as_array().expect("a list").iter().filter_map(|series| series["queue"].as_str());
+    assert_eq!(read.map(str::to_owned).collect::<BTreeSet<_>>(), kept);
     assert_eq!(prometheus.number("compozy_hostile_wraps_total"), Some(4.0));
     assert_eq!(prometheus.number("compozy_hostile_high_total"), Some(u64::MAX as f64));
     assert!(prometheus.number(r#"compozy_hostile_level{queue="0"}"#).is_some_and(f64::is_nan));
