@@ -79,7 +79,7 @@ fn a_system_clock_that_jumps_changes_neither_uptime_nor_durations() {
     until("the example answers", || get(port, "/health").map(|(status, _)| status == 200).unwrap_or(false));
 
     let mut last = [0.0; MONOTONIC.len()];
-    let jumps = size(4, 40_u32);
+    let jumps = size(4, 20_u32);
     let mut requests = 0;
     for jump in 0..jumps {
         // Twenty years back, and forward again; in the middle of a stream, too.

