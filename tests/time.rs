@@ -39,7 +39,9 @@ fn only_what_a_temporal_server_dates_is_held_against_the_wall_clock() {
         .map(|path| path.strip_prefix(&root).expect("below"))
         .collect();
     assert!(all.len() > 20, "the sources are here");
-    assert!(reads.iter().all(|path| path.starts_with("temporal")), "{reads:?}");
+    // `process.rs` holds the kernel's date of the process's start against it, in its own test.
+    let may = |path: &&Path| path.starts_with("temporal") || path.ends_with("process.rs");
+    assert!(reads.iter().all(may), "{reads:?}");
 }
 
 /// What may never go back, from one scrape to the next.
