@@ -103,6 +103,11 @@ fn now() -> Instant {
     return Instant::now();
 }
 
+/// The subscriber is not ours: when it panics, the record that had something to say goes on all the same.
+fn log(line: impl FnOnce()) {
+    state::contained(line);
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
@@ -150,9 +155,4 @@ mod tests {
         assert!(service.render().contains("compozy_monitoring_errors_total 3\n"));
         AHEAD.set(Duration::ZERO);
     }
-}
-
-/// The subscriber is not ours: when it panics, the record that had something to say goes on all the same.
-fn log(line: impl FnOnce()) {
-    state::contained(line);
 }
