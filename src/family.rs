@@ -206,6 +206,12 @@ impl<H: Handle, L> Family<H, L> {
     pub const fn new(def: &'static FamilyDef) -> Self {
         Self { late: Late::new(def), labels: PhantomData }
     }
+
+    /// A family of one run of a model.
+    #[cfg(all(test, models))]
+    pub(crate) fn of_this_run(def: &'static FamilyDef) -> &'static Self {
+        Box::leak(Box::new(Self { late: Late::of_this_run(def), labels: PhantomData }))
+    }
 }
 
 impl<H: Handle> Family<H, ()> {

@@ -1,7 +1,5 @@
 //! The handles that macros and families give out, and what a call site keeps.
 
-use std::sync::OnceLock;
-
 use metrics::{IntoF64, Key, Label};
 
 use crate::{
@@ -14,6 +12,7 @@ use crate::{
         table::Found,
     },
     state::{self, GLOBAL, Target},
+    sync::OnceLock,
 };
 
 /// Whether this build records anything.
@@ -251,6 +250,13 @@ impl<H: Handle> Site<H> {
         Self(SiteCore { key: Key::from_static_parts(name, labels), kept: OnceLock::new() })
     }
 
+    /// A call site of one run of a model.
+    #[cfg(all(test, models))]
+    pub(crate) fn of_this_run(name: &'static str) -> &'static Self {
+        let core = SiteCore { key: Key::from_static_name(name), kept: OnceLock::default() };
+        Box::leak(Box::new(Self(core)))
+    }
+
     /// The handle, which asks the site at every record.
     #[inline]
     pub fn handle(&'static self) -> H {
@@ -363,6 +369,12 @@ pub struct Late<H: Handle>(LateCore<H::Cell>);
 impl<H: Handle> Late<H> {
     pub(crate) const fn new(def: &'static FamilyDef) -> Self {
         Self(LateCore { def, kept: OnceLock::new() })
+    }
+
+    /// A family of one run of a model.
+    #[cfg(all(test, models))]
+    pub(crate) fn of_this_run(def: &'static FamilyDef) -> Self {
+        Self(LateCore { def, kept: OnceLock::default() })
     }
 
     pub(crate) fn def(&self) -> &'static FamilyDef {

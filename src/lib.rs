@@ -95,6 +95,8 @@ mod process;
 mod recorder;
 #[cfg(feature = "prometheus")]
 mod state;
+#[cfg(feature = "prometheus")]
+mod sync;
 #[cfg(feature = "temporal")]
 mod temporal;
 
@@ -119,6 +121,10 @@ pub mod __private {
         handles::{COMPILED, Site, describe, is_on, resolve},
     };
 }
+
+#[cfg(all(test, models))]
+#[path = "../models/models.rs"]
+mod models;
 
 /// The blocks of the README, as doc tests.
 #[cfg(doctest)]

@@ -8,13 +8,18 @@ use std::{
     any::Any,
     cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU8, Ordering::Relaxed},
-    },
+    sync::Arc,
 };
 
-use crate::{recorder::Store, service::Running};
+use crate::{
+    recorder::Store,
+    service::Running,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU8, Ordering::Relaxed},
+        shared,
+    },
+};
 
 /// The global service is on.
 pub(crate) const GLOBAL: u8 = 1;
@@ -25,9 +30,11 @@ const MUTE: u8 = 4;
 /// Without workflow code nobody sets it, and nobody has to look.
 const CAN_MUTE: bool = cfg!(feature = "temporal");
 
-static STATE: AtomicU8 = AtomicU8::new(0);
-/// Made once and never dropped: a service that starts after a shutdown goes on with the same storage.
-static STORE: OnceLock<Arc<Store>> = OnceLock::new();
+shared! {
+    static STATE: AtomicU8 = AtomicU8::new(0);
+    /// Made once and never dropped: a service that starts after a shutdown goes on with the same storage.
+    static STORE: OnceLock<Arc<Store>> = OnceLock::new();
+}
 
 thread_local! {
     static SCOPE: RefCell<Scope> = const { RefCell::new(Scope::None) };

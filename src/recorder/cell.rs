@@ -1,19 +1,16 @@
 //! The value of one series: a few atomics that any thread may change at any time.
 
-use std::{
-    fmt::Debug,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::{fmt::Debug, sync::Arc};
 
 use super::{
     open::{Open, OpenFamily},
     store::{FamilyStore, Owner},
     table::Series,
 };
-use crate::family::Kind;
+use crate::{
+    family::Kind,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 /// Upper bounds of the histogram buckets in seconds, from the specification, section 3.3; `+Inf` follows.
 pub(crate) const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -339,7 +336,7 @@ impl Cell for HistogramCell {
         if let Some(bucket) = self.buckets.get(bucket) {
             bucket.fetch_add(times, Relaxed);
         }
-        add_f64(&self.sum, if times == 1 { value } else { value * times as f64 });
+        add_f64(&self.sum, total(value, times));
     }
 
     fn apply_raw(raw: &metrics::Histogram, HistogramOp { value, times }: HistogramOp) {
@@ -460,8 +457,18 @@ impl Apply<HistogramCell> for Series<BoundedCell> {
         let bucket = cell.bounds.iter().position(|bound| value <= *bound).unwrap_or(cell.bounds.len());
         if let Some(bucket) = cell.buckets.get(bucket) {
             bucket.fetch_add(times, Relaxed);
-            add_f64(&cell.sum, if times == 1 { value } else { value * times as f64 });
+            add_f64(&cell.sum, total(value, times));
         }
+    }
+}
+
+/// So many samples together. None of an infinite one are nothing: a product would be no number, and the sum one for ever.
+#[inline]
+fn total(value: f64, times: u64) -> f64 {
+    match times {
+        0 => 0.0,
+        1 => value,
+        times => value * times as f64,
     }
 }
 
@@ -499,6 +506,17 @@ mod tests {
         cell.apply(HistogramOp { value: f64::INFINITY, times: 1 });
         assert_eq!((cell.take_not_numbers(), cell.take_not_numbers()), (3, 0));
         assert_eq!((cell.cumulative()[10], cell.cumulative()[11], cell.sum()), (0, 1, f64::INFINITY));
+    }
+
+    /// Found by the fuzz target `exposition`.
+    #[test]
+    fn no_samples_change_nothing_however_large_they_are() {
+        let cell = HistogramCell::default();
+        cell.apply(HistogramOp { value: 2.0, times: 3 });
+        for value in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::MAX, 1.0] {
+            cell.apply(HistogramOp { value, times: 0 });
+        }
+        assert_eq!((cell.sum(), cell.cumulative()[11], cell.take_not_numbers()), (6.0, 3, 0));
     }
 
     #[test]

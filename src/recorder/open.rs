@@ -9,10 +9,7 @@ use std::{
     fmt,
     hash::BuildHasherDefault,
     num::NonZeroU32,
-    sync::{
-        Arc, LazyLock, Mutex, OnceLock, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, LazyLock, PoisonError},
     time::Duration,
 };
 
@@ -31,7 +28,14 @@ use super::{
     store::Resolved,
     table::{OTHER, Series},
 };
-use crate::{family::Kind, fault};
+use crate::{
+    family::Kind,
+    fault,
+    sync::{
+        Mutex, OnceLock, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
 type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
 
@@ -158,7 +162,7 @@ impl<T> OpenFamily<T> {
             new_cell: Box::new(new_cell),
             spelled: RwLock::default(),
             series: Mutex::default(),
-            overflow: OnceLock::new(),
+            overflow: OnceLock::default(),
             overflowed: AtomicU64::new(0),
         })
     }

@@ -9,13 +9,7 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     hash::BuildHasherDefault,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock,
-        atomic::{
-            AtomicBool, AtomicU64, AtomicUsize,
-            Ordering::{Acquire, Relaxed, Release},
-        },
-    },
+    sync::{Arc, PoisonError},
     time::Instant,
 };
 
@@ -36,11 +30,18 @@ use crate::{
     catalogue,
     family::{FamilyDef, Kind},
     fault, state,
+    sync::{
+        Mutex, RwLock,
+        atomic::{
+            AtomicBool, AtomicU64, AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+    },
 };
 
 /// How many names that nobody declared one storage holds. A name is the program's, not the user's, so this many mean
 /// that one is computed from data.
-pub(crate) const NAMES_CAP: usize = 2_000;
+pub(crate) const NAMES_CAP: usize = if cfg!(models) { 2 } else { 2_000 };
 
 /// A family of ours in one storage.
 #[derive(Debug)]

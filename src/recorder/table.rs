@@ -7,19 +7,23 @@
 use std::{
     borrow::Cow,
     hash::Hasher,
+    sync::{Arc, PoisonError},
+};
+
+use rapidhash::fast::RapidHasher;
+
+use super::guard;
+use crate::{
+    family::LabelDef,
+    fault,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Mutex, MutexGuard, OnceLock,
         atomic::{
             AtomicBool, AtomicU64, AtomicUsize,
             Ordering::{Acquire, Relaxed, Release},
         },
     },
 };
-
-use rapidhash::fast::RapidHasher;
-
-use super::guard;
-use crate::{family::LabelDef, fault};
 
 /// Slots of the first level.
 const FIRST: usize = 16;
@@ -138,11 +142,11 @@ impl<T: Default> TextTable<T> {
         Self {
             labels,
             cap,
-            levels: [const { OnceLock::new() }; LEVELS],
+            levels: std::array::from_fn(|_| OnceLock::default()),
             highest: AtomicUsize::new(0),
             count: Mutex::new(Count { total: 0, in_level: 0, fresh: Vec::new() }),
             full: AtomicBool::new(cap == 0),
-            overflow: OnceLock::new(),
+            overflow: OnceLock::default(),
             sorted: Mutex::default(),
             overflowed: AtomicU64::new(0),
         }
@@ -189,7 +193,7 @@ impl<T: Default> TextTable<T> {
         }
         // Always there, and never full: what ends this loop is an empty slot.
         let Some(slots) = self.levels.get(level) else { return self.overflowing() };
-        let slots = slots.get_or_init(|| (0..size(level)).map(|_| OnceLock::new()).collect());
+        let slots = slots.get_or_init(|| (0..size(level)).map(|_| OnceLock::default()).collect());
         self.highest.store(level, Release);
         count.in_level = count.in_level.wrapping_add(1);
         count.total = count.total.wrapping_add(1);

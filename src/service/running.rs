@@ -2,13 +2,7 @@
 //!
 //! Nothing runs beside the application: no sample is queued, so nobody has to empty a queue.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{
-        AtomicBool,
-        Ordering::{Relaxed, SeqCst},
-    },
-};
+use std::sync::{Arc, PoisonError};
 
 use tracing::warn;
 
@@ -16,10 +10,20 @@ use crate::{
     Config,
     recorder::{Store, StoreRecorder},
     state,
+    sync::{
+        Mutex,
+        atomic::{
+            AtomicBool,
+            Ordering::{Relaxed, SeqCst},
+        },
+        shared,
+    },
 };
 
-/// Whether a global service is running; held while one starts or stops.
-static ACTIVE: Mutex<bool> = Mutex::new(false);
+shared! {
+    /// Whether a global service is running; held while one starts or stops.
+    static ACTIVE: Mutex<bool> = Mutex::new(false);
+}
 
 #[derive(Debug)]
 pub(crate) struct Running {

@@ -1,0 +1,348 @@
+//! Two or three threads in every order in which they can meet, and in every view of memory that relaxed atomics allow, up
+//! to the bounds below. Each model is small: what it leaves out, the tests with real threads have.
+//!
+//! `loom` runs the threads of a model in turn, on one thread of the machine, so that they share its thread-locals: no model
+//! enters a scope.
+
+use std::sync::Arc;
+
+use loom::{model::Builder, thread};
+use metrics::{Key, Label};
+
+use crate::{
+    Counter,
+    family::{Family, FamilyDef, Kind, LabelDef, Text},
+    handles::Site,
+    recorder::{
+        Store,
+        cell::{Cell, CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
+        table::{Found, TextTable},
+    },
+    state,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+/// How often a thread may be interrupted where it could go on. Two or three find what can be found, in practice.
+const PREEMPTIONS: usize = 3;
+
+/// Tries every order.
+fn all(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let runs = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let mut builder = Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.max_branches = 100_000;
+    let counted = runs.clone();
+    builder.check(move || {
+        counted.fetch_add(1, Relaxed);
+        model();
+    });
+    let runs = runs.load(Relaxed);
+    // A model with one order only has nothing to say.
+    assert!(runs > 1, "{runs} orders");
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{name}: {runs} orders\n"));
+}
+
+static LABELS: [LabelDef; 1] = [LabelDef::of::<Text>("path")];
+
+fn table(cap: usize) -> Arc<TextTable<AtomicU64>> {
+    Arc::new(TextTable::new(&LABELS, cap))
+}
+
+fn count(table: &TextTable<AtomicU64>, value: &str) {
+    table.get(&[value]).series().cell.fetch_add(1, Relaxed);
+}
+
+fn value(table: &TextTable<AtomicU64>, wanted: &str) -> u64 {
+    let text = format!("path=\"{wanted}\"");
+    table.iter().filter(|series| *series.label_text == *text).map(|series| series.cell.load(Relaxed)).sum()
+}
+
+#[test]
+fn a_race_to_the_cap_makes_no_series_more_and_loses_no_record() {
+    all(PREEMPTIONS, || {
+        let table = table(1);
+        let other = table.clone();
+        let thread = thread::spawn(move || count(&other, "a"));
+        count(&table, "b");
+        thread.join().unwrap();
+        assert_eq!(table.own().count(), 1);
+        assert_eq!(table.iter().map(|series| series.cell.load(Relaxed)).sum::<u64>(), 2);
+        assert_eq!((value(&table, "other"), table.overflowed.load(Relaxed)), (1, 1));
+    });
+}
+
+#[test]
+fn a_first_sighting_by_two_threads_makes_one_series() {
+    all(PREEMPTIONS, || {
+        let table = table(10);
+        let other = table.clone();
+        let thread = thread::spawn(move || count(&other, "a"));
+        count(&table, "a");
+        thread.join().unwrap();
+        assert_eq!((table.own().count(), value(&table, "a")), (1, 2));
+    });
+}
+
+#[test]
+fn a_reader_during_an_insert_finds_the_series_or_makes_it_and_there_are_never_two() {
+    all(PREEMPTIONS, || {
+        let table = table(2);
+        let other = table.clone();
+        let thread = thread::spawn(move || {
+            count(&other, "a");
+            count(&other, "b");
+        });
+        // As a call site does: without the lock first.
+        match table.ready(&["b"]) {
+            Some(Found::Series(series)) => _ = series.cell.fetch_add(1, Relaxed),
+            Some(Found::Overflow(_)) => unreachable!("there is room for both"),
+            None => count(&table, "b"),
+        }
+        thread.join().unwrap();
+        assert_eq!((table.own().count(), value(&table, "a"), value(&table, "b")), (2, 1, 2));
+    });
+}
+
+#[test]
+fn a_level_that_is_being_made_hides_nothing() {
+    all(2, || {
+        let table = table(100);
+        // Half of the first level: the next one goes to a new level.
+        (0..8).for_each(|i| count(&table, &i.to_string()));
+        let other = table.clone();
+        let thread = thread::spawn(move || count(&other, "new"));
+        assert!(matches!(table.ready(&["3"]), Some(Found::Series(_))), "what was there is there");
+        count(&table, "new");
+        thread.join().unwrap();
+        assert_eq!((table.own().count(), value(&table, "new"), value(&table, "3")), (9, 2, 1));
+    });
+}
+
+#[test]
+fn what_a_full_table_holds_never_goes_to_the_overflow_series() {
+    all(PREEMPTIONS, || {
+        let table = table(2);
+        count(&table, "z");
+        let other = table.clone();
+        let thread = thread::spawn(move || {
+            count(&other, "a");
+            count(&other, "b");
+        });
+        // Whoever comes first has room for `a`; `b` is one too many.
+        match table.ready(&["a"]) {
+            Some(found) => _ = found.series().cell.fetch_add(1, Relaxed),
+            None => count(&table, "a"),
+        }
+        thread.join().unwrap();
+        assert_eq!((value(&table, "a"), value(&table, "other"), table.overflowed.load(Relaxed)), (2, 1, 1));
+    });
+}
+
+#[test]
+fn a_series_that_comes_while_the_exposition_sorts_is_in_this_scrape_or_the_next() {
+    all(PREEMPTIONS, || {
+        let table = table(10);
+        count(&table, "m");
+        let other = table.clone();
+        let thread = thread::spawn(move || {
+            count(&other, "a");
+            count(&other, "z");
+        });
+        let texts = || table.sorted().iter().map(|(text, _)| text.to_owned()).collect::<Vec<_>>();
+        let first = texts();
+        assert!(first.contains(&"path=\"m\"".to_owned()) && first.is_sorted(), "{first:?}");
+        thread.join().unwrap();
+        assert_eq!(texts(), ["path=\"a\"", "path=\"m\"", "path=\"z\""]);
+    });
+}
+
+#[test]
+fn neither_of_two_scrapes_at_once_misses_a_series_that_was_there_before() {
+    all(2, || {
+        let table = table(10);
+        count(&table, "m");
+        let (first, second) = (table.clone(), table.clone());
+        let has_m = |table: &TextTable<AtomicU64>| table.sorted().iter().any(|(text, _)| text == "path=\"m\"");
+        let scrape = thread::spawn(move || assert!(has_m(&first), "lost to the other scrape"));
+        let insert = thread::spawn(move || count(&second, "a"));
+        assert!(has_m(&table), "lost to the other scrape");
+        scrape.join().unwrap();
+        insert.join().unwrap();
+        assert_eq!(table.sorted().iter().map(|(_, cell)| cell.load(Relaxed)).collect::<Vec<_>>(), [1, 1]);
+    });
+}
+
+#[test]
+fn additions_of_floats_lose_nothing() {
+    all(PREEMPTIONS, || {
+        let cells = Arc::new((GaugeCell::default(), HistogramCell::default()));
+        let other = cells.clone();
+        let thread = thread::spawn(move || {
+            other.0.apply(GaugeOp::Add(1.0));
+            other.1.apply(HistogramOp { value: 0.5, times: 2 });
+        });
+        cells.0.apply(GaugeOp::Add(2.0));
+        cells.1.apply(HistogramOp { value: 0.25, times: 1 });
+        thread.join().unwrap();
+        assert_eq!((cells.0.get(), cells.1.sum(), cells.1.cumulative()[11]), (3.0, 1.25, 3));
+    });
+}
+
+#[test]
+fn the_in_flight_gauge_is_never_negative_and_ends_at_zero() {
+    all(2, || {
+        let gauge = Arc::new(GaugeCell::default());
+        let request = |gauge: Arc<GaugeCell>| {
+            move || {
+                gauge.apply(GaugeOp::Add(1.0));
+                gauge.apply(GaugeOp::Add(-1.0));
+            }
+        };
+        let threads = [thread::spawn(request(gauge.clone())), thread::spawn(request(gauge.clone()))];
+        let seen = gauge.get();
+        assert!((0.0..=2.0).contains(&seen), "{seen}");
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(gauge.get(), 0.0);
+    });
+}
+
+/// The lines of an exposition that are about one name.
+fn lines(store: &Store, name: &str) -> Vec<String> {
+    let text = store.render();
+    text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect()
+}
+
+fn record(store: &Store, name: &'static str, path: &'static str) {
+    let key = Key::from_parts(name, vec![Label::new("path", path)]);
+    store.resolve::<CounterCell>(&key).apply(CounterOp::Increment(1));
+}
+
+#[test]
+fn an_open_family_has_no_series_more_than_its_cap_and_loses_no_record() {
+    all(2, || {
+        let store = Store::new(1);
+        record(&store, "lib_total", "a");
+        let other = store.clone();
+        let thread = thread::spawn(move || record(&other, "lib_total", "b"));
+        record(&store, "lib_total", "c");
+        record(&store, "lib_total", "a");
+        thread.join().unwrap();
+        assert_eq!(lines(&store, "lib_total"), ["lib_total{path=\"a\"} 2", "lib_total{path=\"other\"} 2"]);
+    });
+}
+
+#[test]
+fn an_open_family_that_two_threads_meet_first_is_one() {
+    all(2, || {
+        let store = Store::new(1);
+        let other = store.clone();
+        let thread = thread::spawn(move || record(&other, "lib_total", "a"));
+        record(&store, "lib_total", "b");
+        thread.join().unwrap();
+        let lines = lines(&store, "lib_total");
+        let total: u64 = lines.iter().map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum();
+        assert_eq!((lines.len(), total), (2, 2), "{lines:?}");
+    });
+}
+
+#[test]
+fn open_names_have_a_cap_that_a_race_does_not_pass() {
+    // Two, in a build of models.
+    all(2, || {
+        let store = Store::new(1);
+        record(&store, "lib_a_total", "x");
+        let other = store.clone();
+        let thread = thread::spawn(move || record(&other, "lib_b_total", "x"));
+        record(&store, "lib_c_total", "x");
+        record(&store, "lib_a_total", "x");
+        thread.join().unwrap();
+        let lines = lines(&store, "lib_");
+        assert_eq!((lines.len(), lines[0].as_str()), (2, "lib_a_total{path=\"x\"} 2"), "{lines:?}");
+        assert_eq!(
+            self::lines(&store, "compozy_monitoring_overflowed_series_total"),
+            ["compozy_monitoring_overflowed_series_total 1"]
+        );
+    });
+}
+
+/// Starts the process's one service as far as records see it.
+fn start() -> Arc<Store> {
+    let store = Store::new(2);
+    state::set_global_store(store.clone());
+    state::set_global(true);
+    store
+}
+
+#[test]
+fn a_call_site_that_two_threads_meet_first_keeps_one_series() {
+    all(2, || {
+        let store = start();
+        let site = Site::<Counter>::of_this_run("compozy_model_total");
+        let thread = thread::spawn(|| site.handle().increment(1));
+        site.handle().increment(1);
+        thread.join().unwrap();
+        site.handle().increment(1);
+        assert_eq!(lines(&store, "compozy_model_total"), ["compozy_model_total 3"]);
+    });
+}
+
+#[test]
+fn a_handle_that_is_found_while_the_service_stops_and_starts_counts_where_it_did() {
+    all(2, || {
+        let store = start();
+        let site = Site::<Counter>::of_this_run("compozy_model_total");
+        let thread = thread::spawn(|| {
+            state::set_global(false);
+            state::set_global(true);
+        });
+        site.handle().increment(1);
+        thread.join().unwrap();
+        // Whether that one was counted, nobody can say: those from here on are.
+        let first = lines(&store, "compozy_model_total");
+        site.handle().increment(1);
+        site.handle().increment(1);
+        let expected = if first.is_empty() { 2 } else { 3 };
+        assert_eq!(lines(&store, "compozy_model_total"), [format!("compozy_model_total {expected}")]);
+    });
+}
+
+static DEF: FamilyDef = FamilyDef::new("compozy_model_total", "A model.", Kind::Counter, &LABELS, "models");
+
+#[test]
+fn a_declared_family_that_two_threads_meet_first_is_one_and_keeps_its_cap() {
+    all(2, || {
+        let store = start();
+        let family = Family::<Counter, (Text,)>::of_this_run(&DEF);
+        let thread = thread::spawn(|| {
+            family.with("a").increment(1);
+            family.with("b").increment(1);
+        });
+        family.with("a").increment(1);
+        thread.join().unwrap();
+        family.with("c").increment(1);
+        let expected = ["{path=\"a\"} 2", "{path=\"b\"} 1", "{path=\"other\"} 1"];
+        assert_eq!(lines(&store, "compozy_model_total"), expected.map(|line| format!("compozy_model_total{line}")));
+    });
+}
+
+/// That the models can fail at all: a check and an act without a lock between them.
+#[test]
+#[should_panic(expected = "one series more")]
+fn a_check_before_an_insert_is_seen_to_be_wrong() {
+    all(2, || {
+        let room = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+        let insert = |room: Arc<(AtomicU64, AtomicU64)>| {
+            move || {
+                if room.0.load(Relaxed) < 1 {
+                    room.0.fetch_add(1, Relaxed);
+                    room.1.fetch_add(1, Relaxed);
+                }
+            }
+        };
+        let thread = thread::spawn(insert(room.clone()));
+        insert(room.clone())();
+        thread.join().unwrap();
+        assert_eq!(room.1.load(Relaxed), 1, "one series more");
+    });
+}
