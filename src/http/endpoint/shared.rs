@@ -79,5 +79,218 @@ impl Rendered {
 
 /// Runs on the blocking pool, or here where no Tokio is.
 async fn off_the_runtime<R: Send + 'static>(run: impl FnOnce() -> R + Send + 'static) -> Option<R> {
+    #[cfg(test)]
+    if tests::is_staged() {
+        return tests::staged(run).await;
+    }
     if Handle::try_current().is_ok() { spawn_blocking(run).await.ok() } else { Some(run()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        cell::{Cell, RefCell},
+        collections::VecDeque,
+        pin::Pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+    use crate::{MonitoringService, fault};
+
+    type Job = Box<dyn FnOnce()>;
+
+    thread_local! {
+        static STAGED: Cell<bool> = const { Cell::new(false) };
+        /// The blocking pool of a play: its jobs run when the play says so.
+        static JOBS: RefCell<VecDeque<Job>> = const { RefCell::new(VecDeque::new()) };
+    }
+
+    pub(super) fn is_staged() -> bool {
+        STAGED.get()
+    }
+
+    /// As `spawn_blocking`: the job runs whether or not somebody waits for it.
+    pub(super) async fn staged<R: 'static>(run: impl FnOnce() -> R + 'static) -> Option<R> {
+        let (done, wait) = tokio::sync::oneshot::channel();
+        let job = move || _ = done.send(run());
+        JOBS.with_borrow_mut(|jobs| jobs.push_back(Box::new(job)));
+        wait.await.ok()
+    }
+
+    /// What can happen next.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Step {
+        /// A scrape arrives, or is polled again.
+        Poll(usize),
+        /// Its client goes.
+        Drop(usize),
+        /// The render that waits on the pool runs.
+        Work,
+    }
+
+    type Scrape<'a> = Pin<Box<dyn Future<Output = Option<Arc<Rendered>>> + 'a>>;
+
+    /// Three scrapes, one after the other with any steps between.
+    struct Play<'a> {
+        shared: &'a SharedRender,
+        store: &'a Arc<Store>,
+        service: &'a MonitoringService,
+        scrapes: [Option<Scrape<'a>>; 3],
+        /// How much was counted when each arrived: what it sees is no less.
+        arrived: [Option<u64>; 3],
+        seen: [Option<Option<u64>>; 3],
+        dropped: [bool; 3],
+        counted: u64,
+        faulty: bool,
+    }
+
+    impl Play<'_> {
+        fn possible(&self) -> Vec<Step> {
+            let mut steps = Vec::new();
+            for i in 0..3 {
+                let has_come = self.arrived[i].is_some();
+                if !has_come && (i == 0 || self.arrived[i - 1].is_some()) || self.scrapes[i].is_some() {
+                    steps.push(Step::Poll(i));
+                }
+                // One that leaves is enough: of two, the third does what the second did.
+                if self.scrapes[i].is_some() && !self.dropped.contains(&true) {
+                    steps.push(Step::Drop(i));
+                }
+            }
+            if JOBS.with_borrow(|jobs| !jobs.is_empty()) {
+                steps.push(Step::Work);
+            }
+            steps
+        }
+
+        fn take(&mut self, step: Step) {
+            match step {
+                Step::Poll(i) => {
+                    if self.arrived[i].is_none() {
+                        self.counted += 1;
+                        self.service.in_scope(|| crate::counter!("compozy_play_total").increment(1));
+                        self.arrived[i] = Some(self.counted);
+                        let (shared, store) = (self.shared, self.store);
+                        self.scrapes[i] = Some(Box::pin(shared.render(store)));
+                    }
+                    self.poll(i);
+                }
+                Step::Drop(i) => {
+                    self.scrapes[i] = None;
+                    self.dropped[i] = true;
+                }
+                Step::Work => {
+                    let job = JOBS.with_borrow_mut(VecDeque::pop_front).expect("possible");
+                    if std::mem::take(&mut self.faulty) { fault::armed("render", job) } else { job() }
+                }
+            }
+        }
+
+        fn poll(&mut self, i: usize) {
+            let Some(scrape) = &mut self.scrapes[i] else { return };
+            if let Poll::Ready(rendered) = scrape.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                self.scrapes[i] = None;
+                self.seen[i] = Some(rendered.map(|rendered| {
+                    let text = String::from_utf8(rendered.text().to_vec()).expect("UTF-8");
+                    let line = text.lines().find_map(|line| line.strip_prefix("compozy_play_total "));
+                    line.map_or(0, |value| value.parse().expect("a number"))
+                }));
+            }
+        }
+
+        /// Polls and works until nobody waits; whether that came.
+        fn ends(&mut self) -> bool {
+            for _ in 0..20 {
+                (0..3).for_each(|i| self.poll(i));
+                if JOBS.with_borrow(|jobs| !jobs.is_empty()) {
+                    self.take(Step::Work);
+                }
+            }
+            self.scrapes.iter().all(Option::is_none)
+        }
+    }
+
+    /// Plays these choices, then lets everything end; how many choices there were at each step.
+    fn play(choices: &[usize], faulty: bool) -> Vec<usize> {
+        const LONGEST: usize = 7;
+        JOBS.with_borrow_mut(VecDeque::clear);
+        let (service, shared) = (MonitoringService::for_test(), SharedRender::default());
+        let store = service.store().expect("on").clone();
+        let mut play = Play {
+            shared: &shared,
+            store: &store,
+            service: &service,
+            scrapes: [None, None, None],
+            arrived: [None; 3],
+            seen: [None; 3],
+            dropped: [false; 3],
+            counted: 0,
+            faulty,
+        };
+        let (mut widths, mut steps) = (Vec::new(), Vec::new());
+        while widths.len() < LONGEST {
+            let possible = play.possible();
+            if possible.is_empty() {
+                break;
+            }
+            let step = possible[choices.get(widths.len()).copied().unwrap_or(0)];
+            widths.push(possible.len());
+            steps.push(step);
+            play.take(step);
+        }
+        assert!(play.ends(), "somebody hangs: {steps:?}");
+        let mut failed = 0;
+        for i in 0..3 {
+            match (play.arrived[i], play.dropped[i], play.seen[i]) {
+                (Some(at_least), false, Some(Some(seen))) => {
+                    assert!(seen >= at_least, "{i} saw {seen}, which is older than its arrival: {steps:?}");
+                }
+                (Some(_), false, Some(None)) => failed += 1,
+                (Some(_), false, None) => panic!("{i} got no answer: {steps:?}"),
+                (None, ..) | (Some(_), true, _) => {}
+            }
+        }
+        assert!(faulty || failed == 0, "a render failed for no reason: {steps:?}");
+        // Whoever comes after all this is served.
+        let mut late: Scrape<'_> = Box::pin(shared.render(&store));
+        let served = (0..3).any(|_| {
+            let is_ready = late.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+            if let Some(job) = JOBS.with_borrow_mut(VecDeque::pop_front) {
+                job();
+            }
+            is_ready
+        });
+        assert!(served, "a later scrape hangs: {steps:?}");
+        widths
+    }
+
+    /// Every order of up to seven steps of three scrapes, a client that goes and the pool.
+    fn every_order(faulty: bool) -> usize {
+        STAGED.set(true);
+        let (mut choices, mut plays) = (Vec::new(), 0);
+        loop {
+            let widths = play(&choices, faulty);
+            plays += 1;
+            choices.resize(widths.len(), 0);
+            // The next one, as a counter whose digits have these bases.
+            let Some(last) = (0..widths.len()).rev().find(|i| choices[*i] + 1 < widths[*i]) else { break };
+            choices[last] += 1;
+            choices.truncate(last + 1);
+        }
+        STAGED.set(false);
+        plays
+    }
+
+    #[test]
+    fn in_every_order_each_scrape_sees_a_render_that_began_after_it_arrived_and_nobody_hangs() {
+        let plays = every_order(false);
+        assert!(plays > 1_000, "{plays}");
+    }
+
+    #[test]
+    fn in_every_order_a_render_that_panics_leaves_nobody_hanging() {
+        let plays = every_order(true);
+        assert!(plays > 1_000, "{plays}");
+    }
 }
