@@ -21,3 +21,15 @@ mod tree;
 mod value;
 
 pub use cli::main;
+
+/// What the command says about a tree, in every format by name: the whole linter in one call, for `fuzz/`.
+#[doc(hidden)]
+pub fn everything(root: &std::path::Path) -> Result<Vec<(&'static str, String)>, String> {
+    let outcome =
+        lint::run(&[root.to_owned()], source::DEFAULT_MAX_BYTES, &|_, _| {}).map_err(|error| match error {
+            lint::Error::Tree(error) => error.to_string(),
+            lint::Error::Io(error) => error.to_string(),
+        })?;
+    let formats = report::Format::ALL.iter();
+    Ok(formats.map(|(name, format)| (*name, format.render(&outcome.findings, true))).collect())
+}

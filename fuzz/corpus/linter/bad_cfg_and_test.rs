@@ -1,0 +1,7 @@
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn t() {
+        metrics::counter!("requests_total", "client" => "a").increment(1);
+    }
+}

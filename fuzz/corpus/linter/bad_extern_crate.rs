@@ -1,0 +1,4 @@
+extern crate metrics as m;
+fn f() {
+    m::counter!("requests_total", "client" => "a").increment(1);
+}

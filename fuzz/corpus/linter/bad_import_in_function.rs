@@ -1,0 +1,4 @@
+fn f() {
+    use metrics::counter;
+    counter!("requests_total", "client" => "a").increment(1);
+}

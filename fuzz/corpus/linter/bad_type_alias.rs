@@ -1,0 +1,4 @@
+type Tag = metrics::Label;
+fn f() -> Tag {
+    Tag::from_static_parts("client", "a")
+}

@@ -1,0 +1,2 @@
+fn f() {}
+const A: &str = "never ends;

@@ -1,0 +1,6 @@
+macro_rules! counter {
+    ($($any:tt)*) => {};
+}
+fn f() {
+    counter!("requests_total", "user_id" => 3);
+}
