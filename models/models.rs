@@ -243,6 +243,7 @@ fn an_open_family_that_two_threads_meet_first_is_one() {
         let lines = lines(&store, "lib_total");
         let total: u64 = lines.iter().map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum();
         assert_eq!((lines.len(), total), (2, 2), "{lines:?}");
+        assert!(lines.iter().any(|line| line == "lib_total{path=\"other\"} 1"), "one series more: {lines:?}");
     });
 }
 
