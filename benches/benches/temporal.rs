@@ -6,7 +6,7 @@
 //! named by TEMPORAL_CLI) and two workers, one with monitoring and one without, which run the same workflows in turns;
 //! what is compared is the CPU that the kernel counted for the worker. Ends with lines `ratio NAME VALUE TARGET ok|short|inconclusive`.
 
-use std::{alloc::System, hint::black_box, process::ExitCode, time::Duration};
+use std::{alloc::System, process::ExitCode, time::Duration};
 
 use compozy_monitoring::{Config, MonitoringService};
 use compozy_monitoring_benches::{Round, Target, allocations::Counting};
