@@ -377,6 +377,24 @@ fn two_workers_and_a_restart_in_the_middle() {
 }
 
 #[test]
+fn a_run_that_another_process_started_is_not_started_here() {
+    play("taken-over", |stage| async move {
+        // As good as another process: what it does is in nobody's ledger.
+        let other = stage.worker_with(100, Halves { meter: false, interceptor: false });
+        let handle = stage.start(Act::WaitLater).await;
+        gone(&handle).await;
+        other.stop();
+        let worker = stage.worker(100);
+        go(&handle).await;
+        finish(&handle).await;
+        stage.settle(1).await;
+        assert_eq!(stage.sum("compozy_temporal_workflow_started_total"), 0.0);
+        assert_eq!(stage.sum("compozy_temporal_workflow_completed_total"), 1.0);
+        worker.stop();
+    });
+}
+
+#[test]
 fn an_unregistered_type_is_in_no_counter() {
     play("unregistered", |stage| async move {
         let _worker = stage.worker(100);
