@@ -61,7 +61,11 @@ pub(crate) mod tests {
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        tracing::subscriber::with_default(subscriber, run);
+        tracing::subscriber::with_default(subscriber, || {
+            // A line that another thread meets for the first time just now may have been taken for one that nobody wants.
+            tracing::callsite::rebuild_interest_cache();
+            run();
+        });
         String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
     }
 
