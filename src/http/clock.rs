@@ -52,7 +52,7 @@ impl Clock {
             Self::System(_) => now.saturating_sub(start),
         };
         // Signed, which the processor converts in one instruction: three centuries fit.
-        nanos.cast_signed() as f64 * 1e-9
+        nanos.cast_signed() as f64 / 1e9
     }
 }
 
