@@ -8,16 +8,25 @@ use std::{
 };
 
 fn corpus(name: &str) -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
-    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut files: Vec<_> = entries
-        .map(|entry| {
-            let path = entry.expect("readable").path();
-            (path.display().to_string(), fs::read(&path).expect("readable"))
-        })
-        .collect();
-    files.sort();
+    let mut files = folder(&format!("corpus/{name}"));
     assert!(files.len() >= 10, "{name}: {} files", files.len());
+    if name == "linter" {
+        // The sources of the linter's own tests, each as the one file of a tree; `scripts/fuzz` begins with them too.
+        let sources = folder("../label-lint/tests/corpus").into_iter().filter(|(file, _)| file.ends_with(".rs"));
+        let before = files.len();
+        files.extend(sources.map(|(file, source)| (file, [&[1], source.as_slice()].concat())));
+        assert!(files.len() >= before + 85, "{} sources", files.len() - before);
+    }
+    files
+}
+
+fn folder(path: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let paths = entries.map(|entry| entry.expect("readable").path()).filter(|path| path.is_file());
+    let mut files: Vec<_> =
+        paths.map(|path| (path.display().to_string(), fs::read(&path).expect("readable"))).collect();
+    files.sort();
     files
 }
 

@@ -1,5 +1,0 @@
-use metrics::*;
-fn f() -> Label {
-    counter!("requests_total", "client" => "a").increment(1);
-    Label::new("shard", "a")
-}

@@ -1,3 +1,0 @@
-fn f() {
-    let _ = metrics::key_var!("compozy_jobs_total", "client" => "a");
-}

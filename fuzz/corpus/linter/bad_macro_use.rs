@@ -1,5 +1,0 @@
-#[macro_use]
-extern crate metrics;
-fn f() {
-    counter!("requests_total", "client" => "a").increment(1);
-}

@@ -1,4 +1,0 @@
-use metrics as m;
-fn f() {
-    m::counter!("requests_total", "client" => "a").increment(1);
-}

@@ -1,4 +1,0 @@
-use metrics::counter as bump;
-fn f() {
-    bump!("requests_total", "client" => "a").increment(1);
-}

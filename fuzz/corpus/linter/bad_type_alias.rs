@@ -1,4 +1,0 @@
-type Tag = metrics::Label;
-fn f() -> Tag {
-    Tag::from_static_parts("client", "a")
-}

@@ -1,2 +1,0 @@
-fn f() {}
-const A: &str = "never ends;

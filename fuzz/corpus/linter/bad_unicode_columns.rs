@@ -1,3 +1,0 @@
-fn f() {
-    let größe = "ü"; metrics::counter!("requests_total", "größe" => größe).increment(1);
-}

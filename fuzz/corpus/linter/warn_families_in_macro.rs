@@ -1,5 +1,0 @@
-macro_rules! declare {
-    ($($name:ident = $metric:literal;)*) => {
-        compozy_monitoring::families! { $(counter $name = $metric;)* }
-    };
-}
