@@ -158,9 +158,10 @@ mod server {
 
     /// The argument that makes this program a worker: the server's address, the task queue and `true` or `false` follow.
     pub(super) const WORKER: &str = "--worker";
-    /// Workflows of one turn, and how many of them at once.
-    const WORKFLOWS: usize = 150;
-    const AT_ONCE: usize = 10;
+    /// Workflows of one turn, and how many of them at once: the dev server takes seconds for their timers, however few
+    /// they are.
+    const WORKFLOWS: usize = 200;
+    const AT_ONCE: usize = 100;
 
     pub(super) fn exit(done: Done) -> ExitCode {
         match done {

@@ -1,9 +1,11 @@
-//! A server with many series, for the load test with scrapers: `many ADDRESS SERIES`. `/api/v1/users/:id` and `/metrics`.
+//! A server with many series, for the load test with scrapers: `many ADDRESS SERIES`. `/api/v1/users/:id`, `/metrics`, and
+//! `/ready`, which is as many bytes as a scrape without its work.
 
 use std::{error::Error, process::ExitCode};
 
+use bytes::Bytes;
 use compozy_monitoring::{Config, MonitoringService};
-use poem::{EndpointExt, Route, Server, get, handler, listener::TcpListener, web::Path};
+use poem::{EndpointExt, Route, Server, endpoint::make_sync, get, handler, listener::TcpListener, web::Path};
 
 compozy_monitoring::families! {
     /// As many series as are asked for.
@@ -20,8 +22,10 @@ async fn serve(address: &str, series: usize) -> Result<(), Box<dyn Error>> {
     for i in 0..series {
         SERIES.with(&format!("tenant-{}", i / 10), &format!("queue-{}", i % 10)).increment(1);
     }
+    let ready = Bytes::from(service.render());
     let app = Route::new()
         .at("/api/v1/users/:id", get(user))
+        .at("/ready", make_sync(move |_| ready.clone()))
         .at(service.path(), service.metrics_endpoint())
         .with(service.http_middleware());
     Server::new(TcpListener::bind(address)).run(app).await?;
