@@ -119,7 +119,11 @@ async fn serve() -> Result<(), Box<dyn Error>> {
             _ = terminate.recv() => {}
         }
     };
-    info!(address, "Listening");
+    info!("Listening on http://{address}: try http://{address}/api/v1/users/7");
+    match service.off_reason() {
+        None => info!("Metrics are at http://{address}{}", service.path()),
+        Some(reason) => info!("No metrics: {reason}"),
+    }
     Server::new(TcpListener::bind(address)).run_with_graceful_shutdown(app, stop, Some(Duration::from_secs(5))).await?;
     service.shutdown();
     Ok(())

@@ -188,7 +188,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .with(service.http_middleware());
     let address = std::env::var("COMPOZY_ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let server = Server::new(TcpListener::bind(&address)).run(app);
-    info!(address, "Listening");
+    match service.off_reason() {
+        None => info!("Metrics are at http://{address}{}", service.path()),
+        Some(reason) => info!("No metrics: {reason}"),
+    }
     tokio::select! {
         served = server => served?,
         worked = work(&service) => worked?,

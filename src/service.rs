@@ -38,7 +38,6 @@ pub(crate) use running::Running;
 pub struct MonitoringService {
     path: Arc<str>,
     /// Why it is inert, if it is.
-    #[cfg_attr(not(feature = "http-poem"), allow(dead_code))]
     inert: &'static str,
     #[cfg(feature = "prometheus")]
     running: Option<Arc<Running>>,
@@ -219,14 +218,24 @@ impl MonitoringService {
         }
     }
 
-    /// Why there is nothing to scrape; only asked when there is not.
-    #[cfg(feature = "http-poem")]
-    pub(crate) fn off_reason(&self) -> &'static str {
+    /// Why there is nothing to scrape, in words for a log line; nothing while the service records. The endpoint's 503
+    /// says the same.
+    ///
+    /// ```
+    /// use compozy_monitoring::MonitoringService;
+    ///
+    /// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
+    /// let service = MonitoringService::new(None)?;
+    /// assert_eq!(service.off_reason(), Some("monitoring is disabled; MONITORING_ENABLED=true enables it"));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn off_reason(&self) -> Option<&'static str> {
         #[cfg(feature = "prometheus")]
-        if self.running.is_some() {
-            return "monitoring was shut down";
+        if let Some(running) = &self.running {
+            return (!running.is_on()).then_some("monitoring was shut down");
         }
-        self.inert
+        Some(self.inert)
     }
 
     #[doc(hidden)]

@@ -5,7 +5,10 @@
 
 mod common;
 
-use std::{collections::BTreeSet, process::Command};
+use std::{
+    collections::BTreeSet,
+    process::{Command, Stdio},
+};
 
 use common::{
     processes::{Prometheus, example, free_port, get, request, serve, until},
@@ -93,6 +96,61 @@ fn a_bad_configuration_ends_the_example_with_1_and_says_why() {
     assert_eq!(output.status.code(), Some(1));
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(log.contains("MONITORING_ENABLED: `maybe` is not a boolean; accepted: 1, t, true"), "{log}");
+}
+
+/// What the example logs until it is stopped.
+fn log(variables: &[(&str, &str)]) -> (u16, String) {
+    let port = free_port();
+    let mut command = Command::new(example());
+    command.env("COMPOZY_ADDR", format!("127.0.0.1:{port}")).env_remove("MONITORING_ENABLED");
+    let server = command.env_remove("RUST_LOG").envs(variables.iter().copied()).stderr(Stdio::piped()).spawn().unwrap();
+    until("the example answers", || get(port, "/health").is_ok_and(|(status, _)| status == 200));
+    assert!(Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap().success());
+    (port, String::from_utf8(server.wait_with_output().unwrap().stderr).unwrap())
+}
+
+#[test]
+fn the_first_lines_of_the_log_say_where_to_look_and_what_is_off() {
+    let (port, on) = log(&[("MONITORING_ENABLED", "true"), ("MONITORING_PATH", "/internal/metrics")]);
+    assert!(on.contains(&format!("Listening on http://127.0.0.1:{port}: try http://127.0.0.1:{port}/api/v1/users/7")));
+    assert!(
+        on.contains(&format!("Metrics are at http://127.0.0.1:{port}/internal/metrics")) && !on.contains("No metrics")
+    );
+    let (port, off) = log(&[]);
+    assert!(off.contains("No metrics: monitoring is disabled; MONITORING_ENABLED=true enables it"), "{off}");
+    assert!(off.contains(&format!("try http://127.0.0.1:{port}/")) && !off.contains("Metrics are"), "{off}");
+}
+
+/// The five steps of `docs/operations.md`, "Roll back", as far as they are the application's.
+#[cfg(feature = "project-file")]
+#[test]
+fn a_rollback_leaves_the_application_and_takes_the_metrics() {
+    let folder = common::processes::Folder::new("rollback");
+    let file = folder.0.join("compozy.yaml");
+    let with = |text: &str| std::fs::write(&file, format!("monitoring:\n  enabled: {text}\n")).expect("a file");
+    let config = file.display().to_string();
+    let port = free_port();
+    let answers = || ["/api/v1/users/7", "/metrics"].map(|path| get(port, path).expect("an answer").0);
+
+    with("true");
+    let on = serve(port, &[("COMPOZY_CONFIG", &config), ("MONITORING_ENABLED", "true")]);
+    let prometheus = Prometheus::scraping("rollback", &[port]);
+    until("Prometheus scrapes it", || prometheus.number("up") == Some(1.0));
+    assert_eq!(answers(), [200, 200]);
+    drop(on);
+    // 1 and 3: the variable alone, and a restart. It wins over the file.
+    let off = serve(port, &[("COMPOZY_CONFIG", &config), ("MONITORING_ENABLED", "false")]);
+    assert_eq!(answers(), [200, 503]);
+    drop(off);
+    // Without the variable the file decides: step 2 is what makes it last.
+    let on = serve(port, &[("COMPOZY_CONFIG", &config)]);
+    assert_eq!(answers(), [200, 200]);
+    drop(on);
+    with("false");
+    let _off = serve(port, &[("COMPOZY_CONFIG", &config)]);
+    assert_eq!(answers(), [200, 503]);
+    // Until steps 4 and 5 Prometheus goes on asking, and calls it down.
+    until("Prometheus calls it down", || prometheus.number("up") == Some(0.0));
 }
 
 #[cfg(feature = "project-file")]

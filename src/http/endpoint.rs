@@ -60,7 +60,10 @@ impl MonitoringService {
 
 impl MetricsEndpoint {
     fn unavailable(&self) -> Response {
-        plain(StatusCode::SERVICE_UNAVAILABLE, &format!("503: {}\n", self.service.off_reason()))
+        plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &format!("503: {}\n", self.service.off_reason().unwrap_or("no metrics just now")),
+        )
     }
 
     #[cfg(feature = "prometheus")]
