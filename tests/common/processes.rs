@@ -114,31 +114,31 @@ pub fn percent(text: &str) -> String {
 
 /// A Prometheus that scrapes these ports every second.
 pub struct Prometheus {
-    port: u16,
+    pub port: u16,
     _process: Process,
     _folder: Folder,
 }
 
 impl Prometheus {
     pub fn scraping(name: &str, targets: &[u16]) -> Self {
-        let folder = Folder::new(name);
         let list: Vec<String> = targets.iter().map(|port| format!("'127.0.0.1:{port}'")).collect();
+        let scrape = format!("- job_name: compozy\n  static_configs: [{{targets: [{}]}}]\n", list.join(", "));
+        Self::configured(name, &format!("scrape_configs:\n{scrape}"), &[])
+    }
+
+    /// With a configuration, every second, and further arguments.
+    pub fn configured(name: &str, text: &str, arguments: &[&str]) -> Self {
+        let folder = Folder::new(name);
         let config = folder.0.join("prometheus.yml");
-        std::fs::write(
-            &config,
-            format!(
-                "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n- job_name: compozy\n  \
-                 static_configs: [{{targets: [{}]}}]\n",
-                list.join(", ")
-            ),
-        )
-        .expect("a configuration");
+        std::fs::write(&config, format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n{text}"))
+            .expect("a configuration");
         let port = free_port();
         let log = std::fs::File::create(folder.0.join("log")).expect("a log");
         let process = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", folder.0.join("data").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .args(arguments)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
