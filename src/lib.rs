@@ -94,6 +94,8 @@ mod process;
 #[cfg(feature = "prometheus")]
 mod recorder;
 #[cfg(feature = "prometheus")]
+mod snapshot;
+#[cfg(feature = "prometheus")]
 mod state;
 #[cfg(feature = "prometheus")]
 mod sync;
@@ -109,6 +111,9 @@ pub use http::{HttpMetrics, HttpMetricsEndpoint, MetricsEndpoint};
 pub use metrics;
 pub use scope::Scoped;
 pub use service::MonitoringService;
+#[cfg(feature = "prometheus")]
+#[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
+pub use snapshot::Snapshot;
 #[cfg(feature = "temporal")]
 #[cfg_attr(docsrs, doc(cfg(feature = "temporal")))]
 pub use temporal::WorkerGuard;
@@ -134,3 +139,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/operations.md")]
 struct Operations;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/migration.md")]
+struct Migration;

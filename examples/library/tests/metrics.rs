@@ -1,0 +1,33 @@
+//! What the library records. Each test has a service of its own, so they run in parallel.
+
+use compozy_monitoring::MonitoringService;
+use courier::{FAMILIES, Method, deliver, deliver_later};
+
+#[test]
+fn letters_are_counted_by_method() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        for address in ["12 High Street", "14 High Street"] {
+            deliver(Method::Pigeon, address).unwrap();
+        }
+    });
+    service.snapshot().assert(
+        r#"
+        courier_letters_delivered_total{method="mail"} 0
+        courier_letters_delivered_total{method="pigeon"} 2
+        "#,
+    );
+}
+
+#[test]
+fn only_what_a_step_adds() {
+    let service = MonitoringService::for_test();
+    service.register(FAMILIES);
+    let _ = service.in_scope(|| deliver(Method::Mail, ""));
+    let before = service.snapshot();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(service.scope(deliver_later(Method::Mail, "12 High Street"))).unwrap();
+    let added = service.snapshot().since(&before);
+    assert_eq!(added.to_string(), "courier_letters_delivered_total{method=\"mail\"} 1\n");
+    assert_eq!(service.snapshot().total("courier_letters_refused_total"), 1.0);
+}
