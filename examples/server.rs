@@ -5,6 +5,8 @@
 //! curl http://127.0.0.1:8080/api/v1/users/7; curl http://127.0.0.1:8080/metrics
 //! ```
 //!
+//! With the feature `openapi` it serves Swagger UI at `/docs` as well.
+//!
 //! | variable | meaning |
 //! |---|---|
 //! | `COMPOZY_ADDR` | where to listen; `127.0.0.1:8080` by default |
@@ -45,6 +47,27 @@ mod tasks {
         TASK_ITEMS_PROCESSED.increment(items);
         let task_type = if items > 1 { TaskType::Parallel } else { TaskType::Basic };
         TASK_DURATION.with(task_type).record(started.elapsed());
+    }
+}
+
+/// A part of the API that is documented by poem-openapi (feature `openapi`).
+#[cfg(feature = "openapi")]
+mod greetings {
+    use poem_openapi::{OpenApi, OpenApiService, param::Path, payload::PlainText};
+
+    pub struct Greetings;
+
+    #[OpenApi]
+    impl Greetings {
+        /// Greets somebody
+        #[oai(path = "/greetings/:name", method = "get")]
+        async fn greet(&self, name: Path<String>) -> PlainText<String> {
+            PlainText(format!("Hello, {}!\n", name.0))
+        }
+    }
+
+    pub fn api() -> OpenApiService<Greetings, ()> {
+        OpenApiService::new(Greetings, "Compozy", "0.1.0").server("/api/v1")
     }
 }
 
@@ -102,14 +125,23 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     build_info!(service);
     service.register(tasks::FAMILIES);
 
-    let app = Route::new()
+    let app = Route::new();
+    let middleware = service.http_middleware();
+    #[cfg(feature = "openapi")]
+    let (app, middleware) = {
+        let api = greetings::api();
+        let (document, middleware) = (service.openapi(&api), middleware.openapi("/api/v1", &api));
+        let app = app.at("/docs", document.swagger_ui()).at("/docs/openapi.json", document.endpoint());
+        (app.nest("/api/v1", api), middleware)
+    };
+    let app = app
         .at("/api/v1/users/:id", get(user))
         .at("/api/v1/workflows", get(list_workflows).post(start_workflow))
         .at("/api/v1/events", get(events))
         .at("/health", get(health))
         .at(service.path(), service.metrics_endpoint())
         // Outermost: what other middleware answers is counted too.
-        .with(service.http_middleware());
+        .with(middleware);
 
     let address = std::env::var("COMPOZY_ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let mut terminate = signal(SignalKind::terminate())?;
@@ -124,6 +156,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         None => info!("Metrics are at http://{address}{}", service.path()),
         Some(reason) => info!("No metrics: {reason}"),
     }
+    #[cfg(feature = "openapi")]
+    info!("Documentation is at http://{address}/docs");
     Server::new(TcpListener::bind(address)).run_with_graceful_shutdown(app, stop, Some(Duration::from_secs(5))).await?;
     service.shutdown();
     Ok(())

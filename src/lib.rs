@@ -105,6 +105,9 @@ mod temporal;
 pub use config::{Config, ConfigError};
 pub use family::{ClosedLabel, DeclaredFamily, Families, Family, Text};
 pub use handles::{Counter, Gauge, Histogram};
+#[cfg(feature = "openapi")]
+#[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
+pub use http::OpenApiDocument;
 #[cfg(feature = "http-poem")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-poem")))]
 pub use http::{HttpMetrics, HttpMetricsEndpoint, MetricsEndpoint};

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 
+use super::names::Names;
 use crate::MonitoringService;
 
 /// The poem middleware that [`MonitoringService::http_middleware`] gives.
@@ -12,8 +13,9 @@ use crate::MonitoringService;
 #[derive(Clone, Debug)]
 #[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
 pub struct HttpMetrics {
-    service: MonitoringService,
-    skip: Vec<String>,
+    pub(super) service: MonitoringService,
+    pub(super) skip: Vec<String>,
+    pub(super) names: Names,
 }
 
 impl MonitoringService {
@@ -46,7 +48,7 @@ impl MonitoringService {
     #[must_use]
     #[cfg_attr(docsrs, doc(cfg(feature = "http-poem")))]
     pub fn http_middleware(&self) -> HttpMetrics {
-        HttpMetrics { service: self.clone(), skip: Vec::new() }
+        HttpMetrics { service: self.clone(), skip: Vec::new(), names: Names::default() }
     }
 }
 
@@ -66,7 +68,7 @@ impl<E: Endpoint> Middleware<E> for HttpMetrics {
         HttpMetricsEndpoint {
             inner,
             #[cfg(feature = "prometheus")]
-            watch: super::request::Watch::new(&self.service, self.skip.clone()),
+            watch: super::request::Watch::new(self),
         }
     }
 }

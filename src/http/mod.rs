@@ -5,6 +5,9 @@ mod clock;
 mod encoding;
 mod endpoint;
 mod middleware;
+mod names;
+#[cfg(feature = "openapi")]
+mod openapi;
 #[cfg(feature = "prometheus")]
 mod request;
 #[cfg(feature = "prometheus")]
@@ -12,3 +15,5 @@ mod shape;
 
 pub use endpoint::MetricsEndpoint;
 pub use middleware::{HttpMetrics, HttpMetricsEndpoint};
+#[cfg(feature = "openapi")]
+pub use openapi::OpenApiDocument;

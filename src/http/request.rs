@@ -14,7 +14,9 @@ use poem::{
 };
 
 use super::{
+    HttpMetrics,
     clock::{Clock, Reading},
+    names::Names,
     shape::Shape,
 };
 use crate::{
@@ -50,6 +52,7 @@ static PATH: [LabelDef; 1] = [LabelDef::of::<Text>("path")];
 pub(super) struct Watch {
     service: MonitoringService,
     skip: Vec<String>,
+    names: Names,
     in_flight: OnceLock<Arc<Resolved<GaugeCell>>>,
     templates: TextTable<Template>,
     recent: Recent,
@@ -79,17 +82,27 @@ impl Series {
 }
 
 impl Watch {
-    pub(super) fn new(service: &MonitoringService, skip: Vec<String>) -> Self {
+    pub(super) fn new(middleware: &HttpMetrics) -> Self {
+        let HttpMetrics { service, skip, names } = middleware;
         let templates = TextTable::<Template>::new(&PATH, SERIES_CAP);
         // Known from the start: a skipped request that loses its template is skipped all the same.
-        for template in &skip {
+        for template in skip {
+            let template = names.restored(template);
             let known = templates.get(&[guard::cut(template)]).series();
             known.cell.shape.get_or_init(|| Shape::new(template));
         }
         // A service that never was on measures nothing, and calibrates nothing.
         let clock = if service.running().is_some() { Clock::new() } else { Clock::uncalibrated() };
         let recent = Recent([const { OnceLock::new() }; RECENT]);
-        Self { service: service.clone(), skip, in_flight: OnceLock::new(), templates, recent, clock }
+        Self {
+            service: service.clone(),
+            skip: skip.iter().map(|template| names.restored(template).to_owned()).collect(),
+            names: names.clone(),
+            in_flight: OnceLock::new(),
+            templates,
+            recent,
+            clock,
+        }
     }
 
     #[inline]
@@ -157,9 +170,10 @@ impl Watch {
     }
 
     fn record(&self, store: &Store, method: Method, path: Path<'_>, status: StatusCode, seconds: f64) {
-        let text = guard::cut(path.text());
+        let full = self.names.restored(path.text());
+        let text = guard::cut(full);
         // A template that is cut is known by more than its label: it may be a skipped one.
-        let template = if text.len() == path.text().len() { self.templates.peek(&[text]) } else { None };
+        let template = if text.len() == full.len() { self.templates.peek(&[text]) } else { None };
         if !template.is_some_and(|template| self.record_known(&template.cell, method, status, seconds)) {
             self.record_first(store, method, path, status, seconds);
         }
@@ -169,7 +183,7 @@ impl Watch {
     /// template always gets here, because nothing is kept of it.
     #[cold]
     fn record_first(&self, store: &Store, method: Method, path: Path<'_>, status: StatusCode, seconds: f64) {
-        let full = path.text();
+        let full = self.names.restored(path.text());
         if self.skip.iter().any(|skipped| skipped == full) {
             return;
         }

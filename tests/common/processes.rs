@@ -43,6 +43,9 @@ impl Drop for Folder {
 /// Builds the example with the features of this test, and says where it is.
 pub fn example() -> PathBuf {
     let mut features = vec!["prometheus", "http-poem"];
+    if cfg!(feature = "openapi") {
+        features.push("openapi");
+    }
     if cfg!(feature = "process") {
         features.push("process");
     }

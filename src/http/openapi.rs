@@ -1,0 +1,199 @@
+//! The endpoint in an application's OpenAPI document, and the parameter names of its routes.
+
+use poem::{Endpoint, Response, endpoint::make_sync, web::Html};
+use poem_openapi::{OpenApi, OpenApiService, Webhook};
+use serde_json::{Value, json};
+
+use super::HttpMetrics;
+use crate::MonitoringService;
+
+/// An application's OpenAPI document with the metrics endpoint in it, from [`MonitoringService::openapi`].
+#[derive(Clone, Debug)]
+pub struct OpenApiDocument {
+    json: String,
+    page: String,
+}
+
+impl MonitoringService {
+    /// The document of an API with the metrics endpoint in it: its purpose, format, statuses and how to run it, at
+    /// [`path`](Self::path), whatever prefix the API's own servers have. A path of the API's that is the same stays the
+    /// API's.
+    ///
+    /// ```
+    /// use compozy_monitoring::MonitoringService;
+    /// use poem::{EndpointExt, Route, test::TestClient};
+    /// use poem_openapi::{OpenApi, OpenApiService, param::Path, payload::PlainText};
+    ///
+    /// struct Pets;
+    ///
+    /// #[OpenApi]
+    /// impl Pets {
+    ///     #[oai(path = "/pets/:id", method = "get")]
+    ///     async fn pet(&self, id: Path<u64>) -> PlainText<String> {
+    ///         PlainText(format!("pet {}", id.0))
+    ///     }
+    /// }
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let service = MonitoringService::for_test();
+    /// let api = OpenApiService::new(Pets, "Pets", "1.0").server("/api");
+    /// let document = service.openapi(&api);
+    /// let middleware = service.http_middleware().openapi("/api", &api); // `/api/pets/:id`, not `/api/pets/:param0`
+    /// let app = Route::new()
+    ///     .at("/docs", document.swagger_ui())
+    ///     .at("/docs/openapi.json", document.endpoint())
+    ///     .at(service.path(), service.metrics_endpoint())
+    ///     .nest("/api", api)
+    ///     .with(middleware);
+    ///
+    /// let client = TestClient::new(app);
+    /// client.get("/api/pets/7").send().await.assert_text("pet 7").await;
+    /// let document = client.get("/docs/openapi.json").send().await.json().await;
+    /// let get = document.value().object().get("paths").object().get("/metrics").object().get("get");
+    /// get.object().get("operationId").assert_string("compozyMetrics");
+    /// # #[cfg(feature = "prometheus")]
+    /// assert!(
+    ///     service.render().contains(r#"compozy_http_requests_total{method="GET",path="/api/pets/:id",status_code="200"} 1"#)
+    /// );
+    /// # });
+    /// ```
+    #[must_use]
+    #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
+    pub fn openapi<T: OpenApi, W: Webhook>(&self, api: &OpenApiService<T, W>) -> OpenApiDocument {
+        let spec = api.spec();
+        let json = with_metrics(&spec, self.path());
+        let page = api.swagger_ui_html().replacen(&spec, &json, 1);
+        OpenApiDocument { json, page }
+    }
+}
+
+impl OpenApiDocument {
+    /// The document, as JSON.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// Serves the document, as JSON.
+    #[must_use]
+    pub fn endpoint(&self) -> impl Endpoint + 'static + use<> {
+        let json = self.json.clone();
+        make_sync(move |_| Response::builder().content_type("application/json").body(json.clone()))
+    }
+
+    /// Serves Swagger UI with the document, in one page that asks for nothing else.
+    #[must_use]
+    pub fn swagger_ui(&self) -> impl Endpoint + 'static + use<> {
+        let page = self.page.clone();
+        make_sync(move |_| Html(page.clone()))
+    }
+}
+
+impl HttpMetrics {
+    /// Counts the routes of an API under the names that its parameters have: poem knows `/pets/:id` of an
+    /// [`OpenApiService`] as `/pets/:param0`, and so would the label `path`. `mount` is where it is nested, `/` at the
+    /// root. [`skip`](Self::skip) takes either spelling.
+    #[must_use]
+    #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
+    pub fn openapi<T: OpenApi, W>(mut self, mount: &str, _: &OpenApiService<T, W>) -> Self {
+        let mount = mount.trim_end_matches('/');
+        let paths = T::meta().into_iter().flat_map(|api| api.paths);
+        self.names.0.extend(paths.filter_map(|path| names(mount, &path.path)));
+        self
+    }
+}
+
+/// `/pets/{id}` at `/api`, as poem has it and as it was written; nothing without parameters.
+fn names(mount: &str, path: &str) -> Option<(String, String)> {
+    let (mut poem, mut written, mut parameters) = (mount.to_owned(), mount.to_owned(), 0_u32..);
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            Some(name) => {
+                poem += &format!("/:param{}", parameters.next()?);
+                written += &format!("/:{name}");
+            }
+            None => [&mut poem, &mut written].into_iter().for_each(|text| *text += &format!("/{segment}")),
+        }
+    }
+    (poem != written).then_some((poem, written))
+}
+
+/// The document with one path more.
+fn with_metrics(spec: &str, path: &str) -> String {
+    // It is what poem-openapi has just printed.
+    let Ok(mut document) = serde_json::from_str::<Value>(spec) else { return spec.to_owned() };
+    if let Some(document) = document.as_object_mut() {
+        let paths = document.entry("paths").or_insert_with(|| json!({}));
+        if let Some(paths) = paths.as_object_mut() {
+            paths.entry(path).or_insert_with(metrics);
+        }
+    }
+    serde_json::to_string_pretty(&document).unwrap_or_else(|_| spec.to_owned())
+}
+
+/// What there is to know of the endpoint.
+fn metrics() -> Value {
+    let text = |description: &str, media: &str, example: &str| json!({ "description": description, "content": { media: { "schema": { "type": "string" }, "example": example } } });
+    json!({
+        // Not under the prefix of the API: on the server that serves this document.
+        "servers": [{ "url": "/" }],
+        "get": {
+            "operationId": "compozyMetrics",
+            "tags": ["Monitoring"],
+            "summary": "Metrics for Prometheus",
+            "description": "All metrics of this process, for a Prometheus server to scrape.\n\n\
+                - **Format**: the Prometheus text format, version 0.0.4; gzip when the client accepts it. HEAD answers as GET, without \
+                the text.\n\
+                - **Interval**: 15 seconds is usual. A scrape is rendered when it is asked for, and scrapes that come together share one.\n\
+                - **Versions**: none. The path is not under the API's version, and families and labels only grow.\n\
+                - **Access**: no authentication. Restrict it by network: do not route it to the outside.\n\
+                - **Scope**: this instance only; sums over instances are the work of Prometheus.",
+            "responses": {
+                "200": text(
+                    "The families.",
+                    "text/plain; version=0.0.4; charset=utf-8",
+                    "# HELP compozy_http_requests_in_flight Currently active requests\n\
+                     # TYPE compozy_http_requests_in_flight gauge\ncompozy_http_requests_in_flight 1\n",
+                ),
+                "405": text("Another method than GET or HEAD.", "text/plain; charset=utf-8", "405: GET and HEAD only\n"),
+                "500": text(
+                    "The metrics could not be rendered; the log says why.",
+                    "text/plain; charset=utf-8",
+                    "500: the metrics could not be rendered\n",
+                ),
+                "503": text(
+                    "Monitoring is off, with the reason. The application is well.",
+                    "text/plain; charset=utf-8",
+                    "503: monitoring is disabled; MONITORING_ENABLED=true enables it\n",
+                ),
+            },
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_get_their_names_back() {
+        let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
+        assert_eq!(names("/api", "/pets/{id}"), pair("/api/pets/:param0", "/api/pets/:id"));
+        assert_eq!(names("", "/{a}/x/{b}"), pair("/:param0/x/:param1", "/:a/x/:b"));
+        assert_eq!((names("/api", "/pets"), names("", "/")), (None, None));
+        assert_eq!(names("", "/{param0}"), None, "it is called so already");
+    }
+
+    #[test]
+    fn a_path_that_is_there_stays_and_what_is_no_document_too() {
+        let own = r#"{"paths":{"/metrics":{"get":{}}}}"#;
+        let document: Value = serde_json::from_str(&with_metrics(own, "/metrics")).unwrap();
+        assert_eq!(document, serde_json::from_str::<Value>(own).unwrap());
+        for odd in ["", "[]", "{\"paths\":1}"] {
+            let with = with_metrics(odd, "/metrics");
+            assert!(serde_json::from_str::<Value>(&with).ok() == serde_json::from_str(odd).ok(), "{with}");
+        }
+        let added: Value = serde_json::from_str(&with_metrics("{}", "/m")).unwrap();
+        assert_eq!(added["paths"]["/m"]["servers"][0]["url"], "/");
+    }
+}
