@@ -82,6 +82,8 @@ pub mod labels;
 mod scope;
 mod service;
 
+#[cfg(all(feature = "prometheus", any(feature = "process", feature = "tokio-runtime")))]
+mod at_scrape;
 #[cfg(feature = "prometheus")]
 mod catalogue;
 #[cfg(feature = "prometheus")]
@@ -89,8 +91,6 @@ mod handles;
 #[cfg(not(feature = "prometheus"))]
 #[path = "noop.rs"]
 mod handles;
-#[cfg(all(feature = "prometheus", feature = "process"))]
-mod process;
 #[cfg(feature = "prometheus")]
 mod recorder;
 #[cfg(feature = "prometheus")]

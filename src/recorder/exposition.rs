@@ -127,8 +127,8 @@ fn head<C: Print>(name: &str, help: Option<&str>, out: &mut String) {
 }
 
 /// A family of one series without labels.
-#[cfg(feature = "process")]
-pub(crate) fn one(family: &crate::process::Family, out: &mut String) {
+#[cfg(any(feature = "process", feature = "tokio-runtime"))]
+pub(crate) fn one(family: &crate::at_scrape::Family, out: &mut String) {
     formatting::write_help_line(out, family.name, None, None, family.help);
     formatting::write_type_line(out, family.name, None, None, family.kind);
     line(out, family.name, "", "", NO_LABEL);

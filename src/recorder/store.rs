@@ -3,7 +3,7 @@
 //! One map from name to owner decides where a name lives, and it decides once: a name never has two owners, so that no
 //! family is printed twice and no handle of either kind writes where nobody reads.
 
-#[cfg(feature = "process")]
+#[cfg(any(feature = "process", feature = "tokio-runtime"))]
 use std::iter::Peekable;
 use std::{
     borrow::Cow,
@@ -24,8 +24,8 @@ use super::{
     open::Open,
     table::{Found, OTHER, Series, TextTable},
 };
-#[cfg(feature = "process")]
-use crate::process;
+#[cfg(any(feature = "process", feature = "tokio-runtime"))]
+use crate::at_scrape;
 use crate::{
     catalogue,
     family::{FamilyDef, Kind},
@@ -445,11 +445,11 @@ impl Store {
         // As much as last time, and a little for what is new.
         let expected = self.rendered.load(Relaxed);
         let mut out = String::with_capacity(expected.saturating_add(expected / 16));
-        #[cfg(feature = "process")]
-        let mut process = self.process_families();
+        #[cfg(any(feature = "process", feature = "tokio-runtime"))]
+        let mut read = self.read_families();
         for (name, owner) in &owners {
-            #[cfg(feature = "process")]
-            print_before(&mut process, name, &mut out);
+            #[cfg(any(feature = "process", feature = "tokio-runtime"))]
+            print_before(&mut read, name, &mut out);
             match owner {
                 Owner::Counter(family) => exposition::family(family, &mut out),
                 Owner::Gauge(family) => exposition::family(family, &mut out),
@@ -457,18 +457,18 @@ impl Store {
                 Owner::Open(open) => exposition::open(open, described.get(name).map(String::as_str), &mut out),
             }
         }
-        #[cfg(feature = "process")]
-        process.for_each(|family| exposition::one(&family, &mut out));
+        #[cfg(any(feature = "process", feature = "tokio-runtime"))]
+        read.for_each(|family| exposition::one(&family, &mut out));
         self.rendered.store(out.len(), Relaxed);
         out
     }
 
-    /// Those of the process, in the storage of its one service.
-    #[cfg(feature = "process")]
-    fn process_families(&self) -> Peekable<std::vec::IntoIter<process::Family>> {
+    /// Those that are read at a scrape, in the storage of the process's one service.
+    #[cfg(any(feature = "process", feature = "tokio-runtime"))]
+    fn read_families(&self) -> Peekable<std::vec::IntoIter<at_scrape::Family>> {
         let is_global = state::global_store().is_some_and(|global| std::ptr::eq(Arc::as_ptr(global), self));
         let families =
-            is_global.then(|| state::guarded("process_cpu_seconds_total", self, process::families)).flatten();
+            is_global.then(|| state::guarded("process_cpu_seconds_total", self, at_scrape::families)).flatten();
         families.unwrap_or_default().into_iter().peekable()
     }
 
@@ -526,9 +526,9 @@ impl Store {
 }
 
 /// Prints what comes before a name, and drops what has that name: somebody records it.
-#[cfg(feature = "process")]
-fn print_before(process: &mut Peekable<std::vec::IntoIter<process::Family>>, name: &str, out: &mut String) {
-    while let Some(family) = process.next_if(|family| family.name <= name) {
+#[cfg(any(feature = "process", feature = "tokio-runtime"))]
+fn print_before(read: &mut Peekable<std::vec::IntoIter<at_scrape::Family>>, name: &str, out: &mut String) {
+    while let Some(family) = read.next_if(|family| family.name <= name) {
         if family.name != name {
             exposition::one(&family, out);
         }

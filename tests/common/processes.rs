@@ -52,6 +52,9 @@ pub fn example() -> PathBuf {
     if cfg!(feature = "project-file") {
         features.push("project-file");
     }
+    if cfg!(feature = "tokio-runtime") {
+        features.push("tokio-runtime");
+    }
     if cfg!(feature = "temporal") {
         features.push("temporal");
     }

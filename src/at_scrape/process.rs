@@ -2,18 +2,10 @@
 
 use metrics_process::collector::{Metrics, collect};
 
-/// A family of one series, with its value now.
-#[derive(Debug)]
-pub(crate) struct Family {
-    pub(crate) name: &'static str,
-    pub(crate) help: &'static str,
-    /// The word behind `# TYPE`.
-    pub(crate) kind: &'static str,
-    pub(crate) value: f64,
-}
+use super::Family;
 
 /// Those that the system tells, sorted by name. Names and help are those of Prometheus' guide for client libraries.
-pub(crate) fn families() -> Vec<Family> {
+pub(super) fn families() -> Vec<Family> {
     let Metrics {
         cpu_seconds_total,
         open_fds,
