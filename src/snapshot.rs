@@ -156,7 +156,8 @@ impl Snapshot {
         let (mut text, mut differs) = (String::new(), false);
         for series in all {
             let (wanted, found) = (expected.get(series), there.get(series));
-            if wanted == found {
+            let is_nan = |value: Option<&f64>| value.is_some_and(|value| value.is_nan());
+            if wanted == found || is_nan(wanted) && is_nan(found) {
                 let _ = writeln!(text, "  {series} {}", wanted.copied().unwrap_or_default());
                 continue;
             }
@@ -261,6 +262,10 @@ mod tests {
             "",
         ];
         assert_eq!(difference, lines.join("\n"));
+        service.in_scope(|| gauge!("compozy_snap_level").set(f64::INFINITY));
+        service.snapshot().assert("compozy_snap_level +Inf");
+        let odd = Snapshot([line("x NaN").unwrap()].into());
+        assert_eq!((odd.difference("x NaN"), odd.difference("x 1").map(|text| text.is_some())), (Ok(None), Ok(true)));
         for bad in ["compozy_snap_total", "compozy_snap_total{path=\"a\" 1", "compozy_snap_total many", "x{path=a} 1"] {
             let problem = service.snapshot().difference(bad).unwrap_err();
             assert!(problem.starts_with(&format!("`{bad}` is not a series; accepted: ")), "{problem}");
