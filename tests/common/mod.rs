@@ -6,6 +6,46 @@ use std::collections::BTreeMap;
 #[cfg(all(feature = "prometheus", feature = "http-poem"))]
 pub mod processes;
 
+/// Ends the test here and runs it in a process of its own: this binary, started with the name of this one test.
+///
+/// The first line of each test that looks at what the whole process has. The process knows itself by a variable.
+#[allow(unused_macros)]
+macro_rules! own_process {
+    () => {
+        fn here() {}
+        if !$crate::common::is_own_process(std::any::type_name_of_val(&here)) {
+            return;
+        }
+    };
+}
+
+/// For [`own_process!`]: whether this process is the test's own; if not, the test has run elsewhere when this returns.
+#[track_caller]
+pub fn is_own_process(inside: &str) -> bool {
+    const TEST: &str = "TEST_OF_THIS_PROCESS";
+    // `suite::cap::name::here`, and in an async test `suite::cap::name::{{closure}}::here`: the runner's name is between.
+    let path = inside.trim_end_matches("::here").trim_end_matches("::{{closure}}");
+    let test = path.split_once("::").map_or(path, |(_crate, test)| test);
+    if std::env::var_os(TEST).is_some_and(|name| name == test) {
+        return true;
+    }
+    let program = std::env::current_exe().expect("the test's own path");
+    let mut command = std::process::Command::new(program);
+    let output = command
+        .args([test, "--exact", "--include-ignored", "--nocapture"])
+        .env(TEST, test)
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    // A process that ran no test ends well too.
+    let ran = output.status.success() && said.contains("test result: ok. 1 passed");
+    assert!(ran, "in a process of its own, {}:\n{said}{}", output.status, String::from_utf8_lossy(&output.stderr));
+    said.lines()
+        .filter_map(|line| line.strip_prefix("figure: ")?.rsplit_once(' '))
+        .for_each(|(name, value)| figure(name, value));
+    false
+}
+
 /// Whether this is the long form of the promises: `scripts/reliability` sets the variable.
 pub fn is_long() -> bool {
     std::env::var_os("RELIABILITY").is_some_and(|form| form == "long")
@@ -74,8 +114,12 @@ pub fn allocations(run: impl FnOnce()) -> u64 {
     allocation_counter::measure(run).count_total
 }
 
-/// The log lines of a closure, without colours.
+/// The log lines of a closure, without colours. One closure at a time: what a line is logged to is decided when any thread
+/// first meets it.
 pub fn log_of(run: impl FnOnce()) -> String {
+    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+
     use std::{
         io,
         sync::{Arc, Mutex},

@@ -8,8 +8,7 @@ use temporalio_common::telemetry::metrics::{
     MetricKeyValue, MetricParameters, NewAttributes,
 };
 
-mod common;
-
+use crate::common;
 use common::{allocations, log_of, samples, value};
 
 fn named(name: &str, unit: &'static str) -> MetricParameters {
@@ -212,6 +211,7 @@ fn a_name_that_is_taken_costs_its_own_family_and_nothing_else() {
 
 #[test]
 fn the_sdk_families_can_be_switched_off_and_the_counters_stay() {
+    own_process!();
     let config = Config::default().enabled(true).temporal_sdk_families(false);
     let service = MonitoringService::new(config).expect("starts");
     let meter = service.temporal_meter();

@@ -1,7 +1,7 @@
 //! What many short lives leave behind: of services, of scopes, of futures in them. Every byte of this thread is counted.
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use common::{figure, grouped, left_behind, size, value};
 use compozy_monitoring::{MonitoringService, counter, histogram, metrics};
@@ -43,6 +43,7 @@ fn live(i: u64) {
 
 #[test]
 fn services_that_start_and_stop_leave_nothing() {
+    own_process!();
     // Call sites and this thread keep what they make the first time.
     (0..2).for_each(live);
     let lives = size(1_000, 10_000);
@@ -54,6 +55,7 @@ fn services_that_start_and_stop_leave_nothing() {
 
 #[test]
 fn short_lived_scopes_leave_nothing() {
+    own_process!();
     use futures_util::FutureExt;
     let (outer, inner) = (MonitoringService::for_test(), MonitoringService::for_test());
     let scope = |i: u64| {

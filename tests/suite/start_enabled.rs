@@ -2,7 +2,7 @@
 //! One test in its own process.
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use common::value;
 use compozy_monitoring::{Config, MonitoringService, counter, metrics};
@@ -26,6 +26,7 @@ fn bump() {
 
 #[test]
 fn a_service_starts_once_stops_and_goes_on_with_the_same_storage() {
+    own_process!();
     bump();
     let threads_before = threads();
     let first = started();

@@ -1,12 +1,13 @@
 //! Somebody else's global recorder is there first: an error in the log, an inert service, and the application runs on.
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use compozy_monitoring::{Config, MonitoringService, counter, metrics};
 
 #[test]
 fn a_foreign_global_recorder_leaves_the_service_inert() {
+    own_process!();
     metrics::set_global_recorder(metrics::NoopRecorder).expect("the first");
     for _ in 0..2 {
         let mut started = None;

@@ -1,7 +1,7 @@
 //! What a request leaves behind, by outcome, and what the endpoint answers; each test has a service of its own.
 #![cfg(all(feature = "prometheus", feature = "http-poem"))]
 
-mod common;
+use crate::common;
 
 use std::{
     collections::BTreeSet,

@@ -2,7 +2,7 @@
 //! state. (Known faults 8 and 9.)
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use common::{allocations, value};
 use compozy_monitoring::{Config, Counter, MonitoringService, counter, gauge, histogram, metrics};
@@ -28,6 +28,7 @@ fn record(queue: &str) {
 
 #[test]
 fn early_call_sites_record_after_the_start_and_keep_their_series() {
+    own_process!();
     // Touched before anything was started, through every way there is.
     record("early");
     let literal: Counter = counter!("compozy_price_literal_total", "kind" => "literal");

@@ -1,21 +1,13 @@
 //! The lines that the specification fixes (sections 9.1 and 9.2), in every combination of features.
 
-mod common;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::common;
 
 use common::log_of;
 use compozy_monitoring::{Config, MonitoringService};
 
-/// One test at a time: what a line is to be logged to is decided when any thread first meets it.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[test]
 fn the_start_says_whether_monitoring_is_enabled() {
-    let _alone = alone();
+    own_process!();
     let log = log_of(|| drop(MonitoringService::new(None).expect("valid")));
     assert_eq!(log.matches("INFO").count(), 1, "{log}");
     assert!(log.contains("Initializing monitoring service enabled=false"), "{log}");
@@ -24,7 +16,7 @@ fn the_start_says_whether_monitoring_is_enabled() {
 #[cfg(not(feature = "prometheus"))]
 #[test]
 fn an_enabled_configuration_without_the_feature_is_one_warning_that_names_it() {
-    let _alone = alone();
+    own_process!();
     let log = log_of(|| drop(MonitoringService::new(Config::default().enabled(true)).expect("valid")));
     assert!(log.contains("Initializing monitoring service enabled=true"), "{log}");
     assert_eq!(log.matches("WARN").count(), 1, "{log}");
@@ -34,7 +26,7 @@ fn an_enabled_configuration_without_the_feature_is_one_warning_that_names_it() {
 #[cfg(feature = "prometheus")]
 #[test]
 fn a_second_service_is_one_error_and_a_bad_configuration_is_none() {
-    let _alone = alone();
+    own_process!();
     let first = MonitoringService::new(Config::default().enabled(true)).expect("valid");
     let log = log_of(|| drop(MonitoringService::new(Config::default().enabled(true)).expect("inert")));
     assert_eq!(log.matches("ERROR").count(), 1, "{log}");
@@ -47,7 +39,7 @@ fn a_second_service_is_one_error_and_a_bad_configuration_is_none() {
 #[cfg(feature = "http-poem")]
 #[test]
 fn the_endpoint_says_where_it_is_when_it_is_on() {
-    let _alone = alone();
+    own_process!();
     let service = MonitoringService::for_test();
     let log = log_of(|| drop(service.metrics_endpoint()));
     assert_eq!(log.contains("Metrics endpoint registered path=\"/metrics\""), cfg!(feature = "prometheus"), "{log}");

@@ -1,7 +1,7 @@
 //! What the recorder does with labels, values and names that no compiler saw; one service a test.
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use common::{allocations, log_of, samples, sum, value};
 use compozy_monitoring::{MonitoringService, counter, metrics};
@@ -121,7 +121,7 @@ fn two_declarations_of_one_family_are_one_family_and_one_log_line() {
     });
     assert_eq!(value(&service.render(), r#"compozy_guard_text_total{queue="q"}"#), 6.0);
     assert_eq!(log.matches("declared twice").count(), 1, "{log}");
-    assert!(log.contains(r#"first="guard" second="guard::elsewhere""#), "{log}");
+    assert!(log.contains(r#"first="suite::guard" second="suite::guard::elsewhere""#), "{log}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The cap on series as a setting of the process's one service. One test in its own process.
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use common::{log_of, sum, value};
 use compozy_monitoring::{Config, MonitoringService, counter, gauge, metrics};
@@ -19,6 +19,7 @@ fn series(text: &str, name: &str) -> usize {
 
 #[test]
 fn the_cap_is_a_setting_of_the_first_start() {
+    own_process!();
     assert!(MonitoringService::new(Config::default().series_cap(0)).is_err());
     let service = MonitoringService::new(Config::default().enabled(true).series_cap(3)).expect("valid");
     let record = || {

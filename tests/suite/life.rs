@@ -1,7 +1,7 @@
 //! The life of the process's one service under load and without a runtime. One test in its own process.
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
@@ -39,6 +39,7 @@ fn listeners() -> usize {
 
 #[test]
 fn a_service_lives_and_dies_under_load_without_blocking_anybody() {
+    own_process!();
     // No runtime anywhere: it starts, records and stops.
     let service = started();
     LIFE.with("q").increment(1);

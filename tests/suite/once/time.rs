@@ -3,7 +3,7 @@
 //! The long form needs Debian's `faketime`: `scripts/reliability` installs it.
 #![cfg(all(feature = "prometheus", feature = "http-poem"))]
 
-mod common;
+use crate::common;
 
 use std::{
     path::{Path, PathBuf},

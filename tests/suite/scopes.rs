@@ -1,10 +1,7 @@
 //! Scopes: which service a record belongs to, whatever is nested, awaited, spawned or kept. (Known fault 7.)
-//!
-//! All tests run in one process under `cargo test`, and in many under nextest: the process's one service is started by
-//! one of them, so that the others see that it changes nothing.
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use std::sync::LazyLock;
 
@@ -68,6 +65,7 @@ static GLOBAL: LazyLock<MonitoringService> =
 
 #[test]
 fn scopes_nest_and_the_innermost_wins() {
+    own_process!();
     assert!(GLOBAL.is_enabled());
     let (outer, inner) = (MonitoringService::for_test(), MonitoringService::for_test());
     outer.in_scope(|| {
@@ -85,6 +83,7 @@ fn scopes_nest_and_the_innermost_wins() {
 
 #[test]
 fn a_scope_of_a_service_that_is_off_records_nowhere() {
+    own_process!();
     let off = MonitoringService::new(None).expect("valid");
     let outer = MonitoringService::for_test();
     outer.in_scope(|| {
@@ -100,6 +99,7 @@ fn a_scope_of_a_service_that_is_off_records_nowhere() {
 
 #[test]
 fn a_panic_leaves_the_scope() {
+    own_process!();
     let (outer, inner) = (MonitoringService::for_test(), MonitoringService::for_test());
     outer.in_scope(|| {
         let caught = std::panic::catch_unwind(|| {
@@ -117,6 +117,7 @@ fn a_panic_leaves_the_scope() {
 
 #[test]
 fn a_thread_has_no_scope_of_its_parent() {
+    own_process!();
     let (service, other) = (MonitoringService::for_test(), MonitoringService::for_test());
     service.in_scope(|| {
         std::thread::scope(|threads| {
@@ -130,6 +131,7 @@ fn a_thread_has_no_scope_of_its_parent() {
 
 #[test]
 fn a_scope_follows_its_future_across_threads_and_awaits() {
+    own_process!();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("a runtime");
     let services: Vec<_> = (0..16).map(|_| MonitoringService::for_test()).collect();
@@ -156,6 +158,7 @@ fn a_scope_follows_its_future_across_threads_and_awaits() {
 
 #[test]
 fn scopes_of_two_futures_in_one_task_do_not_mix() {
+    own_process!();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let (left, right) = (MonitoringService::for_test(), MonitoringService::for_test());
     runtime.block_on(async {
@@ -173,6 +176,7 @@ fn scopes_of_two_futures_in_one_task_do_not_mix() {
 
 #[test]
 fn a_handle_with_computed_labels_stays_with_the_service_it_was_made_for() {
+    own_process!();
     let (first, second) = (MonitoringService::for_test(), MonitoringService::for_test());
     let queue = String::from("q");
     let handle = first.in_scope(|| counter!("compozy_scope_computed_total", "queue" => queue));
@@ -184,6 +188,7 @@ fn a_handle_with_computed_labels_stays_with_the_service_it_was_made_for() {
 
 #[test]
 fn a_scope_that_is_entered_while_a_thread_is_torn_down_harms_nobody() {
+    own_process!();
     use std::{cell::RefCell, pin::Pin};
     struct Late(MonitoringService);
     impl Drop for Late {
@@ -210,6 +215,7 @@ fn a_scope_that_is_entered_while_a_thread_is_torn_down_harms_nobody() {
 
 #[test]
 fn a_scope_elsewhere_costs_the_global_service_nothing() {
+    own_process!();
     let global = &*GLOBAL;
     MonitoringService::new(None).expect("valid").in_scope(|| ());
     let steady = || {
@@ -227,6 +233,7 @@ fn a_scope_elsewhere_costs_the_global_service_nothing() {
 
 #[test]
 fn the_global_service_sees_what_no_scope_takes() {
+    own_process!();
     let service = &*GLOBAL;
     assert!(service.is_enabled());
     let test = MonitoringService::for_test();

@@ -1,8 +1,6 @@
 //! Switched off, or built without a recorder: nothing is installed, nothing is spawned, requests pass through.
 //! One test in its own process, because it looks at what the whole process has.
 
-mod common;
-
 use compozy_monitoring::{Config, MonitoringService, counter, metrics};
 
 /// The threads of this process.
@@ -12,6 +10,7 @@ fn threads() -> usize {
 
 #[test]
 fn nothing_is_installed_and_nothing_is_spawned() {
+    own_process!();
     let before = threads();
     // Without a recorder, an enabled configuration only brings a warning.
     let config = Config::default().enabled(!cfg!(feature = "prometheus"));

@@ -2,14 +2,14 @@
 //! of `docs/many-instances.md`.
 #![cfg(all(feature = "prometheus", feature = "http-poem"))]
 
-mod common;
+use crate::common;
 
 use common::{
     processes::{Prometheus, free_port, get, request, serve, until},
     samples,
 };
 
-const PAGE: &str = include_str!("../docs/many-instances.md");
+const PAGE: &str = include_str!("../../../docs/many-instances.md");
 
 /// The YAML block under a heading.
 fn block(heading: &str) -> &'static str {

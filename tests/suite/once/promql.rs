@@ -1,9 +1,7 @@
 //! Every query of `docs/promql.md`, against a real Prometheus that scrapes the examples with a Temporal server behind them.
 
-#[path = "common/mod.rs"]
-mod common;
-#[path = "temporal/server.rs"]
-mod server;
+use crate::common;
+use crate::server;
 
 use std::{
     process::{Command, Stdio},
@@ -13,7 +11,7 @@ use std::{
 use common::processes::{Process, Prometheus, free_port, get, percent, request, serve, until};
 use server::Server;
 
-const PAGE: &str = include_str!("../docs/promql.md");
+const PAGE: &str = include_str!("../../../docs/promql.md");
 
 /// The queries of the page, each with the heading above it.
 fn queries() -> Vec<(String, String)> {

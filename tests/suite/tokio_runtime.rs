@@ -1,7 +1,7 @@
 //! The families of the Tokio runtime: of the one that renders the scrape, for the process's one service.
 #![cfg(all(feature = "prometheus", feature = "http-poem", feature = "tokio-runtime"))]
 
-mod common;
+use crate::common;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 #[test]
 fn they_are_what_the_runtime_is_doing_and_absent_outside_of_one() {
+    own_process!();
     let service = MonitoringService::new(Config::default().enabled(true)).unwrap();
     let endpoint = service.metrics_endpoint();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap();

@@ -4,7 +4,7 @@
 //! Needs `promtool` on the PATH: `scripts/test` installs it.
 #![cfg(all(feature = "prometheus", feature = "http-poem"))]
 
-mod common;
+use crate::common;
 
 use common::{figure, grouped, resident, samples, sum, value};
 use compozy_monitoring::{Config, MonitoringService, counter, histogram, metrics};
@@ -51,6 +51,7 @@ fn count(text: &str, name: &str) -> usize {
 
 #[tokio::test]
 async fn a_hundred_thousand_invented_values_leave_series_bounded_sums_exact_and_memory_flat() {
+    own_process!();
     let service = MonitoringService::new(Config::default().enabled(true)).expect("valid");
     let app = Route::new().at("/work/:id", work).with(service.http_middleware());
     let send = async |i| {

@@ -4,7 +4,7 @@
 //! Needs `prometheus` and `promtool` on the PATH: `scripts/test` installs them.
 #![cfg(all(feature = "prometheus", feature = "http-poem"))]
 
-mod common;
+use crate::common;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

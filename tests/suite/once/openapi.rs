@@ -4,7 +4,7 @@
 //! both.
 #![cfg(all(feature = "prometheus", feature = "openapi"))]
 
-mod common;
+use crate::common;
 
 use std::{
     path::{Path, PathBuf},

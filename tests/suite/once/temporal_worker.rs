@@ -9,10 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-#[path = "common/mod.rs"]
-mod common;
-#[path = "temporal/server.rs"]
-mod server;
+use crate::common;
+use crate::server;
 
 use common::{samples, sum, value};
 use server::Server;

@@ -2,7 +2,7 @@
 //! time. `docs/version-skew.md` tells users how to see it; `label-lint/tests/cli.rs` has the linter see it.
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use std::{path::Path, process::Command};
 

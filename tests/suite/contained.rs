@@ -2,7 +2,7 @@
 //! only wanted to count does not notice.
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use std::sync::{
     Arc,

@@ -2,7 +2,7 @@
 //! One test in its own process, because it looks at the memory of the whole process.
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ compozy_monitoring::families! {
 
 #[test]
 fn memory_is_flat_over_millions_of_samples_without_a_scrape() {
+    own_process!();
     let service = MonitoringService::new(Config::default().enabled(true)).expect("valid");
     let foreign = |value: f64| {
         metrics::histogram!("foreign_latency").record(value);

@@ -1,7 +1,7 @@
 //! The families of the process: at each scrape of its one service, and only there.
 #![cfg(all(feature = "prometheus", feature = "process", target_os = "linux"))]
 
-mod common;
+use crate::common;
 
 use std::{fs::File, process::Command};
 
@@ -14,6 +14,7 @@ fn families(text: &str) -> Vec<&str> {
 
 #[test]
 fn they_are_as_the_system_says_sorted_among_the_others_and_those_of_the_process_s_service_only() {
+    own_process!();
     let service = MonitoringService::new(Config::default().enabled(true)).unwrap();
     let (before, file) = (service.render(), File::open("/proc/self/status").unwrap());
     let text = service.render();

@@ -1,7 +1,7 @@
 //! The text: sorted, each family once, whatever lives where; one service a test. (Known faults 6 and 17.)
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use common::{samples, value};
 use compozy_monitoring::{MonitoringService, counter, describe_counter, metrics};

@@ -1,7 +1,7 @@
 //! The second price: compiled in and switched off, nothing is evaluated and nothing is allocated. (Known fault 9.)
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use std::cell::Cell;
 
@@ -38,6 +38,7 @@ fn record(evaluated: &Cell<u32>) {
 
 #[test]
 fn off_evaluates_no_label_and_allocates_nothing() {
+    own_process!();
     let evaluated = Cell::new(0);
     let service = MonitoringService::new(None).expect("the default is valid");
     assert!(!service.is_enabled());
