@@ -46,6 +46,19 @@ pub fn is_own_process(inside: &str) -> bool {
     false
 }
 
+/// Cargo with the plain compiler: `scripts/test` has clippy in its place.
+pub fn cargo_command() -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO"));
+    command.env_remove("RUSTC_WORKSPACE_WRAPPER").env_remove("CLIPPY_ARGS");
+    command
+}
+
+/// A program that `scripts/setup python` installs; else the one on the path.
+pub fn tool(name: &str) -> std::path::PathBuf {
+    let installed = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/python/bin").join(name);
+    if installed.exists() { installed } else { name.into() }
+}
+
 /// Whether this is the long form of the promises: `scripts/reliability` sets the variable.
 pub fn is_long() -> bool {
     std::env::var_os("RELIABILITY").is_some_and(|form| form == "long")

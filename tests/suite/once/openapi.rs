@@ -1,7 +1,6 @@
 //! The endpoint in an OpenAPI document, in a real browser, and the names of parameters in labels.
 //!
-//! Needs `chromium` on the PATH and a Python with `openapi-spec-validator`, named by OPENAPI_PYTHON: `scripts/test` installs
-//! both.
+//! Needs `chromium` and a Python with `openapi-spec-validator`: `scripts/setup` installs both.
 #![cfg(all(feature = "prometheus", feature = "openapi"))]
 
 use crate::common;
@@ -136,20 +135,14 @@ async fn the_statuses_of_the_document_are_those_of_the_endpoint() {
     }
 }
 
-/// The Python that has the validator.
-fn python() -> PathBuf {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/openapi-tools/bin/python");
-    std::env::var_os("OPENAPI_PYTHON").map_or(beside, PathBuf::from)
-}
-
 /// Whether an independent validator takes it.
 fn valid(document: &str) -> bool {
     let folder = Folder::new("openapi-document");
     let file = folder.0.join("openapi.json");
     std::fs::write(&file, document).unwrap();
-    let mut command = Command::new(python());
+    let mut command = Command::new(tool("python3"));
     command.args(["-m", "openapi_spec_validator"]).arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().expect("openapi-spec-validator: scripts/test installs it").success()
+    command.status().expect("openapi-spec-validator: scripts/setup installs it").success()
 }
 
 /// The page after its scripts ran, as a browser has it.
@@ -161,7 +154,7 @@ fn browser(url: &str) -> String {
         .args(["--virtual-time-budget=20000", "--dump-dom", url])
         .stderr(Stdio::null())
         .output()
-        .expect("chromium: scripts/test installs it");
+        .expect("chromium: scripts/setup installs it");
     String::from_utf8(output.stdout).unwrap()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Builds `tests/fixtures/noop-probe` without any feature, optimised, and compares what the compiler emitted.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
 /// The instructions of one function, or the name of the one that the compiler merged it with.
 fn body(assembly: &str, name: &str) -> Vec<String> {
@@ -53,7 +53,7 @@ fn an_instrumented_function_is_the_code_of_a_bare_one() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("price-off");
     let output = target.join("probe.s");
-    let status = Command::new(env!("CARGO"))
+    let status = crate::common::cargo_command()
         .current_dir(root)
         .args(["rustc", "--quiet", "--release", "--package", "noop-probe", "--lib", "--target-dir"])
         .arg(&target)

@@ -4,7 +4,7 @@
 
 use crate::common;
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
 use common::{figure, samples, sum};
 
@@ -13,8 +13,7 @@ fn what_is_recorded_with_another_version_of_metrics_reaches_nobody() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/two-metrics");
     let test = std::env::current_exe().expect("the test's own path");
     let cargo = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO"));
-        command.current_dir(&folder).args(arguments).output().expect("cargo runs")
+        crate::common::cargo_command().current_dir(&folder).args(arguments).output().expect("cargo runs")
     };
     // Built beside the test, so that what is there is not built again.
     let target = test.ancestors().nth(3).expect("target").to_str().expect("UTF-8");
