@@ -1,8 +1,8 @@
 //! Shut down during a scrape and under load: answers, never a hang or a panic, and nothing is recorded after it.
 //!
 //! Of the ways in which monitoring itself can fail, a panic at each point of the storage is in `src/fault.rs`, the health
-//! that falls and comes back in `src/recorder/health.rs`. There is no thread that could not be spawned: no sample is queued,
-//! so there is no upkeep.
+//! that falls and comes back in `src/recorder/health.rs`, a thread for a render that cannot be started in
+//! `src/http/endpoint/shared.rs`.
 
 use std::sync::{
     Arc,

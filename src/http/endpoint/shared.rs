@@ -3,11 +3,15 @@
 use std::{
     io::Write,
     sync::{Arc, Mutex, PoisonError},
+    thread,
 };
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use tokio::{runtime::Handle, sync::OnceCell, task::spawn_blocking};
+use tokio::{
+    runtime::Handle,
+    sync::{OnceCell, oneshot},
+};
 
 use crate::{recorder::Store, state};
 
@@ -77,13 +81,38 @@ impl Rendered {
     }
 }
 
-/// Runs on the blocking pool, or here where no Tokio is.
+/// Runs on a thread of its own, which ends with it. Not on Tokio's blocking pool: the application can have filled that, and
+/// a scrape must be answered just then. Nothing waits for the thread, so a runtime that shuts down is not held up either.
+/// Nothing comes back from work that panicked.
 async fn off_the_runtime<R: Send + 'static>(run: impl FnOnce() -> R + Send + 'static) -> Option<R> {
     #[cfg(test)]
     if tests::is_staged() {
         return tests::staged(run).await;
     }
-    if Handle::try_current().is_ok() { spawn_blocking(run).await.ok() } else { Some(run()) }
+    let (done, result) = oneshot::channel();
+    // Shared, because a thread that cannot be started does not give its work back.
+    let work = Arc::new(Mutex::new(Some(run)));
+    let take = |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (theirs, runtime) = (work.clone(), Handle::try_current().ok());
+    let thread = builder().spawn(move || {
+        // For what is read of the runtime at a scrape (feature `tokio-runtime`).
+        let _entered = runtime.as_ref().map(Handle::enter);
+        if let Some(run) = take(&theirs) {
+            let _ = done.send(run());
+        }
+    });
+    match thread {
+        Ok(_) => result.await.ok(),
+        // The machine has no thread left: better late than not at all.
+        Err(_) => take(&work).map(|run| run()),
+    }
+}
+
+fn builder() -> thread::Builder {
+    let builder = thread::Builder::new().name("compozy-scrape".to_owned());
+    #[cfg(test)]
+    let builder = if tests::has_no_threads() { builder.stack_size(1 << 60) } else { builder };
+    builder
 }
 
 #[cfg(test)]
@@ -102,7 +131,8 @@ mod tests {
 
     thread_local! {
         static STAGED: Cell<bool> = const { Cell::new(false) };
-        /// The blocking pool of a play: its jobs run when the play says so.
+        static NO_THREADS: Cell<bool> = const { Cell::new(false) };
+        /// The threads of a play: their jobs run when the play says so.
         static JOBS: RefCell<VecDeque<Job>> = const { RefCell::new(VecDeque::new()) };
     }
 
@@ -110,7 +140,12 @@ mod tests {
         STAGED.get()
     }
 
-    /// As `spawn_blocking`: the job runs whether or not somebody waits for it.
+    /// A machine without a thread to spare: no address space has room for the stack that is asked for.
+    pub(super) fn has_no_threads() -> bool {
+        NO_THREADS.get()
+    }
+
+    /// As on a thread: the job runs whether or not somebody waits for it.
     pub(super) async fn staged<R: 'static>(run: impl FnOnce() -> R + 'static) -> Option<R> {
         let (done, wait) = tokio::sync::oneshot::channel();
         let job = move || _ = done.send(run());
@@ -125,7 +160,7 @@ mod tests {
         Poll(usize),
         /// Its client goes.
         Drop(usize),
-        /// The render that waits on the pool runs.
+        /// The thread of a render runs.
         Work,
     }
 
@@ -265,7 +300,7 @@ mod tests {
         widths
     }
 
-    /// Every order of up to seven steps of three scrapes, a client that goes and the pool.
+    /// Every order of up to seven steps of three scrapes, a client that goes and the thread.
     fn every_order(faulty: bool) -> usize {
         STAGED.set(true);
         let (mut choices, mut plays) = (Vec::new(), 0);
@@ -292,5 +327,32 @@ mod tests {
     fn in_every_order_a_render_that_panics_leaves_nobody_hanging() {
         let plays = every_order(true);
         assert!(plays > 1_000, "{plays}");
+    }
+
+    #[test]
+    fn where_no_thread_can_be_started_the_scrape_is_rendered_all_the_same() {
+        let (service, shared) = (MonitoringService::for_test(), SharedRender::default());
+        let store = service.store().expect("on").clone();
+        NO_THREADS.set(true);
+        assert!(builder().spawn(|| ()).is_err(), "the machine has so much memory");
+        let mut scrape = std::pin::pin!(async {
+            let rendered = shared.render(&store).await.expect("rendered");
+            (rendered.text(), rendered.gzip().await.expect("zipped"))
+        });
+        let Poll::Ready((text, gzip)) = scrape.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("nobody is waited for")
+        };
+        NO_THREADS.set(false);
+        assert!(text.starts_with(b"# HELP") && gzip.starts_with(&[0x1f, 0x8b]));
+    }
+
+    #[test]
+    fn work_that_panics_gives_nothing_and_the_runtime_is_there_for_what_reads_it() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            assert_eq!(off_the_runtime(|| Handle::try_current().is_ok()).await, Some(true));
+            let quiet = off_the_runtime(|| std::panic::resume_unwind(Box::new("on purpose")));
+            assert_eq!(quiet.await, None::<()>);
+        });
     }
 }
