@@ -4,14 +4,17 @@ use poem::http::{HeaderMap, header::ACCEPT_ENCODING};
 
 /// Gzip when the client accepts it and does not say that it prefers the plain text.
 pub(super) fn wants_gzip(headers: &HeaderMap) -> bool {
-    let (mut gzip, mut any, mut identity) = (None, None, None);
+    let (mut gzip, mut old_name, mut any, mut identity) = (None, None, None, None);
     for value in headers.get_all(ACCEPT_ENCODING) {
-        for item in value.to_str().unwrap_or_default().split(',') {
+        // One odd byte spoils the name that it is in, and no other.
+        for item in String::from_utf8_lossy(value.as_bytes()).split(',') {
             let mut parts = item.split(';');
             let name = parts.next().unwrap_or_default().trim();
             let quality = parts.find_map(quality).unwrap_or(1.0);
-            if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
+            if name.eq_ignore_ascii_case("gzip") {
                 gzip = Some(quality);
+            } else if name.eq_ignore_ascii_case("x-gzip") {
+                old_name = Some(quality);
             } else if name.eq_ignore_ascii_case("identity") {
                 identity = Some(quality);
             } else if name == "*" {
@@ -19,7 +22,7 @@ pub(super) fn wants_gzip(headers: &HeaderMap) -> bool {
             }
         }
     }
-    let gzip = gzip.or(any).unwrap_or(0.0);
+    let gzip = gzip.or(old_name).or(any).unwrap_or(0.0);
     gzip > 0.0 && gzip >= identity.unwrap_or(0.0)
 }
 
@@ -35,6 +38,7 @@ fn quality(parameter: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use poem::http::HeaderValue;
 
     #[test]
     fn quality_values_decide() {
@@ -54,9 +58,17 @@ mod tests {
             ("identity", false),
             ("gzip;q=x", false),
             ("gzipx", false),
+            ("x-gzip", true),
+            ("gzip;q=0, x-gzip", false),
+            ("x-gzip, gzip;q=0", false),
+            ("x-gzip;q=0, gzip", true),
+            ("x-gzip;q=0, *", false),
+            ("gzip, é", true),
+            ("é;q=1, gzip;q=0.5", true),
+            ("gzipé", false),
         ] {
             let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT_ENCODING, header.parse().unwrap());
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_bytes(header.as_bytes()).unwrap());
             assert_eq!(wants_gzip(&headers), expected, "{header:?}");
         }
         assert!(!wants_gzip(&HeaderMap::new()));
