@@ -138,10 +138,11 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .at("/api/v1/users/:id", get(user))
         .at("/api/v1/workflows", get(list_workflows).post(start_workflow))
         .at("/api/v1/events", get(events))
-        .at("/health", get(health))
-        .at(service.path(), service.metrics_endpoint())
-        // Outermost: what other middleware answers is counted too.
-        .with(middleware);
+        .at("/health", get(health));
+    // Not with `at`, which panics where the path in MONITORING_PATH is one of the application's.
+    let app = service.metrics_endpoint().mount(app)?;
+    // Outermost: what other middleware answers is counted too.
+    let app = app.with(middleware);
 
     let address = std::env::var("COMPOZY_ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let mut terminate = signal(SignalKind::terminate())?;

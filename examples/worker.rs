@@ -182,10 +182,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     build_info!(service);
     service.register(jobs::FAMILIES);
 
-    let app = Route::new()
-        .at("/health", get(health))
-        .at(service.path(), service.metrics_endpoint())
-        .with(service.http_middleware());
+    let app = Route::new().at("/health", get(health));
+    let app = service.metrics_endpoint().mount(app)?.with(service.http_middleware());
     let address = std::env::var("COMPOZY_ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let server = Server::new(TcpListener::bind(&address)).run(app);
     match service.off_reason() {

@@ -20,8 +20,8 @@ pub(crate) const SERIES_CAP: usize = 2_000;
 const HIGHEST_SERIES_CAP: usize = 1_000_000;
 
 const ACCEPTED_BOOLEANS: &str = "1, t, true, yes, on, 0, f, false, no, off (in any case)";
-const ACCEPTED_PATHS: &str = "an absolute, literal path such as /metrics: no query, fragment, parameter, wildcard or \
-                              white space, not `/` and not under /api/";
+const ACCEPTED_PATHS: &str = "an absolute, literal path such as /metrics: no query, fragment, parameter, wildcard, white \
+                              space or slash at the end, not `/` and not under /api/";
 
 /// What [`MonitoringService::new`](crate::MonitoringService::new) needs to know.
 ///
@@ -213,6 +213,16 @@ impl ConfigError {
             accepted: accepted.to_owned(),
         }
     }
+
+    /// The endpoint cannot be put where the application has a route of its own.
+    #[cfg(feature = "http-poem")]
+    pub(crate) fn path_is_taken(path: &str) -> Self {
+        Self {
+            source: Source::Field("path"),
+            problem: format!("`{}` is a route of the application", shown(path)),
+            accepted: format!("a path of its own, set by {PATH_VARIABLE}, monitoring.path of the file or Config::path"),
+        }
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -285,6 +295,9 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     }
     if path.trim_matches('/').is_empty() {
         return Err("is the root");
+    }
+    if path.ends_with('/') {
+        return Err("ends with a slash, which is another path to whoever scrapes it");
     }
     if path.contains("//") || path.split('/').any(|segment| segment == "." || segment == "..") {
         return Err("has an empty or a dot segment");
@@ -361,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_path_must_be_absolute_and_literal() {
-        for good in ["/metrics", "/internal/metrics", "/metrics/", "/apix/metrics", "/a-b_c.d~e", "/apis"] {
+        for good in ["/metrics", "/internal/metrics", "/apix/metrics", "/a-b_c.d~e", "/apis"] {
             assert_eq!(check_path(good), Ok(()), "{good}");
         }
         for (bad, part) in [
@@ -380,6 +393,8 @@ mod tests {
             ("/met\nrics", "white space"),
             ("/api/metrics", "versioned"),
             ("/api", "versioned"),
+            ("/metrics/", "slash"),
+            ("/metrics//", "slash"),
             ("/a//b", "empty"),
             ("/a/../api/x", "dot segment"),
             ("/m%20", "encode"),

@@ -110,10 +110,10 @@ pub use handles::{Counter, Gauge, Histogram};
 pub use http::OpenApiDocument;
 #[cfg(feature = "http-poem")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-poem")))]
-pub use http::{HttpMetrics, HttpMetricsEndpoint, MetricsEndpoint};
+pub use http::{HttpMetrics, HttpMetricsEndpoint, MetricsEndpoint, MetricsRoute};
 pub use metrics;
 pub use scope::Scoped;
-pub use service::MonitoringService;
+pub use service::{MonitoringService, RenderError};
 #[cfg(feature = "prometheus")]
 #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
 pub use snapshot::Snapshot;

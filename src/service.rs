@@ -12,8 +12,10 @@ use crate::{
     scope::{Scoped, scoped},
 };
 
+mod render_error;
 #[cfg(feature = "prometheus")]
 mod running;
+pub use render_error::RenderError;
 #[cfg(all(feature = "prometheus", feature = "temporal"))]
 pub(crate) use running::Part;
 #[cfg(feature = "prometheus")]
@@ -132,18 +134,12 @@ impl MonitoringService {
     }
 
     /// All families in the Prometheus text format, version 0.0.4; empty when the service is off, and when rendering
-    /// fails, which is logged.
+    /// fails, which is logged. To answer a scrape with, take [`try_render`](Self::try_render), which says so.
     ///
     /// Takes time in proportion to the number of series: off an async runtime's threads, please. The endpoint does so.
     #[must_use]
     pub fn render(&self) -> String {
-        #[cfg(feature = "prometheus")]
-        return self
-            .store()
-            .and_then(|store| crate::state::guarded("render", store, || store.render()))
-            .unwrap_or_default();
-        #[cfg(not(feature = "prometheus"))]
-        return String::new();
+        self.try_render().unwrap_or_default()
     }
 
     /// The recorder, for code that wants explicit handles. Its handles are not muted when the service is shut down.

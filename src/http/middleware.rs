@@ -4,8 +4,13 @@ use std::future::Future;
 
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 
-use super::names::Names;
+use super::names::{Names, normalized};
 use crate::MonitoringService;
+
+/// The path of a request that no route took.
+pub(super) const UNMATCHED: &str = "unmatched";
+/// The path of a request whose template got lost.
+pub(super) const UNKNOWN: &str = "unknown";
 
 /// The poem middleware that [`MonitoringService::http_middleware`] gives.
 ///
@@ -34,8 +39,7 @@ impl MonitoringService {
     /// let service = MonitoringService::for_test();
     /// let app = Route::new()
     ///     .at("/users/:id", get(user))
-    ///     .at(service.path(), service.metrics_endpoint())
-    ///     .with(service.http_middleware().skip("/metrics"));
+    ///     .with(service.http_middleware().skip("/health"));
     /// TestClient::new(app).get("/users/7").send().await.assert_status_is_ok();
     /// # #[cfg(feature = "prometheus")]
     /// assert!(
@@ -54,9 +58,14 @@ impl MonitoringService {
 
 impl HttpMetrics {
     /// Leaves a route out of the count and the duration, by its template; it is still in the in-flight gauge.
+    ///
+    /// The template is taken as poem takes it in `at`: `hello` is `/hello`, and several slashes are one. `unmatched` and
+    /// `unknown` are the values of the label `path` that are no routes.
     #[must_use]
     pub fn skip(mut self, template: impl Into<String>) -> Self {
-        self.skip.push(template.into());
+        let template = template.into();
+        let is_route = ![UNMATCHED, UNKNOWN].contains(&template.as_str());
+        self.skip.push(if is_route { normalized(&template) } else { template });
         self
     }
 }

@@ -13,7 +13,7 @@ mod request;
 #[cfg(feature = "prometheus")]
 mod shape;
 
-pub use endpoint::MetricsEndpoint;
+pub use endpoint::{MetricsEndpoint, MetricsRoute};
 pub use middleware::{HttpMetrics, HttpMetricsEndpoint};
 #[cfg(feature = "openapi")]
 pub use openapi::OpenApiDocument;

@@ -4,7 +4,7 @@ use poem::{Endpoint, Response, endpoint::make_sync, web::Html};
 use poem_openapi::{OpenApi, OpenApiService, Webhook};
 use serde_json::{Value, json};
 
-use super::HttpMetrics;
+use super::{HttpMetrics, names::normalized};
 use crate::MonitoringService;
 
 /// An application's OpenAPI document with the metrics endpoint in it, from [`MonitoringService::openapi`].
@@ -34,7 +34,8 @@ impl MonitoringService {
     ///     }
     /// }
     ///
-    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
+    /// # let runtime = tokio::runtime::Runtime::new().unwrap();
     /// let service = MonitoringService::for_test();
     /// let api = OpenApiService::new(Pets, "Pets", "1.0").server("/api");
     /// let document = service.openapi(&api);
@@ -42,10 +43,10 @@ impl MonitoringService {
     /// let app = Route::new()
     ///     .at("/docs", document.swagger_ui())
     ///     .at("/docs/openapi.json", document.endpoint())
-    ///     .at(service.path(), service.metrics_endpoint())
-    ///     .nest("/api", api)
-    ///     .with(middleware);
+    ///     .nest("/api", api);
+    /// let app = service.metrics_endpoint().mount(app)?.with(middleware);
     ///
+    /// # runtime.block_on(async {
     /// let client = TestClient::new(app);
     /// client.get("/api/pets/7").send().await.assert_text("pet 7").await;
     /// let document = client.get("/docs/openapi.json").send().await.json().await;
@@ -56,6 +57,7 @@ impl MonitoringService {
     ///     service.render().contains(r#"compozy_http_requests_total{method="GET",path="/api/pets/:id",status_code="200"} 1"#)
     /// );
     /// # });
+    /// # Ok(()) }
     /// ```
     #[must_use]
     #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
@@ -96,9 +98,14 @@ impl HttpMetrics {
     #[must_use]
     #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
     pub fn openapi<T: OpenApi, W>(mut self, mount: &str, _: &OpenApiService<T, W>) -> Self {
+        let mount = normalized(mount);
         let mount = mount.trim_end_matches('/');
-        let paths = T::meta().into_iter().flat_map(|api| api.paths);
-        self.names.0.extend(paths.filter_map(|path| names(mount, &path.path)));
+        for path in T::meta().into_iter().flat_map(|api| api.paths) {
+            if let Some((poem, written)) = names(mount, &path.path) {
+                let methods = path.operations.into_iter().map(|operation| (operation.method, written.clone()));
+                self.names.0.entry(poem).or_default().extend(methods);
+            }
+        }
         self
     }
 }
@@ -118,17 +125,27 @@ fn names(mount: &str, path: &str) -> Option<(String, String)> {
     (poem != written).then_some((poem, written))
 }
 
-/// The document with one path more.
+/// The document with one path more, and all else as it is: text put into text, because `serde_json` sorts what it reads.
 fn with_metrics(spec: &str, path: &str) -> String {
-    // It is what poem-openapi has just printed.
-    let Ok(mut document) = serde_json::from_str::<Value>(spec) else { return spec.to_owned() };
-    if let Some(document) = document.as_object_mut() {
-        let paths = document.entry("paths").or_insert_with(|| json!({}));
-        if let Some(paths) = paths.as_object_mut() {
-            paths.entry(path).or_insert_with(metrics);
-        }
+    insert(spec, path).unwrap_or_else(|| spec.to_owned())
+}
+
+/// Nothing where the path is there already, and where the text is not as poem-openapi prints it: two blanks for each level,
+/// and a line for each key. A line break inside of a string is an escape, so what looks like such a line is one.
+fn insert(spec: &str, path: &str) -> Option<String> {
+    const START: &str = "\n  \"paths\": {";
+    let start = spec.find(START)?.checked_add(START.len())?;
+    let (before, rest) = spec.split_at_checked(start)?;
+    // An empty object is closed on its line.
+    let (paths, after) = if rest.starts_with('}') { ("", rest) } else { rest.split_at_checked(rest.find("\n  }")?)? };
+    let after = after.trim_start();
+    let key = format!("\n    {}: ", Value::from(path));
+    if paths.contains(&key) {
+        return None;
     }
-    serde_json::to_string_pretty(&document).unwrap_or_else(|_| spec.to_owned())
+    let comma = if paths.is_empty() { "" } else { "," };
+    let metrics = serde_json::to_string_pretty(&metrics()).ok()?.replace('\n', "\n    ");
+    Some(format!("{before}{paths}{comma}{key}{metrics}\n  {after}"))
 }
 
 /// What there is to know of the endpoint.
@@ -186,14 +203,27 @@ mod tests {
 
     #[test]
     fn a_path_that_is_there_stays_and_what_is_no_document_too() {
-        let own = r#"{"paths":{"/metrics":{"get":{}}}}"#;
-        let document: Value = serde_json::from_str(&with_metrics(own, "/metrics")).unwrap();
-        assert_eq!(document, serde_json::from_str::<Value>(own).unwrap());
-        for odd in ["", "[]", "{\"paths\":1}"] {
-            let with = with_metrics(odd, "/metrics");
-            assert!(serde_json::from_str::<Value>(&with).ok() == serde_json::from_str(odd).ok(), "{with}");
+        let own = "{\n  \"paths\": {\n    \"/metrics\": {\n      \"get\": {}\n    }\n  }\n}";
+        for same in [own, "", "[]", "{\"paths\":1}", "{}"] {
+            assert_eq!(with_metrics(same, "/metrics"), same);
         }
-        let added: Value = serde_json::from_str(&with_metrics("{}", "/m")).unwrap();
-        assert_eq!(added["paths"]["/m"]["servers"][0]["url"], "/");
+    }
+
+    #[test]
+    fn all_else_is_the_same_to_the_byte() {
+        // A key and a text that look like the place, a number that a parser would print otherwise, an order of its own.
+        for paths in ["{}", "{\n    \"/z\": {\n      \"get\": \"\\n  \\\"paths\\\": {\"\n    },\n    \"/a\": {}\n  }"] {
+            let spec = format!(
+                "{{\n  \"openapi\": \"3.0.0\",\n  \"x\": {{\n    \"paths\": {{}}\n  }},\n  \"y\": 1.0,\n  \"paths\": {paths},\n  \"a\": 1e2\n}}"
+            );
+            let with = with_metrics(&spec, "/m");
+            let document: Value = serde_json::from_str(&with).unwrap();
+            assert_eq!(document["paths"]["/m"]["servers"][0]["url"], "/");
+            let metrics = serde_json::to_string_pretty(&metrics()).unwrap().replace('\n', "\n    ");
+            let added = format!("\n    \"/m\": {metrics}");
+            let added = if paths == "{}" { format!("{added}\n  ") } else { format!(",{added}") };
+            let without = with.replacen(&added, "", 1);
+            assert_eq!(without, spec);
+        }
     }
 }

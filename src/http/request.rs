@@ -1,4 +1,13 @@
 //! What is known of one request, and the numbers it leaves behind.
+//!
+//! The template of a request comes from the first of these that has one:
+//!
+//! 1. The answer: poem's router leaves a `PathPattern` on what a route answers. Only an error of a mount (`nest`) is looked at
+//!    twice, because what is below it may have lost a template that says more.
+//! 2. What this middleware has seen: the most specific of those templates that the path fits. The router would take the same
+//!    one. Where two fit equally well, neither is known to be it.
+//! 3. The mount of such an error; then the request, which has a template where the middleware is below a route.
+//! 4. None: a 404 is `unmatched`, everything else is `unknown`.
 
 use std::{
     pin::Pin,
@@ -16,8 +25,10 @@ use poem::{
 use super::{
     HttpMetrics,
     clock::{Clock, Reading},
-    names::Names,
-    shape::Shape,
+    endpoint,
+    middleware::{UNKNOWN, UNMATCHED},
+    names::{Names, normalized},
+    shape::{Rank, Shape},
 };
 use crate::{
     MonitoringService,
@@ -36,10 +47,8 @@ use crate::{
 
 type BoxBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
 
-/// The path of a request that no route took.
-const UNMATCHED: &str = "unmatched";
-/// The path of a request whose template got lost.
-const UNKNOWN: &str = "unknown";
+/// The status of an answer that HTTP does not have.
+const OTHER_STATUS: &str = "other";
 /// Places for templates that are found by their address.
 const RECENT: usize = 64;
 /// How many different status codes of one template and method are kept; further ones are looked up each time.
@@ -65,7 +74,29 @@ type TemplateSeries = crate::recorder::table::Series<Template>;
 #[derive(Debug, Default)]
 struct Template {
     methods: [OnceLock<Box<Series>>; Method::VALUES.len()],
-    shape: OnceLock<Option<Shape>>,
+    known: OnceLock<Known>,
+    /// What is below it, once a path was: then it is a mount.
+    below: OnceLock<Option<Shape>>,
+}
+
+/// A template as poem has it, whole: the table has it cut.
+#[derive(Debug)]
+struct Known {
+    text: Box<str>,
+    shape: Option<Shape>,
+}
+
+impl Known {
+    fn new(template: &str) -> Self {
+        Self { text: template.into(), shape: Shape::new(template) }
+    }
+}
+
+impl Template {
+    fn rank(&self, path: &str) -> Option<&[Rank]> {
+        let own = self.known.get().and_then(|known| known.shape.as_ref()?.rank(path));
+        own.or_else(|| self.below.get()?.as_ref()?.rank(path))
+    }
 }
 
 /// The series of one template and method.
@@ -84,19 +115,20 @@ impl Series {
 impl Watch {
     pub(super) fn new(middleware: &HttpMetrics) -> Self {
         let HttpMetrics { service, skip, names } = middleware;
-        let templates = TextTable::<Template>::new(&PATH, SERIES_CAP);
+        let cap = service.running().map_or(SERIES_CAP, |running| running.store().cap().max(SERIES_CAP));
+        let templates = TextTable::<Template>::new(&PATH, cap);
         // Known from the start: a skipped request that loses its template is skipped all the same.
         for template in skip {
-            let template = names.restored(template);
-            let known = templates.get(&[guard::cut(template)]).series();
-            known.cell.shape.get_or_init(|| Shape::new(template));
+            let template = names.of_poem(template);
+            let series = templates.get(&[guard::cut(template)]).series();
+            series.cell.known.get_or_init(|| Known::new(template));
         }
         // A service that never was on measures nothing, and calibrates nothing.
         let clock = if service.running().is_some() { Clock::new() } else { Clock::uncalibrated() };
         let recent = Recent([const { OnceLock::new() }; RECENT]);
         Self {
             service: service.clone(),
-            skip: skip.iter().map(|template| names.restored(template).to_owned()).collect(),
+            skip: skip.clone(),
             names: names.clone(),
             in_flight: OnceLock::new(),
             templates,
@@ -136,6 +168,7 @@ impl Watch {
             running,
             method: method(req.method()),
             target: target(req),
+            given: req.data::<PathPattern>().cloned(),
             started: self.clock.now(),
             in_flight,
             phase: Phase::Inside,
@@ -149,13 +182,27 @@ impl Watch {
         found.map(|found| self.in_flight.get_or_init(|| Arc::new(found)))
     }
 
-    /// The template of a request that lost its own: the most specific of those seen so far that its path fits.
-    #[cold]
-    fn template_of(&self, target: Option<&PathAndQuery>) -> Option<&Arc<TemplateSeries>> {
-        let path = target?.path();
-        let fits =
-            self.templates.own().filter_map(|known| Some((known.cell.shape.get()?.as_ref()?.rank(path)?, known)));
-        fits.min_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, known)| known)
+    /// The most specific template seen so far that the path fits; nothing where two are equally so.
+    fn seen(&self, path: &str) -> Option<&Known> {
+        let mut best: Option<(&[Rank], &Template)> = None;
+        let mut is_tied = false;
+        for series in self.templates.own() {
+            let Some(rank) = series.cell.rank(path) else { continue };
+            match best {
+                Some((least, _)) if rank > least => {}
+                Some((least, _)) if rank == least => is_tied = true,
+                _ => (best, is_tied) = (Some((rank, &series.cell)), false),
+            }
+        }
+        best.filter(|_| !is_tied)?.1.known.get()
+    }
+
+    /// The same for a request of which it is not known whether a route took it as it came: poem's `NormalizePath` may have
+    /// changed its slashes.
+    fn seen_as_normalized(&self, path: &str) -> Option<&Known> {
+        let trimmed = normalized(path);
+        let trimmed = trimmed.trim_end_matches('/');
+        self.seen(path).or_else(|| self.seen(trimmed)).or_else(|| self.seen(&format!("{trimmed}/")))
     }
 
     /// Counts a request whose template, method and status were seen before; says whether that was so.
@@ -169,58 +216,75 @@ impl Watch {
         true
     }
 
-    fn record(&self, store: &Store, method: Method, path: Path<'_>, status: StatusCode, seconds: f64) {
-        let full = self.names.restored(path.text());
+    fn record(&self, store: &Store, request: &InProgress<'_>, path: Path<'_>, status: StatusCode, seconds: f64) {
+        let full = path.text();
         let text = guard::cut(full);
         // A template that is cut is known by more than its label: it may be a skipped one.
         let template = if text.len() == full.len() { self.templates.peek(&[text]) } else { None };
-        if !template.is_some_and(|template| self.record_known(&template.cell, method, status, seconds)) {
-            self.record_first(store, method, path, status, seconds);
+        if !template.is_some_and(|template| self.record_known(&template.cell, request.method, status, seconds)) {
+            self.record_first(store, request, path, status, seconds);
         }
     }
 
     /// The first time that a template, a method or a status is seen, and whatever does not fit what is kept. A skipped
     /// template always gets here, because nothing is kept of it.
+    ///
+    /// A series is found before it is put in its place, and not while the place is locked: what that logs can make a
+    /// request of its own, which needs the same place.
     #[cold]
-    fn record_first(&self, store: &Store, method: Method, path: Path<'_>, status: StatusCode, seconds: f64) {
-        let full = self.names.restored(path.text());
-        if self.skip.iter().any(|skipped| skipped == full) {
-            return;
-        }
+    fn record_first(&self, store: &Store, request: &InProgress<'_>, path: Path<'_>, status: StatusCode, seconds: f64) {
+        let (full, method) = (path.text(), request.method);
+        let label = self.names.restored(full, method);
         let text = guard::cut(full);
         // Two attempts: when one family is at fault, the other is counted all the same.
         let found = state::guarded("compozy_http_requests_total", store, || self.templates.get(&[text]));
         let template = match found {
             Some(Found::Series(template)) => {
-                // From the whole template: the label is cut.
-                template.cell.shape.get_or_init(|| Shape::new(full));
+                template.cell.known.get_or_init(|| Known::new(full));
                 if let Path::Pattern(pattern) = path {
                     self.recent.keep(pattern, template);
+                    if request.is_below(full) {
+                        template.cell.below.get_or_init(|| Shape::new(&format!("{full}/*")));
+                    }
                 }
                 Some(&template.cell)
             }
             // More templates than a family may have series: the families themselves fold them.
             Some(Found::Overflow(_)) | None => None,
         };
+        if self.skip.iter().any(|skipped| skipped == full || skipped == label) {
+            return;
+        }
+        let slot = template.and_then(|template| template.methods.get(method.index()));
         let _ = state::guarded("compozy_http_request_duration_seconds", store, || {
-            let sample = HistogramOp { value: seconds, times: 1 };
-            match template.and_then(|template| template.methods.get(method.index())) {
-                Some(slot) => {
-                    slot.get_or_init(|| Box::new(Series::new(duration_of(store, method, text)))).duration.apply(sample)
+            let kept = slot.map(|slot| {
+                if slot.get().is_none() {
+                    let _ = slot.set(Box::new(Series::new(duration_of(store, method, label))));
                 }
-                None => duration_of(store, method, text).apply(sample),
+                slot.get()
+            });
+            let sample = HistogramOp { value: seconds, times: 1 };
+            match kept.flatten() {
+                Some(series) => series.duration.apply(sample),
+                None => duration_of(store, method, label).apply(sample),
             }
         });
         let _ = state::guarded("compozy_http_requests_total", store, || {
             let one = CounterOp::Increment(1);
-            let series = template.and_then(|template| template.methods.get(method.index())?.get());
-            for slot in series.iter().flat_map(|series| &series.requests) {
-                let (known, requests) = slot.get_or_init(|| (status, requests_of(store, method, text, status)));
-                if *known == status {
+            let mut own = requests_of(store, method, label, status);
+            for slot in slot.and_then(OnceLock::get).iter().flat_map(|series| &series.requests) {
+                // Full, by another status or in the meantime by another request: it gives back what it was to take.
+                match slot.set((status, own)) {
+                    Ok(()) => return slot.get().into_iter().for_each(|(_, requests)| requests.apply(one)),
+                    Err((_, back)) => own = back,
+                }
+                if let Some((known, requests)) = slot.get()
+                    && *known == status
+                {
                     return requests.apply(one);
                 }
             }
-            requests_of(store, method, text, status).apply(one);
+            own.apply(one);
         });
     }
 }
@@ -272,7 +336,15 @@ fn duration_of(store: &Store, method: Method, path: &str) -> Resolved<HistogramC
 }
 
 fn requests_of(store: &Store, method: Method, path: &str, status: StatusCode) -> Resolved<CounterCell> {
-    HTTP_REQUESTS.late.series_in(store, &[method_label(method), path, status.as_str()])
+    HTTP_REQUESTS.late.series_in(store, &[method_label(method), path, status_label(&status)])
+}
+
+/// An answer has 101 or a status of the classes 2xx to 5xx. A handler can return any number up to 999.
+fn status_label(status: &StatusCode) -> &str {
+    match status.as_u16() {
+        101 | 200..=599 => status.as_str(),
+        _ => OTHER_STATUS,
+    }
 }
 
 fn method_label(method: Method) -> &'static str {
@@ -280,7 +352,7 @@ fn method_label(method: Method) -> &'static str {
 }
 
 /// The nine standard methods and `OTHER`: a client chooses the token, so it must not become a label value.
-fn method(method: &http::Method) -> Method {
+pub(super) fn method(method: &http::Method) -> Method {
     match *method {
         http::Method::GET => Method::Get,
         http::Method::POST => Method::Post,
@@ -322,6 +394,8 @@ pub(super) struct InProgress<'a> {
     method: Method,
     /// For the case that the template gets lost. Never a label value.
     target: Option<PathAndQuery>,
+    /// The template that the request came with: the middleware is below a route.
+    given: Option<PathPattern>,
     started: Reading,
     in_flight: Option<&'a Arc<Resolved<GaugeCell>>>,
     phase: Phase,
@@ -357,43 +431,61 @@ impl InProgress<'_> {
             && status != StatusCode::SWITCHING_PROTOCOLS
         {
             let body: BoxBody = response.take_body().into();
-            if body.size_hint().exact().is_none() {
+            if body.size_hint().exact().is_some() {
+                response.set_body(Body::from(body));
+            } else if !endpoint::restore(response, matches!(self.method, Method::Head)) {
                 let in_flight = Some(InFlight(in_flight.clone()));
                 response.set_body(Body::from(BoxBody::new(Streamed { body, in_flight })));
                 return;
             }
-            response.set_body(Body::from(body));
         }
         in_flight.apply(GaugeOp::Add(-1.0));
     }
 
-    #[inline(never)]
-    fn record_by_text(&self, template: Option<&PathPattern>, status: StatusCode, seconds: f64) {
-        let is_found = status != StatusCode::NOT_FOUND;
-        let path = match template {
-            Some(template) if !template.0.is_empty() => Path::Pattern(template),
-            // poem has no name for what is nested at the root.
-            Some(_) if is_found => Path::Text("/"),
-            _ if !is_found => Path::Text(UNMATCHED),
-            _ => return self.record_without_template(status, seconds),
-        };
-        self.watch.record(self.running.store(), self.method, path, status, seconds);
+    /// Whether the path lies below a template, which is a mount then.
+    fn is_below(&self, template: &str) -> bool {
+        let rest = self.target.as_ref().and_then(|target| target.path().strip_prefix(template));
+        rest.is_some_and(|rest| rest.starts_with('/') && !rest.trim_matches('/').is_empty())
     }
 
+    #[inline(never)]
+    fn record_by_text(&self, template: Option<&PathPattern>, status: StatusCode, seconds: f64) {
+        let is_error = status.is_client_error() || status.is_server_error();
+        let path = match template {
+            Some(template) if is_error && (template.0.is_empty() || self.is_below(&template.0)) => {
+                return self.record_without_template(Some(template), status, seconds);
+            }
+            // poem has no name for what is nested at the root.
+            Some(template) if template.0.is_empty() => Path::Text("/"),
+            Some(template) => Path::Pattern(template),
+            None => return self.record_without_template(None, status, seconds),
+        };
+        self.watch.record(self.running.store(), self, path, status, seconds);
+    }
+
+    /// With the template of a mount at the most.
     #[cold]
-    fn record_without_template(&self, status: StatusCode, seconds: f64) {
-        let store = self.running.store();
-        let seen =
-            state::guarded("compozy_http_requests_total", store, || self.watch.template_of(self.target.as_ref()));
-        let path = seen.flatten().and_then(|template| template.value(0)).unwrap_or(UNKNOWN);
-        self.watch.record(store, self.method, Path::Text(path), status, seconds);
+    fn record_without_template(&self, mount: Option<&PathPattern>, status: StatusCode, seconds: f64) {
+        let (store, is_found) = (self.running.store(), status != StatusCode::NOT_FOUND);
+        let seen = state::guarded("compozy_http_requests_total", store, || {
+            let path = self.target.as_ref()?.path();
+            if is_found { self.watch.seen_as_normalized(path) } else { self.watch.seen(path) }
+        });
+        let mount = mount.or(self.given.as_ref());
+        let path = match (seen.flatten(), mount) {
+            (Some(seen), _) => Path::Text(&seen.text),
+            (None, Some(mount)) if !mount.0.is_empty() => Path::Pattern(mount),
+            (None, Some(_)) if is_found => Path::Text("/"),
+            _ => Path::Text(if is_found { UNKNOWN } else { UNMATCHED }),
+        };
+        self.watch.record(store, self, path, status, seconds);
     }
 
     /// Without an answer. Counted only while the service is on: what it does after a shutdown is nobody's business.
     #[cold]
     fn abandoned(&self, status: StatusCode) {
         if self.running.is_on() {
-            self.record_without_template(status, self.watch.clock.seconds_since(self.started));
+            self.record_without_template(None, status, self.watch.clock.seconds_since(self.started));
         }
     }
 }

@@ -81,16 +81,7 @@ impl Shape {
 
     /// How well a path fits: the least is the most specific.
     pub(super) fn rank(&self, path: &str) -> Option<&[Rank]> {
-        if path.len() > LONGEST_PATH {
-            return None;
-        }
-        // The root of a nest, `/api/`, is reached as `/api` too.
-        let fits = self.fits(path) || (self.ends_in_slash() && !path.ends_with('/') && self.fits(&format!("{path}/")));
-        fits.then_some(&self.rank)
-    }
-
-    fn ends_in_slash(&self) -> bool {
-        matches!(self.pieces.last(), Some(Piece::Literal(text)) if text.ends_with('/'))
+        (path.len() <= LONGEST_PATH && self.fits(path)).then_some(&self.rank)
     }
 
     fn fits(&self, mut path: &str) -> bool {
@@ -102,7 +93,8 @@ impl Shape {
                     None => return false,
                 },
                 Piece::CatchAll => return true,
-                Piece::Parameter if segment.is_empty() => return false,
+                // As in poem: a parameter takes nothing between two slashes, and not the end of the path.
+                Piece::Parameter | Piece::Regex(..) if path.is_empty() => return false,
                 Piece::Parameter => path.get(segment.len()..).unwrap_or_default(),
                 Piece::Regex(source, pattern) => {
                     // As in poem: searched for in all that is left, and as long as what it finds.
@@ -146,6 +138,8 @@ mod tests {
             "/files/:x",
             "/files/a*rest",
             "/m/:n<[^<]+>",
+            "/e/:n<.*>",
+            "/p/:a/:b",
             "/api/",
             "/api/:x",
         ];
@@ -167,7 +161,11 @@ mod tests {
             ("/files/abc", Some("/files/a*rest")),
             ("/files/xyz", Some("/files/:x")),
             ("/m/7", Some("/m/:n<[^<]+>")),
-            ("/api", Some("/api/")),
+            ("/e/", None),
+            ("/p//7", Some("/p/:a/:b")),
+            ("/p/7/", None),
+            ("/api", Some("/:page")),
+            ("/api/", Some("/api/")),
             ("/api/7", Some("/api/:x")),
         ] {
             assert_eq!(best(&templates, path), expected, "{path}");

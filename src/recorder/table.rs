@@ -45,14 +45,6 @@ pub struct Series<T> {
 }
 
 impl<T> Series<T> {
-    /// One of its label values, in the order of the declaration.
-    #[cfg(feature = "http-poem")]
-    pub(crate) fn value(&self, index: usize) -> Option<&str> {
-        self.values.get(index).map(AsRef::as_ref)
-    }
-}
-
-impl<T> Series<T> {
     /// A series that is known by its text alone.
     pub(crate) fn bare(label_text: Box<str>, cell: T) -> Self {
         Self { hash: 0, values: Box::default(), label_text, cell }

@@ -11,11 +11,17 @@ use std::{
 };
 
 use common::{samples, sum, value};
-use compozy_monitoring::{MonitoringService, counter};
+use compozy_monitoring::{Config, MonitoringService, RenderError, counter};
 use poem::{
-    Body, Endpoint, EndpointExt, Error, IntoResponse, Request, Response, Route, RouteDomain, get, handler,
+    Body, Endpoint, EndpointExt, Error, IntoResponse, Request, Response, Route, RouteDomain,
+    endpoint::{BoxEndpoint, make_sync},
+    error::NotFoundError,
+    get, handler,
     http::{Method, StatusCode, header},
-    middleware::CatchPanic,
+    middleware::{
+        AddData, CatchPanic, Compression, CookieJarManager, Cors, Csrf, ForceHttps, NormalizePath, PropagateHeader,
+        RequestId, SensitiveHeader, SetHeader, SizeLimit, TowerLayerCompatExt, Tracing, TrailingSlash,
+    },
     post,
     web::Path,
 };
@@ -513,13 +519,14 @@ async fn the_endpoint_answers_get_and_head_and_nothing_else() {
         assert_eq!(got.status(), StatusCode::OK);
         assert_eq!(got.content_type(), Some("text/plain; version=0.0.4; charset=utf-8"));
         assert_eq!(got.header("cache-control"), Some("no-store"));
+        assert_eq!(got.header("x-content-type-options"), Some("nosniff"));
         let text = got.into_body().into_string().await.expect("text");
         assert!(text.contains("compozy_monitoring_health 1\n"));
 
         let head = app.get_response(request(Method::HEAD, path)).await;
         assert_eq!(head.status(), StatusCode::OK);
         assert_eq!(head.content_type(), Some("text/plain; version=0.0.4; charset=utf-8"));
-        assert!(path != "/metrics" || head.header("content-length") == Some(text.len().to_string().as_str()));
+        assert_eq!(head.header("content-length"), Some(text.len().to_string().as_str()));
         assert!(head.into_body().into_vec().await.expect("a body").is_empty());
 
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH] {
@@ -531,6 +538,7 @@ async fn the_endpoint_answers_get_and_head_and_nothing_else() {
     service.shutdown();
     let off = app.get_response(request(Method::GET, "/metrics")).await;
     assert_eq!(off.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(off.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(off.into_body().into_string().await.expect("text"), "503: monitoring was shut down\n");
 }
 
@@ -634,4 +642,615 @@ fn scrapes_that_wait_share_a_render_and_each_sees_what_came_before_it() {
         }
     });
     assert_eq!(*too_old.lock().expect("no panic"), []);
+}
+
+/// Routes whose answers differ by the last part of the path: found, the handler's own 404, an error, a panic, and one that
+/// never comes.
+async fn by_name(request: Request) -> poem::Result<Response> {
+    match request.uri().path().rsplit('/').next() {
+        Some("missing") => Ok(StatusCode::NOT_FOUND.into_response()),
+        Some("lost") => Err(NotFoundError.into()),
+        Some("broken") => Err(Error::from_string("broken", StatusCode::BAD_GATEWAY)),
+        Some("panic") => std::panic::panic_any("on purpose"),
+        Some("never") => std::future::pending().await,
+        _ => Ok("found".into_response()),
+    }
+}
+
+fn by_name_routes() -> Route {
+    let api = Route::new().at("/users/:id", poem::endpoint::make(by_name));
+    Route::new()
+        .at("/users/:id", poem::endpoint::make(by_name))
+        .at("/exact", poem::endpoint::make(by_name))
+        .nest("/api", api)
+        .nest("/st", poem::endpoint::make(by_name))
+}
+
+/// An application around these routes.
+type Layers = fn(Route) -> BoxEndpoint<'static>;
+
+fn boxed<E: Endpoint + 'static>(endpoint: E) -> BoxEndpoint<'static>
+where
+    E::Output: IntoResponse,
+{
+    endpoint.map_to_response().boxed()
+}
+
+/// A page of the application's own, as `catch_all_error` makes it.
+async fn page(error: Error) -> (StatusCode, &'static str) {
+    (error.status(), "a page")
+}
+
+/// Asks once, and says under which path and status that was counted; nothing for a request that was not.
+async fn counted_as(app: &impl Endpoint, service: &MonitoringService, path: &str) -> Option<(String, String)> {
+    use futures_util::FutureExt;
+    let before = samples(&service.render());
+    let request = Request::builder().uri(path.parse().expect("a path"));
+    let request = request
+        .header(header::ACCEPT_ENCODING, "gzip")
+        .header(header::ORIGIN, "http://example.org")
+        .header(header::HOST, "example.org")
+        .finish();
+    let asked = std::panic::AssertUnwindSafe(app.get_response(request)).catch_unwind();
+    // Some never come.
+    let _ = tokio::time::timeout(Duration::from_millis(30), asked).await;
+    let text = service.render();
+    assert_eq!(value(&text, "compozy_http_requests_in_flight"), 0.0);
+    let mut grown = samples(&text).into_iter().filter(|(series, n)| {
+        series.starts_with("compozy_http_requests_total{") && before.get(series).copied().unwrap_or(0.0) < *n
+    });
+    let label = |series: &str, name: &str| {
+        let (_, rest) = series.split_once(&format!("{name}=\"")).expect("a label");
+        rest.split('"').next().expect("quoted").to_owned()
+    };
+    let one = grown.next().map(|(series, _)| (label(&series, "path"), label(&series, "status_code")));
+    assert_eq!(grown.next(), None, "counted once");
+    one
+}
+
+/// What does not touch the answer, or makes it of the one that it got, leaves the template where it is.
+#[tokio::test]
+async fn middleware_that_keeps_the_answer_keeps_its_template() {
+    let layers: &[(&str, Layers)] = &[
+        ("none", |app| boxed(app)),
+        ("AddData", |app| boxed(app.with(AddData::new(1)))),
+        ("CatchPanic", |app| boxed(app.with(CatchPanic::new()))),
+        ("Compression", |app| boxed(app.with(Compression::new()))),
+        ("CookieJarManager", |app| boxed(app.with(CookieJarManager::new()))),
+        ("Cors", |app| boxed(app.with(Cors::new()))),
+        ("Csrf", |app| boxed(app.with(Csrf::new()))),
+        ("NormalizePath", |app| boxed(app.with(NormalizePath::new(TrailingSlash::Trim)))),
+        ("PropagateHeader", |app| boxed(app.with(PropagateHeader::new().header("accept-encoding")))),
+        ("RequestId", |app| boxed(app.with(RequestId::new()))),
+        ("SensitiveHeader", |app| boxed(app.with(SensitiveHeader::new().header("authorization")))),
+        ("SetHeader", |app| boxed(app.with(SetHeader::new().appending("x-a", "b")))),
+        ("SizeLimit", |app| {
+            boxed(app.with(SizeLimit::new(9)).before(|mut request: Request| async move {
+                request.headers_mut().insert(header::CONTENT_LENGTH, header::HeaderValue::from_static("0"));
+                Ok(request)
+            }))
+        }),
+        ("Tracing", |app| boxed(app.with(Tracing))),
+        ("tower's Timeout", |app| boxed(app.with(tower::timeout::TimeoutLayer::new(Duration::from_secs(9)).compat()))),
+        ("tower's ConcurrencyLimit", |app| boxed(app.with(tower::limit::ConcurrencyLimitLayer::new(9).compat()))),
+        ("tower's RateLimit", |app| {
+            boxed(app.with(tower::limit::RateLimitLayer::new(99, Duration::from_secs(9)).compat()))
+        }),
+        ("tower's LoadShed", |app| boxed(app.with(tower::load_shed::LoadShedLayer::new().compat()))),
+        ("before", |app| boxed(app.before(|request| async move { Ok(request) }))),
+        ("after", |app| boxed(app.after(|answer| async move { answer }))),
+        ("around", |app| boxed(app.around(|app, request| async move { app.call(request).await }))),
+        ("and_then", |app| boxed(app.and_then(|answer| async move { Ok(answer) }))),
+        ("map", |app| boxed(app.map(|answer: Response| async move { answer.with_header("x-a", "b") }))),
+        ("inspect_all_err", |app| boxed(app.inspect_all_err(|_| {}))),
+        ("catch_error of another kind", |app| {
+            boxed(app.catch_error(|_: poem::error::MethodNotAllowedError| async { "another" }))
+        }),
+    ];
+    // Each asked first, so that nothing has been seen before.
+    let rows = [
+        ("/users/7", "/users/:id", "200"),
+        ("/users/missing", "/users/:id", "404"),
+        ("/users/lost", "/users/:id", "404"),
+        ("/users/broken", "/users/:id", "502"),
+        ("/api/users/7", "/api/users/:id", "200"),
+        ("/api/users/missing", "/api/users/:id", "404"),
+        ("/api/nothing", "/api", "404"),
+        ("/st/a.css", "/st", "200"),
+        ("/st/missing", "/st", "404"),
+        ("/nothing", "unmatched", "404"),
+        ("/exact/7", "unmatched", "404"),
+    ];
+    for (name, app) in layers {
+        for (path, template, status) in rows {
+            let service = MonitoringService::for_test();
+            let app = app(by_name_routes()).with(service.http_middleware());
+            let counted = counted_as(&app, &service, path).await;
+            assert_eq!(counted, Some((template.to_owned(), status.to_owned())), "{name}, {path}");
+        }
+    }
+}
+
+/// What makes an answer of its own loses the template. It is known again once the route was seen, and until then a 404 is
+/// `unmatched`, everything else `unknown`. The seen ones may be seen in a request that keeps its template only.
+#[tokio::test]
+async fn a_template_that_middleware_loses_is_known_from_what_was_seen() {
+    struct Row {
+        name: &'static str,
+        layers: Layers,
+        path: &'static str,
+        status: &'static str,
+        /// Requests that keep their template, before it.
+        before: &'static [&'static str],
+        /// Counted under this at first, and under that after them.
+        first: &'static str,
+        then: &'static str,
+    }
+    let row = |name, layers, path, status, before, first, then| Row { name, layers, path, status, before, first, then };
+    let caught: Layers = |app| boxed(app.catch_all_error(page));
+    let not_found: Layers = |app| boxed(app.catch_error(|_: NotFoundError| async { (StatusCode::NOT_FOUND, "page") }));
+    let catches: Layers = |app| boxed(app.with(CatchPanic::new()));
+    let panic_page: Layers = |app| boxed(app.with(CatchPanic::new().with_handler(|_| (StatusCode::NOT_FOUND, "gone"))));
+    let inner: Layers = |_| {
+        let api = Route::new().at("/users/:id", poem::endpoint::make(by_name)).catch_all_error(page);
+        boxed(Route::new().nest("/api", api))
+    };
+    let at_the_root: Layers = |app| boxed(Route::new().nest("/", app.catch_all_error(page)));
+    let hidden: Layers = |app| {
+        boxed(app.before(|request| async move {
+            match request.uri().query() {
+                Some("hidden") => Err(NotFoundError.into()),
+                Some("refused") => Err(Error::from_status(StatusCode::UNAUTHORIZED)),
+                _ => Ok(request),
+            }
+        }))
+    };
+    let rebuilt: Layers = |app| {
+        boxed(app.around(|app, request| async move {
+            let response = app.get_response(request).await;
+            let is_error = !response.status().is_success();
+            // As a proxy or a cache does it: a new response of the old one's parts.
+            if is_error { Ok((response.status(), "rebuilt").into_response()) } else { Ok(response) }
+        }))
+    };
+    let normalized: Layers = |app| boxed(app.with(NormalizePath::new(TrailingSlash::Trim)).with(CatchPanic::new()));
+    let tower: Layers = |app| boxed(app.with(tower::timeout::TimeoutLayer::new(Duration::from_millis(1)).compat()));
+    let sized: Layers = |app| {
+        boxed(app.with(SizeLimit::new(0)).around(|app, mut request| async move {
+            request.headers_mut().insert(header::CONTENT_LENGTH, header::HeaderValue::from_static("0"));
+            if request.uri().query().is_some() {
+                request.headers_mut().insert(header::CONTENT_LENGTH, header::HeaderValue::from_static("9"));
+            }
+            app.call(request).await
+        }))
+    };
+    let cors: Layers = |app| boxed(app.with(Cors::new().allow_origin("http://elsewhere.org")));
+    let https: Layers =
+        |app| boxed(app.with(ForceHttps::new().filter(|request: &Request| request.uri().query().is_some())));
+    let users = &["/users/1"][..];
+    for Row { name, layers, path, status, before, first, then } in [
+        row("catch_all_error", caught, "/users/lost", "404", users, "unmatched", "/users/:id"),
+        row("catch_all_error", caught, "/users/broken", "502", users, "unknown", "/users/:id"),
+        row("catch_all_error", caught, "/api/users/lost", "404", &["/api/users/1"], "unmatched", "/api/users/:id"),
+        row("catch_all_error", caught, "/st/lost", "404", &["/st/a.css"], "unmatched", "/st"),
+        row("catch_all_error", caught, "/st/broken", "502", &["/st/a.css", "/st"], "unknown", "/st"),
+        row("catch_all_error", caught, "/nothing", "404", users, "unmatched", "unmatched"),
+        row("catch_all_error", caught, "/users/", "404", users, "unmatched", "unmatched"),
+        row("catch_all_error", caught, "/users//1", "404", users, "unmatched", "unmatched"),
+        row("catch_all_error", caught, "/users/1/2", "404", users, "unmatched", "unmatched"),
+        row("catch_all_error", caught, "/exact/1", "404", &["/exact"], "unmatched", "unmatched"),
+        row(
+            "catch_all_error below a mount",
+            inner,
+            "/api/users/lost",
+            "404",
+            &["/api/users/1"],
+            "/api",
+            "/api/users/:id",
+        ),
+        row(
+            "catch_all_error below a mount",
+            inner,
+            "/api/users/broken",
+            "502",
+            &["/api/users/1"],
+            "/api",
+            "/api/users/:id",
+        ),
+        row("catch_all_error below the root", at_the_root, "/users/lost", "404", users, "unmatched", "/users/:id"),
+        row("catch_all_error below the root", at_the_root, "/users/broken", "502", users, "/", "/users/:id"),
+        row("catch_error", not_found, "/users/lost", "404", users, "unmatched", "/users/:id"),
+        row("catch_error", not_found, "/nothing", "404", users, "unmatched", "unmatched"),
+        row("CatchPanic", catches, "/users/panic", "500", users, "unknown", "/users/:id"),
+        row("CatchPanic that answers 404", panic_page, "/users/panic", "404", users, "unmatched", "/users/:id"),
+        row("no CatchPanic", |app| boxed(app), "/users/panic", "500", users, "unknown", "/users/:id"),
+        row("a drop", |app| boxed(app), "/users/never", "499", users, "unknown", "/users/:id"),
+        row("NormalizePath", normalized, "//users//panic/", "500", users, "unknown", "/users/:id"),
+        row("NormalizePath", normalized, "/users/panic?a=/b/", "500", users, "unknown", "/users/:id"),
+        row("before", hidden, "/users/7?hidden", "404", users, "unmatched", "/users/:id"),
+        row("before", hidden, "/users/7?refused", "401", users, "unknown", "/users/:id"),
+        row("before", hidden, "/nothing?hidden", "404", users, "unmatched", "unmatched"),
+        row("before", hidden, "/nothing?refused", "401", users, "unknown", "unknown"),
+        row("around", rebuilt, "/users/missing", "404", users, "unmatched", "/users/:id"),
+        row("around", rebuilt, "/users/broken", "502", users, "unknown", "/users/:id"),
+        row("tower's Timeout", tower, "/users/never", "500", users, "unknown", "/users/:id"),
+        row("SizeLimit", sized, "/users/7?large", "413", users, "unknown", "/users/:id"),
+        row("Cors", cors, "/users/7", "403", &[], "unknown", "unknown"),
+        row("ForceHttps", https, "/users/7?http", "308", users, "unknown", "/users/:id"),
+    ] {
+        let service = MonitoringService::for_test();
+        let app = layers(by_name_routes()).with(service.http_middleware());
+        let as_first = counted_as(&app, &service, path).await;
+        assert_eq!(as_first, Some((first.to_owned(), status.to_owned())), "{name}, {path}, first");
+        for path in before {
+            counted_as(&app, &service, path).await;
+        }
+        let as_then = counted_as(&app, &service, path).await;
+        assert_eq!(as_then, Some((then.to_owned(), status.to_owned())), "{name}, {path}, after {before:?}");
+        // Skipped where it is known.
+        if then.starts_with('/') {
+            let service = MonitoringService::for_test();
+            let app = layers(by_name_routes()).with(service.http_middleware().skip(then));
+            for path in before {
+                counted_as(&app, &service, path).await;
+            }
+            assert_eq!(counted_as(&app, &service, path).await, None, "{name}, {path}, skipped");
+        }
+    }
+}
+
+/// Below a route the request has the template, and the answer gets it later.
+#[tokio::test]
+async fn the_middleware_below_a_route_takes_the_template_of_the_request() {
+    for (path, template, status) in [
+        ("/users/7", "/users/:id", "200"),
+        ("/users/missing", "/users/:id", "404"),
+        ("/users/broken", "/users/:id", "502"),
+        ("/users/panic", "/users/:id", "500"),
+        ("/users/never", "/users/:id", "499"),
+        ("/st/a.css", "/st", "200"),
+        ("/st/missing", "/st", "404"),
+        ("/st/panic", "/st", "500"),
+        ("/api/users/7", "/api/users/:id", "200"),
+        ("/api/users/missing", "/api/users/:id", "404"),
+        ("/api/nothing", "/api", "404"),
+        ("/deep/er/7", "/deep/er/:x", "200"),
+        ("/deep/er/panic", "/deep/er/:x", "500"),
+        ("/other", "/", "200"),
+        ("/missing", "unmatched", "404"),
+    ] {
+        let service = MonitoringService::for_test();
+        let leaf = || poem::endpoint::make(by_name).with(service.http_middleware());
+        let api = Route::new().at("/users/:id", poem::endpoint::make(by_name)).with(service.http_middleware());
+        let app = Route::new()
+            .at("/users/:id", leaf())
+            .nest("/st", leaf())
+            .nest("/api", api)
+            .nest("/deep", Route::new().nest("/er", Route::new().at("/:x", leaf())))
+            .nest("/", leaf());
+        let expected = Some((template.to_owned(), status.to_owned()));
+        assert_eq!(counted_as(&app, &service, path).await, expected, "{path}");
+        assert_eq!(counted_as(&app, &service, path).await, expected, "{path}, again");
+    }
+    let service = MonitoringService::for_test();
+    let app =
+        Route::new().at("/users/:id", poem::endpoint::make(by_name).with(service.http_middleware().skip("/users/:id")));
+    assert_eq!(counted_as(&app, &service, "/users/missing").await, None);
+}
+
+/// Where two templates fit a path equally well, poem takes the one that was routed first, which nobody can see.
+#[tokio::test]
+async fn of_two_templates_that_fit_alike_none_is_guessed() {
+    let service = MonitoringService::for_test();
+    let routes = Route::new()
+        .at("/n/:a<^[0-9]+>", poem::endpoint::make(by_name))
+        .at("/n/:b<^[a-z0-9]+>", poem::endpoint::make(by_name));
+    let app = routes.with(CatchPanic::new()).with(service.http_middleware());
+    counted_as(&app, &service, "/n/1").await;
+    let row = |path: &str| Some((path.to_owned(), "500".to_owned()));
+    assert_eq!(counted_as(&app, &service, "/n/panic").await, row("unknown"), "the one that fits was not seen");
+    counted_as(&app, &service, "/n/a").await;
+    assert_eq!(counted_as(&app, &service, "/n/panic").await, row("/n/:b<^[a-z0-9]+>"));
+    assert_eq!(counted_as(&app, &service, "/n/1").await, Some(("/n/:a<^[0-9]+>".to_owned(), "200".to_owned())));
+    let service = MonitoringService::for_test();
+    let domains = RouteDomain::new()
+        .at("a.example", Route::new().at("/:a", get(ok)))
+        .at("*", Route::new().at("/:b", get(ok)))
+        .before(|request| async move {
+            if request.uri().query().is_some() { Err(StatusCode::UNAUTHORIZED.into()) } else { Ok(request) }
+        })
+        .with(service.http_middleware());
+    let request = Request::builder().uri_str("/x").header(header::HOST, "a.example").finish();
+    domains.get_response(request).await;
+    counted_as(&domains, &service, "/x").await;
+    assert_eq!(counted_as(&domains, &service, "/x?refused").await, Some(("unknown".to_owned(), "401".to_owned())));
+}
+
+/// The recipe of docs/operations.md.
+#[tokio::test]
+async fn an_error_page_can_hand_the_template_on() {
+    let service = MonitoringService::for_test();
+    let routes = Route::new().at("/users/:id", poem::endpoint::make(by_name)).catch_all_error(|error| async move {
+        let template = error.data::<poem::PathPattern>().cloned();
+        let mut response = (error.status(), "a page").into_response();
+        if let Some(template) = template {
+            response.set_data(template);
+        }
+        response
+    });
+    let app = routes.with(service.http_middleware());
+    for (path, status) in [("/users/lost", "404"), ("/users/broken", "502")] {
+        assert_eq!(counted_as(&app, &service, path).await, Some(("/users/:id".to_owned(), status.to_owned())));
+    }
+}
+
+#[tokio::test]
+async fn a_template_is_skipped_in_every_spelling_that_poem_takes() {
+    for (route, skip) in [("hello", "hello"), ("hello", "/hello"), ("//dbl//x", "//dbl//x"), ("/dbl/x", "dbl///x")] {
+        let service = MonitoringService::for_test();
+        let app = Route::new().at(route, get(ok)).with(service.http_middleware().skip(skip));
+        let path = if route == "hello" { "/hello" } else { "/dbl/x" };
+        assert_eq!(app.get_response(request(Method::GET, path)).await.status(), StatusCode::OK);
+        assert_eq!(counted(&service.render()), [], "{skip}");
+    }
+    let service = MonitoringService::for_test();
+    let app = Route::new().at("/a", get(ok)).with(service.http_middleware().skip("unmatched"));
+    assert_eq!(counted_as(&app, &service, "/nothing").await, None);
+    assert_eq!(counted_as(&app, &service, "/a").await, Some(("/a".to_owned(), "200".to_owned())));
+}
+
+#[tokio::test]
+async fn a_status_that_http_does_not_have_is_other() {
+    #[handler]
+    fn invented(Path(n): Path<u16>) -> StatusCode {
+        StatusCode::from_u16(n).expect("a number of three digits")
+    }
+    let service = MonitoringService::for_test();
+    let app = Route::new().at("/:n", get(invented)).with(service.http_middleware());
+    for n in 100..1_000 {
+        for _ in 0..2 {
+            assert_eq!(app.get_response(request(Method::GET, &format!("/{n}"))).await.status().as_u16(), n);
+        }
+    }
+    let row = |status: &str, n| (format!(r#"{{method="GET",path="/:n",status_code="{status}"}}"#), n);
+    let mut expected: Vec<_> = (200..600).map(|n| row(&n.to_string(), 2.0)).collect();
+    expected.insert(0, row("101", 2.0));
+    expected.push(row("other", 2.0 * (99.0 + 400.0)));
+    assert_eq!(counted(&service.render()), expected);
+}
+
+/// The endpoint in its place, under whatever the application does there itself.
+#[tokio::test]
+async fn a_path_that_the_application_has_is_an_error_and_no_panic() {
+    let service = MonitoringService::for_test();
+    let taken: [Route; 4] = [
+        Route::new().at("/metrics", get(ok)),
+        Route::new().at("metrics", get(ok)),
+        Route::new().at("/metrics/", get(ok)),
+        Route::new().nest("/metrics", Route::new().at("/x", get(ok))),
+    ];
+    for route in taken {
+        let error = service.metrics_endpoint().mount(route).expect_err("taken").to_string();
+        let start = "monitoring configuration, path: `/metrics";
+        assert!(error.starts_with(start) && error.contains("is a route of the application"), "{error}");
+        assert!(error.contains("MONITORING_PATH"), "{error}");
+    }
+    // One that takes it among others is as good as none.
+    let others: [Route; 4] = [
+        Route::new().at("/:page", get(ok)),
+        Route::new().at("/*rest", get(ok)),
+        Route::new().nest("/", get(ok)),
+        Route::new().at("/metrics/:x", get(ok)).at("/<.*>", get(ok)),
+    ];
+    for route in others {
+        let app = service.metrics_endpoint().mount(route).expect("free").with(service.http_middleware());
+        for path in ["/metrics", "/metrics/"] {
+            let response = app.get_response(request(Method::GET, path)).await;
+            assert_eq!(response.header("cache-control"), Some("no-store"), "{path}");
+        }
+        assert_eq!(app.get_response(request(Method::GET, "/x")).await.status(), StatusCode::OK);
+    }
+    let text = service.render();
+    // With the slash and without it.
+    let series = r#"compozy_http_requests_total{method="GET",path="/metrics",status_code="200"}"#;
+    assert_eq!(value(&text, series), 8.0);
+    assert!(!text.contains("\"/metrics/\""), "{text}");
+}
+
+#[tokio::test]
+async fn while_monitoring_is_off_the_application_s_own_route_answers_and_else_the_reason() {
+    let service = MonitoringService::new(Config::default().path("/health")).expect("valid");
+    let ask = async |route: Route, method: Method, path: &str| {
+        let app = service.metrics_endpoint().mount(route).expect("off").with(service.http_middleware());
+        let response = app.get_response(request(method, path)).await;
+        (response.status().as_u16(), response.into_body().into_string().await.expect("text"))
+    };
+    let own = |status: u16| (status, "ok".to_owned());
+    assert_eq!(ask(Route::new().at("/health", get(ok)), Method::GET, "/health").await, own(200));
+    assert_eq!(ask(Route::new().at("/health", get(ok)), Method::POST, "/health").await.0, 405);
+    assert_eq!(ask(Route::new().nest("/health", get(ok)), Method::GET, "/health").await, own(200));
+    assert_eq!(ask(Route::new().at("/:page", get(ok)), Method::GET, "/health").await, own(200));
+    // The application's own 404 is its own.
+    let gone = Route::new().at("/health", get(not_found_by_the_handler));
+    assert_eq!(ask(gone, Method::GET, "/health").await, (404, String::new()));
+    let lost = Route::new().at("/health", poem::endpoint::make(|_| async { Err::<(), Error>(NotFoundError.into()) }));
+    assert_eq!(ask(lost, Method::GET, "/health").await.0, 404);
+    let reason = "503: monitoring is disabled; MONITORING_ENABLED=true enables it\n".to_owned();
+    for path in ["/health", "/health/"] {
+        assert_eq!(ask(Route::new().at("/x", get(ok)), Method::GET, path).await, (503, reason.clone()));
+        assert_eq!(ask(Route::new(), Method::POST, path).await.0, 405);
+    }
+    assert_eq!(ask(Route::new(), Method::GET, "/healthy").await.0, 404);
+    assert_eq!(ask(Route::new(), Method::GET, "/").await.0, 404);
+}
+
+#[test]
+fn the_example_says_which_setting_is_in_its_way_and_does_not_mind_while_monitoring_is_off() {
+    let port = common::processes::free_port();
+    for path in ["/health", "/docs/openapi.json"] {
+        let mut server = std::process::Command::new(common::processes::example());
+        server
+            .envs([("MONITORING_ENABLED", "true"), ("MONITORING_PATH", path)])
+            .env("COMPOZY_ADDR", format!("127.0.0.1:{port}"));
+        if path == "/health" {
+            let output = server.output().expect("it ends");
+            let log = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{log}");
+            assert!(
+                log.contains("`/health` is a route of the application") && log.contains("MONITORING_PATH"),
+                "{log}"
+            );
+            assert!(!log.contains("panicked"), "{log}");
+        }
+    }
+    let _server = common::processes::serve(port, &[("MONITORING_PATH", "/health")]);
+    let answer = common::processes::get(port, "/health").expect("an answer");
+    assert_eq!(answer, (200, "ok\n".to_owned()));
+}
+
+/// A scrape as Prometheus makes it: the text, if it is encoded once at the most.
+async fn scraped(app: &impl Endpoint, accept: &str) -> String {
+    let request = Request::builder().uri_str("/metrics").header(header::ACCEPT_ENCODING, accept).finish();
+    let response = app.get_response(request).await;
+    let encodings: Vec<_> = response.headers().get_all(header::CONTENT_ENCODING).iter().cloned().collect();
+    assert!(encodings.len() <= 1, "{accept}: {encodings:?}");
+    let length = response.header("content-length").map(|length| length.parse::<usize>().expect("a number"));
+    let bytes = response.into_body().into_vec().await.expect("a body");
+    assert!(length.is_none_or(|length| length == bytes.len()));
+    let mut text = String::new();
+    match encodings.first().map(|encoding| encoding.to_str().expect("ASCII")) {
+        Some("gzip") => _ = flate2::read::GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).expect("gzip"),
+        None => text = String::from_utf8(bytes).expect("UTF-8"),
+        // Whoever asks poem for another one gets it.
+        Some(_) => return String::from("# HELP"),
+    }
+    text
+}
+
+#[tokio::test]
+async fn compression_around_everything_encodes_a_scrape_once() {
+    let service = MonitoringService::for_test();
+    let mount = |endpoint: compozy_monitoring::MetricsEndpoint| endpoint.mount(Route::new()).expect("free");
+    let endpoint = || service.metrics_endpoint();
+    let apps = [
+        // As the documents have it: the middleware is outermost.
+        boxed(mount(endpoint()).with(Compression::new()).with(service.http_middleware())),
+        boxed(Route::new().at("/metrics", endpoint()).with(Compression::new()).with(service.http_middleware())),
+        boxed(Route::new().at("/metrics", get(endpoint()).with(Compression::new())).with(service.http_middleware())),
+        // Outermost it is not, or there is none: by the switch.
+        boxed(mount(endpoint().gzip(false)).with(service.http_middleware()).with(Compression::new())),
+        boxed(Route::new().at("/metrics", endpoint().gzip(false)).with(Compression::new())),
+        // Nobody compresses.
+        boxed(mount(endpoint().gzip(false)).with(service.http_middleware())),
+    ];
+    for (i, app) in apps.iter().enumerate() {
+        for accept in ["gzip", "gzip, br", "br", "identity", "*", "gzip;q=0", "deflate"] {
+            assert!(scraped(app, accept).await.starts_with("# HELP"), "{i}, {accept}");
+        }
+        // A HEAD says what a GET would, and brings nothing.
+        let head =
+            Request::builder().method(Method::HEAD).uri_str("/metrics").header("accept-encoding", "gzip").finish();
+        let head = app.get_response(head).await;
+        assert!(head.headers().get_all(header::CONTENT_ENCODING).iter().count() <= 1, "{i}");
+        if i < 2 {
+            assert!(head.header("content-length").is_some_and(|length| length.parse::<u64>().unwrap() > 100), "{i}");
+            assert!(head.into_body().into_vec().await.expect("a body").is_empty());
+        }
+    }
+    assert_eq!(value(&service.render(), "compozy_http_requests_in_flight"), 0.0);
+}
+
+/// Known fault 14, and the worst case of it: the application waits for something on every thread that Tokio has for that.
+#[test]
+fn a_scrape_is_answered_while_the_application_has_every_thread_of_the_blocking_pool() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        for family in 0..common::size(1, 50) {
+            for i in 0..2_000 {
+                counter!(format!("compozy_large_{family}_total"), "queue" => i.to_string()).increment(1);
+            }
+        }
+    });
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).max_blocking_threads(2).enable_all().build().expect("a runtime");
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    let busy = Arc::new(std::sync::Barrier::new(3));
+    for _ in 0..2 {
+        let (held, busy) = (held.clone(), busy.clone());
+        runtime.spawn_blocking(move || {
+            busy.wait();
+            // Until the test is over.
+            let _ = held.lock().map(|held| held.recv());
+        });
+    }
+    busy.wait();
+    let app = service.metrics_endpoint().mount(Route::new().at("/ok", get(ok))).expect("free");
+    runtime.block_on(async {
+        for accept in ["identity", "gzip"] {
+            let scrape = tokio::time::timeout(Duration::from_secs(30), scraped(&app, accept)).await;
+            assert!(scrape.expect("answered").contains("compozy_large_0_total{queue=\"1999\"} 1\n"));
+        }
+    });
+    drop(release);
+    // And the thread ends with its scrape.
+    common::processes::until("no thread is left", || {
+        let threads = std::fs::read_dir("/proc/self/task").expect("Linux").filter_map(Result::ok);
+        let mut names = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("comm")).ok());
+        !names.any(|name| name.trim() == "compozy-scrape")
+    });
+}
+
+#[test]
+fn who_serves_the_text_without_poem_learns_why_there_is_none() {
+    let service = MonitoringService::for_test();
+    assert_eq!(service.try_render().map(|text| text.starts_with("# HELP")), Ok(true));
+    service.shutdown();
+    assert_eq!(service.try_render(), Err(RenderError::Off("monitoring was shut down")));
+    assert_eq!(service.render(), "");
+    let off = MonitoringService::new(None).expect("valid");
+    let reason = off.try_render().expect_err("off");
+    assert_eq!(reason.to_string(), "monitoring is disabled; MONITORING_ENABLED=true enables it");
+}
+
+/// A subscriber can make requests, and what it asks for is what is just being counted.
+#[test]
+fn a_log_line_that_makes_a_request_of_its_own_holds_nobody_up() {
+    use std::sync::OnceLock;
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+    static ASK: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
+    struct Asks;
+    impl<S: tracing::Subscriber> Layer<S> for Asks {
+        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+            if *event.metadata().level() == tracing::Level::WARN
+                && let Some(ask) = ASK.get()
+            {
+                ask();
+            }
+        }
+    }
+    let service = MonitoringService::for_test();
+    // As many routes as a family may have series, and one more.
+    let routes = (0..=2_000).fold(Route::new(), |routes, n| routes.at(format!("/t{n}"), make_sync(|_| "ok")));
+    let app = Arc::new(routes.with(service.http_middleware()));
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        use futures_util::FutureExt;
+        let ask = {
+            let app = app.clone();
+            move |n: u32| app.get_response(request(Method::GET, &format!("/t{n}"))).now_or_never().is_some()
+        };
+        let again = ask.clone();
+        let nested = Box::new(move || _ = again(2_000));
+        assert!(ASK.set(nested).is_ok());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(Asks), || {
+            tracing::callsite::rebuild_interest_cache();
+            assert!((0..=2_000).all(ask));
+        });
+        done.send(()).expect("the test waits");
+    });
+    assert_eq!(ended.recv_timeout(Duration::from_secs(60)), Ok(()), "it waits for itself");
+    let all = sum(&service.render(), "compozy_http_requests_total");
+    assert!(all > 2_001.0, "{all} requests, the subscriber's too");
 }

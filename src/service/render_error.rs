@@ -1,0 +1,64 @@
+//! What an application that serves the metrics itself needs to know: the text, or why there is none.
+
+use std::fmt;
+
+use super::MonitoringService;
+
+/// Why there is nothing to serve, from [`MonitoringService::try_render`]. As text it is the reason, for a log line or the
+/// body of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RenderError {
+    /// Monitoring is off, for the reason that [`MonitoringService::off_reason`] gives. The answer to a scrape is 503.
+    Off(&'static str),
+    /// Rendering failed, which is logged and counted. The answer to a scrape is 500.
+    Failed,
+}
+
+impl fmt::Display for RenderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off(reason) => reason,
+            Self::Failed => "the metrics could not be rendered",
+        })
+    }
+}
+
+impl std::error::Error for RenderError {}
+
+impl MonitoringService {
+    /// All families in the Prometheus text format, version 0.0.4, or why there are none: for an application that serves them
+    /// itself, with another framework than poem. An empty answer with status 200 would be a healthy target without samples.
+    ///
+    /// The media type is `text/plain; version=0.0.4; charset=utf-8`. Takes time in proportion to the number of series: off an
+    /// async runtime's threads, please.
+    ///
+    /// ```
+    /// use compozy_monitoring::{MonitoringService, RenderError};
+    ///
+    /// /// Status and body, as any framework takes them.
+    /// fn metrics(service: &MonitoringService) -> (u16, String) {
+    ///     match service.try_render() {
+    ///         Ok(text) => (200, text),
+    ///         Err(reason @ RenderError::Off(_)) => (503, reason.to_string()),
+    ///         Err(reason) => (500, reason.to_string()),
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
+    /// let service = MonitoringService::new(None)?;
+    /// let reason = "monitoring is disabled; MONITORING_ENABLED=true enables it";
+    /// assert_eq!(metrics(&service), (503, reason.to_owned()));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Monitoring is off, or rendering failed.
+    pub fn try_render(&self) -> Result<String, RenderError> {
+        #[cfg(feature = "prometheus")]
+        if let Some(store) = self.store() {
+            return crate::state::guarded("render", store, || store.render()).ok_or(RenderError::Failed);
+        }
+        Err(RenderError::Off(self.off_reason().unwrap_or("no metrics just now")))
+    }
+}
