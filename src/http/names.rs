@@ -2,6 +2,8 @@
 
 #[cfg(feature = "prometheus")]
 use crate::catalogue::Method;
+#[cfg(all(feature = "prometheus", feature = "openapi"))]
+use crate::family::ClosedLabel;
 
 /// A template as poem's router takes it: one slash where there are several, and one in front.
 pub(super) fn normalized(template: &str) -> String {

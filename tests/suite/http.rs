@@ -1050,6 +1050,12 @@ async fn a_path_that_the_application_has_is_an_error_and_no_panic() {
         }
         assert_eq!(app.get_response(request(Method::GET, "/x")).await.status(), StatusCode::OK);
     }
+    for slashes in [TrailingSlash::Trim, TrailingSlash::Always] {
+        let app = service.metrics_endpoint().mount(Route::new()).expect("free").with(NormalizePath::new(slashes));
+        for path in ["/metrics", "/metrics/", "//metrics"] {
+            assert_eq!(app.get_response(request(Method::GET, path)).await.status(), StatusCode::OK, "{path}");
+        }
+    }
     let text = service.render();
     // With the slash and without it.
     let series = r#"compozy_http_requests_total{method="GET",path="/metrics",status_code="200"}"#;

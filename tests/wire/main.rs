@@ -134,6 +134,12 @@ fn echo(socket: WebSocket) -> impl IntoResponse {
     })
 }
 
+/// Answers with what it is sent, before all of it has come.
+#[handler]
+fn repeats(body: Body) -> Body {
+    body
+}
+
 /// Waits for longer than anybody lets it.
 #[handler]
 async fn waits() -> &'static str {
@@ -171,6 +177,7 @@ async fn serve_with(service: MonitoringService) -> Running {
         .at("/echo", get(echo))
         .at("/timed", timed)
         .at("/waits", get(waits))
+        .at("/repeats", poem::post(repeats))
         .at("/mislabels/:id", get(personal::mislabels))
         .nest("/api", api)
         .at("/metrics", service.metrics_endpoint())
@@ -456,4 +463,23 @@ async fn a_websocket_is_counted_when_it_is_accepted_and_is_no_longer_in_flight()
     assert_eq!(server.in_flight(), 0.0);
     drop(socket);
     server.expect(&[("GET", "/echo", 101, 1)]);
+}
+
+/// docs/operations.md, "How a request is counted".
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_of_known_length_ends_at_its_head_though_its_bytes_are_still_to_come() {
+    let server = serve().await;
+    for (length, in_flight) in [("content-length: 10", 0.0), ("transfer-encoding: chunked", 1.0)] {
+        let mut client = Http1::to(server.address).await;
+        let half = if in_flight == 0.0 { "12345" } else { "5\r\n12345\r\n" };
+        let request = format!("POST /repeats HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n{half}");
+        client.0.write_all(request.as_bytes()).await.expect("sent");
+        assert_eq!(client.head().await, Some(200));
+        assert_eq!(server.in_flight(), in_flight, "{length}");
+        let rest = if in_flight == 0.0 { "67890" } else { "0\r\n\r\n" };
+        client.0.write_all(rest.as_bytes()).await.expect("sent");
+        drop(client);
+        server.settle().await;
+    }
+    server.expect(&[("POST", "/repeats", 200, 2)]);
 }

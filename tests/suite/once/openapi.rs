@@ -56,10 +56,11 @@ async fn ask(app: impl Endpoint, path: &str) -> StatusCode {
 
 #[tokio::test]
 async fn parameters_are_called_what_they_are_called() {
-    for mount in ["/api", "/api/", "/a/b"] {
+    // As poem takes it in `nest`.
+    for (mount, at) in [("/api", "/api"), ("/api/", "/api"), ("/a/b", "/a/b"), ("api", "/api"), ("//a//b/", "/a/b")] {
         let service = MonitoringService::for_test();
         let app = Route::new().nest(mount, pets()).with(service.http_middleware().openapi(mount, &pets()));
-        let mount = mount.trim_end_matches('/');
+        let mount = at;
         for path in ["/ada/pets", "/ada/pets/rex/toys/ball", "/bob/pets/tom/toys/mouse"] {
             assert_eq!(ask(&app, &format!("{mount}{path}")).await, 200, "{mount}{path}");
         }
@@ -100,6 +101,97 @@ async fn a_request_that_loses_its_template_gets_the_name_back_too() {
     };
     let text = service.render();
     assert_eq!((value(&text, &series(200)), value(&text, &series(500))), (1.0, 1.0));
+}
+
+/// One route of poem's, with a name for each method.
+struct Named;
+
+#[OpenApi]
+impl Named {
+    #[oai(path = "/pets/:id", method = "get")]
+    async fn pet(&self, id: param::Path<u64>) -> PlainText<String> {
+        PlainText(id.0.to_string())
+    }
+
+    #[oai(path = "/pets/:name", method = "post")]
+    async fn name(&self, name: param::Path<String>) -> PlainText<String> {
+        assert!(name.0 != "bomb", "on purpose");
+        PlainText(name.0)
+    }
+}
+
+#[tokio::test]
+async fn each_method_has_the_names_that_were_written_for_it() {
+    let named = || OpenApiService::new(Named, "Named", "1.0");
+    let ask = async |skip: &str| {
+        let service = MonitoringService::for_test();
+        let catch = poem::middleware::CatchPanic::new();
+        let middleware = service.http_middleware().openapi("/api", &named()).skip(skip);
+        let app = Route::new().nest("/api", named()).with(catch).with(middleware);
+        for (method, path) in [("GET", "7"), ("HEAD", "7"), ("POST", "ada"), ("POST", "bomb"), ("DELETE", "7")] {
+            let method = method.parse().unwrap();
+            let uri = format!("/api/pets/{path}").parse().unwrap();
+            app.get_response(poem::Request::builder().method(method).uri(uri).finish()).await;
+        }
+        let text = service.render();
+        let series = samples(&text).into_iter().filter_map(|(series, n)| {
+            assert!(n == 1.0 || !series.starts_with("compozy_http_requests_total{"));
+            series.strip_prefix("compozy_http_requests_total").map(str::to_owned)
+        });
+        series.collect::<Vec<_>>()
+    };
+    let row = |method, path, status| format!(r#"{{method="{method}",path="/api/pets/{path}",status_code="{status}"}}"#);
+    let all = [
+        // No route of the method: by the name that was written first.
+        row("DELETE", ":id", 405),
+        row("GET", ":id", 200),
+        row("HEAD", ":id", 200),
+        row("POST", ":name", 200),
+        row("POST", ":name", 500),
+    ];
+    assert_eq!(ask("/elsewhere").await, all);
+    assert_eq!(ask("/api/pets/:id").await, all[3..]);
+    assert_eq!(ask("/api/pets/:name").await, all[..3]);
+    assert_eq!(ask("/api/pets/:param0").await, [""; 0]);
+}
+
+#[test]
+fn the_document_is_the_application_s_own_to_the_byte_but_for_one_path() {
+    #[derive(poem_openapi::Object)]
+    struct Zebra {
+        zeal: f64,
+        age: u8,
+        mass: Vec<String>,
+    }
+    struct Ordered;
+    #[OpenApi]
+    impl Ordered {
+        /// Zebras
+        #[oai(path = "/zebras", method = "get")]
+        async fn zebras(&self) -> poem_openapi::payload::Json<Zebra> {
+            poem_openapi::payload::Json(Zebra { zeal: 1.0, age: 1, mass: Vec::new() })
+        }
+
+        /// Ants, with a text that looks like the place: "paths": {
+        #[oai(path = "/ants", method = "get")]
+        async fn ants(&self) -> PlainText<String> {
+            PlainText(String::new())
+        }
+    }
+    let api = OpenApiService::new(Ordered, "Ordered", "1.0").description("Two\n  \"paths\": {\n  }").server("/api");
+    let (service, own) = (MonitoringService::for_test(), api.spec());
+    let document = service.openapi(&api);
+    let (start, rest) = document.json().split_once(",\n    \"/metrics\": {").expect("at the end of the paths");
+    let (metrics, end) = rest.split_once("\n    }\n  }").expect("its end");
+    assert_eq!(format!("{start}\n  }}{end}"), own);
+    assert!(metrics.contains("compozyMetrics"));
+    let parsed: serde_json::Value = serde_json::from_str(document.json()).unwrap();
+    assert_eq!(parsed["paths"].as_object().unwrap().len(), 3);
+    // The page has the same.
+    let page = futures_util::FutureExt::now_or_never(document.swagger_ui().get_response(poem::Request::default()));
+    let page = page.unwrap().into_body();
+    let page = futures_util::FutureExt::now_or_never(page.into_string()).unwrap().unwrap();
+    assert!(page.contains(document.json()));
 }
 
 #[tokio::test]
