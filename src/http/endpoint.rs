@@ -13,7 +13,12 @@ use super::encoding::wants_gzip;
 use crate::{ConfigError, MonitoringService};
 
 #[cfg(feature = "prometheus")]
+mod gzipped;
+#[cfg(feature = "prometheus")]
 mod shared;
+
+#[cfg(feature = "prometheus")]
+pub(super) use gzipped::restore;
 
 /// The media type of the exposition format.
 #[cfg(feature = "prometheus")]
@@ -30,6 +35,9 @@ pub struct MetricsEndpoint {
     gzip: bool,
     #[cfg(feature = "prometheus")]
     shared: std::sync::Arc<shared::SharedRender>,
+    /// Whether it was logged that the application reads a gzipped answer itself.
+    #[cfg(feature = "prometheus")]
+    read_inside: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl MonitoringService {
@@ -65,6 +73,8 @@ impl MonitoringService {
             gzip: true,
             #[cfg(feature = "prometheus")]
             shared: std::sync::Arc::default(),
+            #[cfg(feature = "prometheus")]
+            read_inside: std::sync::Arc::default(),
         }
     }
 }
@@ -151,15 +161,12 @@ impl MetricsEndpoint {
         let Some(rendered) = self.shared.render(store).await else {
             return plain(StatusCode::INTERNAL_SERVER_ERROR, "500: the metrics could not be rendered\n");
         };
-        if let Some(zipped) = if gzip && self.gzip { rendered.gzip().await } else { None } {
-            let mut response = self::response(StatusCode::OK, CONTENT_TYPE, zipped.clone());
-            response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            response.set_data(Gzipped(zipped));
-            return response;
-        }
-        let mut response = self::response(StatusCode::OK, CONTENT_TYPE, rendered.text());
+        let zipped = if gzip && self.gzip { rendered.gzip().await } else { None };
+        let mut response = response(StatusCode::OK, CONTENT_TYPE, rendered.text());
         response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        if let Some(zipped) = zipped {
+            gzipped::encoded(&mut response, zipped, self.read_inside.clone());
+        }
         response
     }
 
@@ -200,23 +207,6 @@ impl Endpoint for MetricsEndpoint {
         }
         Ok(response)
     }
-}
-
-/// The bytes of a gzipped answer, for [`restore`].
-#[cfg(feature = "prometheus")]
-#[derive(Clone)]
-struct Gzipped(bytes::Bytes);
-
-/// Undoes what poem's `Compression` did to an answer that was gzipped already: it adds a second encoding, which Prometheus
-/// does not read. Says whether that was so.
-#[cfg(feature = "prometheus")]
-pub(super) fn restore(response: &mut Response, is_head: bool) -> bool {
-    let encodings = response.headers().get_all(header::CONTENT_ENCODING).iter().count();
-    let Some(Gzipped(bytes)) = response.data::<Gzipped>().filter(|_| encodings > 1).cloned() else { return false };
-    response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    response.set_body(if is_head { bytes::Bytes::new() } else { bytes });
-    true
 }
 
 /// An application's router with the metrics endpoint in it, from [`MetricsEndpoint::mount`].

@@ -1166,6 +1166,62 @@ async fn compression_around_everything_encodes_a_scrape_once() {
     assert_eq!(value(&service.render(), "compozy_http_requests_in_flight"), 0.0);
 }
 
+/// Where nothing undoes the second encoding, the log says which layer it is. A server reads the answer otherwise.
+#[test]
+fn compression_outside_of_everything_is_logged_once_and_a_server_is_not() {
+    let service = MonitoringService::for_test();
+    let endpoint = service.metrics_endpoint();
+    let twice = [
+        boxed(Route::new().at("/metrics", endpoint.clone()).with(Compression::new())),
+        boxed(Route::new().at("/metrics", endpoint).with(service.http_middleware()).with(Compression::new())),
+    ];
+    let scrape = || Request::builder().uri_str("/metrics").header(header::ACCEPT_ENCODING, "gzip").finish();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let log = common::log_of(|| {
+        runtime.block_on(async {
+            for app in twice.iter().chain(&twice) {
+                let response = app.get_response(scrape()).await;
+                assert_eq!(response.headers().get_all(header::CONTENT_ENCODING).iter().count(), 2);
+                response.into_body().into_vec().await.expect("a body");
+            }
+        });
+    });
+    assert_eq!(log.matches("read inside of the application").count(), 1, "{log}");
+
+    let app = service.metrics_endpoint().mount(Route::new()).expect("free").with(service.http_middleware());
+    let log = common::log_of(|| {
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let acceptor = poem::listener::TcpAcceptor::from_tokio(listener).expect("an acceptor");
+            let server = tokio::spawn(poem::Server::new_with_acceptor(acceptor).run(app));
+            let (mut client, connection) =
+                h2::client::handshake(tokio::net::TcpStream::connect(address).await.expect("a connection"))
+                    .await
+                    .expect("HTTP/2");
+            let connection = tokio::spawn(connection);
+            let request = poem::http::Request::get("http://x/metrics").header("accept-encoding", "gzip").body(());
+            let (response, _) = client.send_request(request.expect("a request"), true).expect("sent");
+            let mut body = response.await.expect("a head").into_body();
+            let mut bytes = Vec::new();
+            while let Some(part) = body.data().await {
+                bytes.extend_from_slice(&part.expect("a part"));
+            }
+            assert!(bytes.starts_with(&[0x1f, 0x8b]));
+            use tokio::io::{AsyncReadExt, AsyncWriteExt};
+            let mut client = tokio::net::TcpStream::connect(address).await.expect("a connection");
+            let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n";
+            client.write_all(request).await.expect("sent");
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).await.expect("an answer");
+            assert!(answer.starts_with(b"HTTP/1.1 200"));
+            connection.abort();
+            server.abort();
+        });
+    });
+    assert!(!log.contains("read inside"), "{log}");
+}
+
 /// Known fault 14, and the worst case of it: the application waits for something on every thread that Tokio has for that.
 #[test]
 fn a_scrape_is_answered_while_the_application_has_every_thread_of_the_blocking_pool() {
