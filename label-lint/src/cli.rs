@@ -10,10 +10,10 @@ use std::{
 use lexopt::{Arg, Parser, ValueExt};
 
 use crate::{
-    lint::{self, Outcome},
-    report::Format,
-    rules::{Rule, Severity},
-    source::DEFAULT_MAX_BYTES,
+    lint::{self, Outcome, Request},
+    report::{Format, visible},
+    rules::{Level, Rule},
+    settings,
 };
 
 const HELP: &str = "\
@@ -26,7 +26,11 @@ PATH is a file or a directory; without one, the current directory. `.gitignore` 
 
 Options:
       --deny-warnings    Warnings fail the run as well
-      --format FORMAT    human (the default), json (one object a line), github, sarif
+      --level RULE=LEVEL off, note, warning or error; over the settings, and more than once
+      --baseline FILE    Tell only what is not in FILE
+      --write-baseline   Write what is found to that file instead
+      --since REVISION   Tell only what is on lines that differ from the revision of git
+      --format FORMAT    human (the default), json (one object a line), rustc (for editors), github, sarif
       --max-bytes N      Report larger files instead of checking them (default: 16777216)
       --explain RULE     Say what a rule is for, with examples; `--explain all` lists the rules
   -h, --help             Print this
@@ -34,9 +38,10 @@ Options:
 
 Settings, from the files above PATH:
   .cargo/config.toml     [env] COMPOZY_METRIC_LABELS: the application's own labels
-  Cargo.toml             [workspace.metadata.label-lint] exclude = [\"glob\", ..]
+  Cargo.toml             [workspace.metadata.label-lint] exclude, levels, overrides, baseline
 
-A finding that is right to stay: `// label-lint: allow(label) reason`, on its line or the one above.
+A finding that is right to stay: `// label-lint: allow(label) reason`, behind its statement or above; for a whole
+file `// label-lint: allow-file(label) reason`.
 
 Exit status: 0 clean, 1 findings, 2 could not run.
 ";
@@ -50,10 +55,9 @@ enum Command {
 }
 
 struct Options {
-    paths: Vec<PathBuf>,
+    request: Request,
     format: Format,
     deny_warnings: bool,
-    max_bytes: u64,
 }
 
 /// Runs the linter on the arguments of the process.
@@ -62,7 +66,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(arguments).and_then(run) {
         Ok(code) => code,
         Err(message) => {
-            eprintln!("label-lint: {message}");
+            eprintln!("label-lint: {}", visible(&message));
             ExitCode::from(2)
         }
     }
@@ -70,8 +74,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut parser = Parser::from_iter(arguments);
-    let mut options =
-        Options { paths: Vec::new(), format: Format::Human, deny_warnings: false, max_bytes: DEFAULT_MAX_BYTES };
+    let mut options = Options { request: Request::new(Vec::new()), format: Format::Human, deny_warnings: false };
     let text = |error: lexopt::Error| format!("{error}; `label-lint --help` shows the options");
     while let Some(argument) = parser.next().map_err(text)? {
         match argument {
@@ -81,19 +84,29 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Strin
                 options.format = Format::by_name(&name).ok_or_else(|| unknown_format(&name))?;
             }
             Arg::Long("max-bytes") => {
-                options.max_bytes = parser.value().and_then(|value| value.parse()).map_err(text)?;
+                options.request.max_bytes = parser.value().and_then(|value| value.parse()).map_err(text)?;
+            }
+            Arg::Long("level") => {
+                let word = parser.value().and_then(|value| value.string()).map_err(text)?;
+                let (rule, level) = word.split_once('=').ok_or("`--level` takes RULE=LEVEL".to_owned())?;
+                options.request.levels.set(settings::rule(rule)?, settings::level(level)?);
+            }
+            Arg::Long("baseline") => options.request.baseline = Some(parser.value().map_err(text)?.into()),
+            Arg::Long("write-baseline") => options.request.write_baseline = true,
+            Arg::Long("since") => {
+                options.request.since = Some(parser.value().and_then(|value| value.string()).map_err(text)?);
             }
             Arg::Long("explain") => {
                 return Ok(Command::Explain(parser.value().and_then(|value| value.string()).map_err(text)?));
             }
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
-            Arg::Value(path) => options.paths.push(path.into()),
+            Arg::Value(path) => options.request.paths.push(path.into()),
             Arg::Short(_) | Arg::Long(_) => return Err(text(argument.unexpected())),
         }
     }
-    if options.paths.is_empty() {
-        options.paths.push(PathBuf::from("."));
+    if options.request.paths.is_empty() {
+        options.request.paths.push(PathBuf::from("."));
     }
     Ok(Command::Lint(options))
 }
@@ -113,7 +126,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
 }
 
 fn explain(name: &str) -> Result<String, String> {
-    let line = |rule: &Rule| format!("{:<22} {:<8} {}\n", rule.name(), rule.severity().as_str(), rule.summary());
+    let line = |rule: &Rule| format!("{:<22} {:<8} {}\n", rule.name(), rule.level().as_str(), rule.summary());
     if name == "all" {
         return Ok(Rule::ALL.iter().map(line).collect());
     }
@@ -121,7 +134,7 @@ fn explain(name: &str) -> Result<String, String> {
         let names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
         format!("`{name}` is no rule; accepted: all, {}", names.join(", "))
     })?;
-    Ok(format!("{} ({})\n\n{}\n\n{}", rule.name(), rule.severity().as_str(), rule.summary(), rule.explanation()))
+    Ok(format!("{} ({})\n\n{}\n\n{}", rule.name(), rule.level().as_str(), rule.summary(), rule.explanation()))
 }
 
 fn lint(options: &Options) -> Result<ExitCode, String> {
@@ -133,30 +146,51 @@ fn lint(options: &Options) -> Result<ExitCode, String> {
             let _ = io::stderr().write_all(line.as_bytes());
         }
     };
-    let outcome = lint::run(&options.paths, options.max_bytes, &progress).map_err(|error| match error {
-        lint::Error::Tree(error) => error.to_string(),
-        lint::Error::Io(error) => error.to_string(),
-    })?;
+    let outcome = lint::run(&options.request, &progress).map_err(|error| error.to_string())?;
     let color = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     write(&options.format.render(&outcome.findings, color))?;
     if options.format == Format::Human {
+        for note in &outcome.notes {
+            eprintln!("label-lint: {}", visible(note));
+        }
         eprintln!("label-lint: {}", summary(&outcome));
     }
-    let fails = |finding: &crate::finding::Finding| options.deny_warnings || finding.rule.severity() == Severity::Error;
+    let worst = if options.deny_warnings { Level::Warning } else { Level::Error };
+    let fails = |finding: &crate::finding::Finding| finding.level >= worst;
     Ok(if outcome.findings.iter().any(fails) { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
+/// What was found, what was looked at, and what was not.
 fn summary(outcome: &Outcome) -> String {
-    let count = |severity| outcome.findings.iter().filter(|finding| finding.rule.severity() == severity).count();
-    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    let excluded = if outcome.excluded == 0 { String::new() } else { format!(", {} excluded", outcome.excluded) };
+    let count = |level| outcome.findings.iter().filter(|finding| finding.level == level).count();
+    let mut found = vec![plural(count(Level::Error), "error"), plural(count(Level::Warning), "warning")];
+    found.extend(some(count(Level::Note), "note"));
+    let mut skipped = Vec::new();
+    skipped.extend(some(outcome.excluded, "file").map(|files| format!("{files} excluded by the settings")));
+    skipped.extend(some(outcome.known, "finding").map(|all| format!("{all} in the baseline")));
+    skipped.extend(some(outcome.unchanged, "finding").map(|all| format!("{all} on lines that did not change")));
+    skipped.extend(outcome.not_looked_at.iter().map(|what| format!("the labels of {what}")));
+    let skipped = if skipped.is_empty() { String::new() } else { format!("; skipped: {}", skipped.join(", ")) };
+    let gone = match outcome.gone {
+        0 => String::new(),
+        gone => format!("; no longer found, to be removed from the baseline: {gone}"),
+    };
     format!(
-        "{}, {} in {} ({}{excluded})",
-        plural(count(Severity::Error), "error"),
-        plural(count(Severity::Warning), "warning"),
+        "{} in {} ({}); looked at: {}, {}{skipped}{gone}",
+        found.join(", "),
         plural(outcome.files, "file"),
-        plural(outcome.lines, "line")
+        plural(outcome.lines, "line"),
+        plural(outcome.metrics, "metric"),
+        plural(outcome.labels, "label"),
     )
+}
+
+fn plural(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+fn some(count: usize, word: &str) -> Option<String> {
+    (count > 0).then(|| plural(count, word))
 }
 
 /// A pipe that was closed early is no fault: `label-lint | head`.

@@ -9,6 +9,7 @@ use syn::{
 
 /// One declaration.
 pub struct Declaration {
+    pub vis: Visibility,
     pub kind: Ident,
     pub name: Ident,
     pub metric: LitStr,
@@ -24,7 +25,7 @@ fn block(input: ParseStream<'_>) -> syn::Result<Vec<Declaration>> {
     let mut declarations = Vec::new();
     while !input.is_empty() {
         input.call(Attribute::parse_outer)?;
-        input.parse::<Visibility>()?;
+        let vis = input.parse()?;
         let kind = input.call(Ident::parse_any)?;
         let name = input.call(Ident::parse_any)?;
         if kind == "list" && input.peek(Token![;]) {
@@ -43,7 +44,7 @@ fn block(input: ParseStream<'_>) -> syn::Result<Vec<Declaration>> {
             }
         }
         input.parse::<Token![;]>()?;
-        declarations.push(Declaration { kind, name, metric, labels });
+        declarations.push(Declaration { vis, kind, name, metric, labels });
     }
     Ok(declarations)
 }

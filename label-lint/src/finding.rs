@@ -2,7 +2,10 @@
 
 use std::{ops::Range, sync::Arc};
 
-use crate::rules::Rule;
+use crate::{
+    check::MacroId,
+    rules::{Level, Rule},
+};
 
 /// A source, and where its lines start: a file may have thousands of findings.
 pub struct Text<'a> {
@@ -14,6 +17,11 @@ impl<'a> Text<'a> {
     pub fn new(source: &'a str) -> Self {
         let starts = std::iter::once(0).chain(source.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { source, starts }
+    }
+
+    /// The number of the line of a byte, from 1.
+    pub fn line(&self, offset: usize) -> usize {
+        self.line_of(offset).0
     }
 
     /// The number of the line, from 1, and where it starts.
@@ -30,6 +38,8 @@ pub struct Place {
     pub column: usize,
     pub end_line: usize,
     pub end_column: usize,
+    /// The place in the file, in bytes.
+    pub bytes: Range<usize>,
     /// The first line of the place, and the place in it, in bytes.
     pub text: String,
     pub range: Range<usize>,
@@ -54,6 +64,7 @@ impl Place {
             column: source[line_start..start].chars().count() + 1,
             end_line,
             end_column: source[end_line_start..end].chars().count() + 1,
+            bytes: start..end,
             text: source[kept_start..kept_end].trim_end_matches('\r').to_owned(),
             range: start - kept_start..end.min(kept_end) - kept_start,
         }
@@ -72,6 +83,7 @@ fn floor(source: &str, mut offset: usize) -> usize {
 #[derive(Clone, Debug)]
 pub struct Finding {
     pub rule: Rule,
+    pub level: Level,
     /// The file, as it was reached from the argument.
     pub file: Arc<str>,
     /// Where in it; none when it is about the file as a whole.
@@ -82,9 +94,27 @@ pub struct Finding {
     pub help: Vec<String>,
     /// The label it is about: what `allow(..)` may name besides the rule.
     pub label: Option<String>,
+    /// The macro in whose definition it is, when it depends on the arguments: told only if nobody calls the macro where
+    /// the call can be checked.
+    pub until_expanded: Option<MacroId>,
 }
 
 impl Finding {
+    /// A finding about a file as a whole.
+    pub fn of_file(rule: Rule, file: Arc<str>, message: String) -> Self {
+        Self {
+            rule,
+            level: rule.level(),
+            file,
+            place: None,
+            message,
+            caption: String::new(),
+            help: Vec::new(),
+            label: None,
+            until_expanded: None,
+        }
+    }
+
     /// Errors and warnings by file, line and column.
     pub fn sort_key(&self) -> (Arc<str>, usize, usize, Rule) {
         let (line, column) = self.place.as_ref().map_or((0, 0), |place| (place.line, place.column));

@@ -2,17 +2,23 @@
 //!
 //! The binaries are all there is to use; see the README of this package.
 
+mod adopt;
 mod allow;
 mod check;
 mod cli;
+mod eval;
+mod expand;
 mod families;
 mod finding;
 mod lint;
 mod lock;
+mod manifest;
 mod names;
 mod pool;
 mod report;
+mod resolve;
 mod rules;
+mod scope;
 mod settings;
 mod smell;
 mod source;
@@ -25,11 +31,8 @@ pub use cli::main;
 /// What the command says about a tree, in every format by name: the whole linter in one call, for `fuzz/`.
 #[doc(hidden)]
 pub fn everything(root: &std::path::Path) -> Result<Vec<(&'static str, String)>, String> {
-    let outcome =
-        lint::run(&[root.to_owned()], source::DEFAULT_MAX_BYTES, &|_, _| {}).map_err(|error| match error {
-            lint::Error::Tree(error) => error.to_string(),
-            lint::Error::Io(error) => error.to_string(),
-        })?;
+    let request = lint::Request::new(vec![root.to_owned()]);
+    let outcome = lint::run(&request, &|_, _| {}).map_err(|error| error.to_string())?;
     let formats = report::Format::ALL.iter();
     Ok(formats.map(|(name, format)| (*name, format.render(&outcome.findings, true))).collect())
 }

@@ -6,20 +6,17 @@ use toml::de::DeTable;
 
 use crate::{
     finding::{Finding, Place, Text},
-    names::METRICS,
+    manifest::METRICS,
     rules::Rule,
 };
 
 /// The findings of one `Cargo.lock`.
 pub fn check(path: &Path, display: &Arc<str>) -> Vec<Finding> {
     let finding = |rule, place, message: String, caption: &str, help| Finding {
-        rule,
-        file: display.clone(),
         place,
-        message,
         caption: caption.to_owned(),
         help,
-        label: None,
+        ..Finding::of_file(rule, display.clone(), message)
     };
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
@@ -37,7 +34,7 @@ pub fn check(path: &Path, display: &Arc<str>) -> Vec<Finding> {
         }
     };
     let packages = packages(&lock);
-    let versions: Vec<&Package<'_>> = packages.iter().filter(|package| package.name == METRICS).collect();
+    let versions: Vec<&Package<'_>> = packages.iter().filter(|package| package.name == METRICS && package.is_elsewhere).collect();
     let [_, others @ ..] = versions.as_slice() else { return Vec::new() };
     let Some(second) = others.first() else { return Vec::new() };
     let all = versions.iter().map(|package| format!("`{}`", package.version)).collect::<Vec<_>>().join(" and ");
@@ -68,6 +65,8 @@ pub fn check(path: &Path, display: &Arc<str>) -> Vec<Finding> {
 struct Package<'a> {
     name: &'a str,
     version: &'a str,
+    /// Whether it comes from a registry or a repository: a package of one's own may have any name.
+    is_elsewhere: bool,
     range: Range<usize>,
     dependencies: Vec<&'a str>,
 }
@@ -83,6 +82,7 @@ fn package<'a>(table: &'a DeTable<'_>) -> Option<Package<'a>> {
     Some(Package {
         name: table.get("name")?.get_ref().as_str()?,
         version: version.get_ref().as_str()?,
+        is_elsewhere: table.contains_key("source"),
         range: version.span(),
         dependencies: dependencies.into_iter().flatten().filter_map(|one| one.get_ref().as_str()).collect(),
     })

@@ -1,463 +1,468 @@
-//! What the names of a tree stand for: imports, constants, statics, re-exports and the dependencies of each package.
+//! The modules of a tree: which file is which module of which crate, as `mod` says, and not as its path looks.
 //!
-//! This is no compiler: the modules of a package are taken from the paths of its files, `cfg` is not evaluated, and an
-//! import inside a function counts for its whole module. Where that is not enough, the answer is [`Found::Unknown`].
+//! A file that no crate root leads to is placed by its path where that is possible, and is a crate of its own otherwise.
 
-use std::collections::{HashMap, HashSet};
-
-use syn::{ImplItemConst, ItemConst, ItemImpl, ItemMod, ItemStatic, ItemTrait, Type, UseTree, visit::Visit};
-
-use crate::{
-    families,
-    value::{self, Path, Value, plain, segments},
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::{Path as FilePath, PathBuf},
+    sync::Arc,
 };
 
-/// The package behind `metrics::counter!`.
-pub const METRICS: &str = "metrics";
-/// The package of this workspace's facade.
-pub const FACADE: &str = "compozy-monitoring";
-/// The package of the Temporal SDK with the module `metrics`, which has the labels of its meter.
-const TEMPORAL: &str = "temporalio-common";
+use crate::{
+    manifest::{Extern, FACADE, METRICS, Package},
+    resolve::{ITEMS, OTHER_ITEMS},
+    scope::{Child, Def, Facts, Macro, Scope},
+    value::Value,
+};
 
-/// What a file says about names.
-#[derive(Debug, Default)]
-pub struct Facts {
-    pub items: Vec<(Path, String, Def)>,
-    pub globs: Vec<(Path, Path)>,
-    pub macros: Vec<String>,
-    pub modules: Vec<Path>,
-    /// Names in `families!`, with their lines.
-    pub families: Vec<(String, usize)>,
-}
+pub type ModuleId = usize;
+pub type CrateId = usize;
 
-/// What a name in a module stands for.
-#[derive(Clone, Debug)]
-pub enum Def {
-    /// Another path: an import or a type alias.
-    Alias(Path),
-    /// A constant or a static.
-    Value(Value),
-    /// A static of `families!`.
-    Family,
-    /// Something else of this crate.
-    Other,
-}
-
-/// Collects the facts of a file whose module is `module`.
-pub fn collect(file: &syn::File, module: &[String]) -> Facts {
-    let mut collector = Collector { facts: Facts::default(), module: module.to_vec() };
-    collector.facts.modules.push(module.to_vec());
-    collector.visit_file(file);
-    collector.facts
-}
-
-struct Collector {
-    facts: Facts,
-    module: Path,
-}
-
-impl Collector {
-    /// Keeps what can matter to a label: most constants and types of a tree are none of the linter's business.
-    fn define(&mut self, name: String, def: Def) {
-        let matters = match &def {
-            Def::Value(value) => *value != Value::Unknown,
-            Def::Other => ITEMS.contains(&name.as_str()),
-            Def::Alias(_) | Def::Family => true,
-        };
-        if matters {
-            self.facts.items.push((self.module.clone(), name, def));
-        }
-    }
-
-    fn import(&mut self, mut prefix: Path, tree: &UseTree) {
-        match tree {
-            UseTree::Path(path) => {
-                prefix.push(plain(&path.ident));
-                self.import(prefix, &path.tree);
-            }
-            UseTree::Name(name) => {
-                let name = plain(&name.ident);
-                if name == "self" {
-                    let Some(last) = prefix.last().cloned() else { return };
-                    return self.define(last, Def::Alias(prefix));
-                }
-                prefix.push(name.clone());
-                self.define(name, Def::Alias(prefix));
-            }
-            UseTree::Rename(rename) => {
-                let name = plain(&rename.ident);
-                if name != "self" {
-                    prefix.push(name);
-                }
-                self.define(plain(&rename.rename), Def::Alias(prefix));
-            }
-            UseTree::Glob(_) => self.facts.globs.push((self.module.clone(), prefix)),
-            UseTree::Group(group) => group.items.iter().for_each(|item| self.import(prefix.clone(), item)),
-        }
-    }
-
-    fn within(&mut self, name: String, run: impl FnOnce(&mut Self)) {
-        self.module.push(name);
-        self.facts.modules.push(self.module.clone());
-        run(self);
-        self.module.pop();
-    }
-}
-
-/// The name of the type that an `impl` block is for.
-pub fn self_type(item: &ItemImpl) -> Option<String> {
-    let Type::Path(path) = &*item.self_ty else { return None };
-    path.path.segments.last().map(|segment| plain(&segment.ident))
-}
-
-impl Visit<'_> for Collector {
-    fn visit_item_mod(&mut self, item: &ItemMod) {
-        self.within(plain(&item.ident), |this| syn::visit::visit_item_mod(this, item));
-    }
-
-    fn visit_item_impl(&mut self, item: &ItemImpl) {
-        match self_type(item) {
-            Some(name) => self.within(name, |this| syn::visit::visit_item_impl(this, item)),
-            None => syn::visit::visit_item_impl(self, item),
-        }
-    }
-
-    fn visit_item_trait(&mut self, item: &ItemTrait) {
-        self.within(plain(&item.ident), |this| syn::visit::visit_item_trait(this, item));
-    }
-
-    fn visit_item_use(&mut self, item: &syn::ItemUse) {
-        let prefix = item.leading_colon.map(|_| vec!["::".to_owned()]).unwrap_or_default();
-        self.import(prefix, &item.tree);
-    }
-
-    fn visit_item_extern_crate(&mut self, item: &syn::ItemExternCrate) {
-        let name = plain(&item.ident);
-        let local = item.rename.as_ref().map_or_else(|| name.clone(), |(_, rename)| plain(rename));
-        let target = if name == "self" { vec!["crate".to_owned()] } else { vec!["::".to_owned(), name] };
-        self.define(local, Def::Alias(target.clone()));
-        if item.attrs.iter().any(|attribute| attribute.path().is_ident("macro_use")) {
-            self.facts.globs.push((self.module.clone(), target));
-        }
-    }
-
-    fn visit_item_const(&mut self, item: &ItemConst) {
-        self.define(plain(&item.ident), Def::Value(value::of_typed(Some(&item.ty), &item.expr)));
-        syn::visit::visit_item_const(self, item);
-    }
-
-    fn visit_item_static(&mut self, item: &ItemStatic) {
-        self.define(plain(&item.ident), Def::Value(value::of_typed(Some(&item.ty), &item.expr)));
-        syn::visit::visit_item_static(self, item);
-    }
-
-    fn visit_impl_item_const(&mut self, item: &ImplItemConst) {
-        self.define(plain(&item.ident), Def::Value(value::of_typed(Some(&item.ty), &item.expr)));
-        syn::visit::visit_impl_item_const(self, item);
-    }
-
-    fn visit_trait_item_const(&mut self, item: &syn::TraitItemConst) {
-        if let Some((_, expr)) = &item.default {
-            self.define(plain(&item.ident), Def::Value(value::of_typed(Some(&item.ty), expr)));
-        }
-    }
-
-    fn visit_item_type(&mut self, item: &syn::ItemType) {
-        let def = match &*item.ty {
-            Type::Path(path) if path.qself.is_none() => Def::Alias(segments(&path.path)),
-            _ => Def::Other,
-        };
-        self.define(plain(&item.ident), def);
-    }
-
-    fn visit_item_struct(&mut self, item: &syn::ItemStruct) {
-        self.define(plain(&item.ident), Def::Other);
-        syn::visit::visit_item_struct(self, item);
-    }
-
-    fn visit_item_enum(&mut self, item: &syn::ItemEnum) {
-        self.define(plain(&item.ident), Def::Other);
-        syn::visit::visit_item_enum(self, item);
-    }
-
-    fn visit_item_macro(&mut self, item: &syn::ItemMacro) {
-        if let Some(ident) = &item.ident {
-            self.facts.macros.push(plain(ident));
-        }
-        syn::visit::visit_item_macro(self, item);
-    }
-
-    fn visit_macro(&mut self, mac: &syn::Macro) {
-        if mac.path.segments.last().is_some_and(|segment| segment.ident == "families")
-            && let Ok(block) = families::parse(mac.tokens.clone())
-        {
-            for family in block {
-                self.facts.families.push((family.metric.value(), family.metric.span().start().line));
-                self.define(plain(&family.name), Def::Family);
-            }
-        }
-    }
-}
-
-/// A package that a crate names.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Extern {
-    Metrics,
-    Facade,
-    Temporal,
-    Package(String),
-}
-
-impl Extern {
-    pub fn of(package: &str) -> Self {
-        match package {
-            METRICS => Self::Metrics,
-            FACADE => Self::Facade,
-            TEMPORAL => Self::Temporal,
-            other => Self::Package(other.to_owned()),
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-struct Module {
-    items: HashMap<String, Vec<Def>>,
-    globs: Vec<Path>,
-}
-
-/// The names of one unit: the sources of a package, or its tests, or a file that has no package.
-#[derive(Debug, Default)]
-pub struct Unit {
-    /// The name of the package, when the unit is its library.
-    pub package: Option<String>,
-    pub externs: HashMap<String, Extern>,
-    /// Whether there is a manifest that lists the dependencies.
-    pub has_manifest: bool,
-    modules: HashMap<Path, Module>,
-    macros: HashSet<String>,
-    /// Constants by their last segment.
-    constants: HashMap<String, Vec<(Path, Value)>>,
-    /// Metric names in `families!`: the root below the unit, the file and the line of each.
-    pub families: HashMap<String, Vec<(String, usize, usize)>>,
-}
-
-impl Unit {
-    /// Adds the facts of the file with this number, which belongs to the crate root `root` of the unit.
-    pub fn add(&mut self, facts: Facts, root: &str, file: usize) {
-        for module in facts.modules {
-            self.modules.entry(module).or_default();
-        }
-        for (module, name, def) in facts.items {
-            if let Def::Value(value) = &def {
-                self.constants.entry(name.clone()).or_default().push((module.clone(), value.clone()));
-            }
-            self.modules.entry(module).or_default().items.entry(name).or_default().push(def);
-        }
-        for (module, glob) in facts.globs {
-            self.modules.entry(module).or_default().globs.push(glob);
-        }
-        self.macros.extend(facts.macros);
-        for (metric, line) in facts.families {
-            self.families.entry(metric).or_default().push((root.to_owned(), file, line));
-        }
-    }
-}
-
-/// What a path stands for.
+/// A module.
 #[derive(Debug)]
-pub enum Found<'a> {
-    /// An item of `metrics`.
-    Metrics(Path),
-    /// An item of the facade.
-    Facade(Path),
-    /// A constant, a static or a family, and the unit and the module it is in.
-    Def(&'a Def, usize, Path),
-    /// Something of the tree itself.
-    Local,
-    Unknown,
+pub struct Module {
+    pub parent: Option<ModuleId>,
+    pub krate: CrateId,
+    /// Its own source and those that it includes: a path to the scope within each file's.
+    scopes: Vec<(usize, Vec<usize>)>,
+    pub children: HashMap<String, Vec<ModuleId>>,
 }
 
-impl Found<'_> {
-    const fn is_known(&self) -> bool {
-        !matches!(self, Self::Unknown)
-    }
+/// A crate: a library, a binary, a test, or a file that no other leads to.
+#[derive(Debug)]
+pub struct Crate {
+    pub root: ModuleId,
+    /// The name of the package, when this is its library.
+    pub library_of: Option<String>,
+    pub package: Option<Arc<Package>>,
+    pub externs: HashMap<String, Extern>,
+    /// Macros by name: the module, and where the definition is.
+    pub macros: HashMap<String, Vec<(ModuleId, MacroRef)>>,
+    /// Metric names in `families!`: the file, the byte and the line of each.
+    pub families: HashMap<String, Vec<(usize, usize, usize)>>,
 }
 
-/// What the linter knows of both packages, and of the Temporal SDK's module `metrics`: a glob import brings nothing else.
-const ITEMS: &[&str] = &[
-    "counter",
-    "gauge",
-    "histogram",
-    "describe_counter",
-    "describe_gauge",
-    "describe_histogram",
-    "key_var",
-    "families",
-    "Label",
-    "Key",
-    "MetricKeyValue",
-];
+/// A macro of the tree: the file, the scope in it, and its number there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MacroRef {
+    pub file: usize,
+    pub scope: Vec<usize>,
+    pub index: usize,
+}
 
-/// The names of all units.
-#[derive(Debug, Default)]
+/// The constants of a type: each with the module that it is written in, and whether a trait gives it.
+type Associated = HashMap<(ModuleId, String), HashMap<String, Vec<(Value, ModuleId, bool)>>>;
+
+/// A file, as far as names are concerned.
+pub struct Source<'a> {
+    pub path: &'a FilePath,
+    pub package: Option<Arc<Package>>,
+    /// Whether its facts are known; one that cannot be read defines names that are not.
+    pub is_read: bool,
+    /// Whether it is no file of its own, but part of those that include it.
+    pub is_fragment: bool,
+}
+
+/// The names of a tree.
+#[derive(Default)]
 pub struct Names {
-    pub units: Vec<Unit>,
-    /// The unit of each package's library.
-    pub libraries: HashMap<String, usize>,
+    pub modules: Vec<Module>,
+    pub crates: Vec<Crate>,
+    facts: Vec<Facts>,
+    /// The crate of each package's library.
+    libraries: HashMap<String, CrateId>,
+    libraries_at: HashMap<PathBuf, CrateId>,
+    pub associated: Associated,
+    /// The modules that each file is.
+    pub places: Vec<Vec<ModuleId>>,
+    pub label_fields: HashSet<String>,
+    /// Files that are named by `mod`, `#[path]` or `include!` and were not among the sources.
+    pub wanted: BTreeMap<PathBuf, Wanted>,
 }
 
-/// How many steps one path may take, and how long it may get on the way.
-const MAX_STEPS: usize = 256;
-const MAX_SEGMENTS: usize = 16;
+/// Why a file is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Module,
+    Fragment,
+}
 
-type Visited = HashSet<(usize, Path, Path)>;
+/// How many modules one file may be: a library and a binary may both have it.
+const MAX_PLACES: usize = 4;
 
 impl Names {
-    /// What a path stands for in a module of a unit.
-    pub fn resolve(&self, unit: usize, module: &[String], path: &[String]) -> Found<'_> {
-        self.lookup(unit, module, path, false, &mut Visited::new())
+    /// Puts the files in their places. Facts and sources are in the order of the files.
+    pub fn new(sources: &[Source<'_>], facts: Vec<Facts>) -> Self {
+        let mut names = Self { facts, places: vec![Vec::new(); sources.len()], ..Self::default() };
+        for facts in &names.facts {
+            names.label_fields.extend(facts.label_fields.iter().cloned());
+        }
+        let by_path: HashMap<&FilePath, usize> =
+            sources.iter().enumerate().map(|(index, source)| (source.path, index)).collect();
+        let mut linker = Linker { sources, by_path, names };
+        linker.packages();
+        linker.guessed();
+        linker.rest();
+        let mut names = linker.names;
+        names.associate();
+        names
     }
 
-    /// `imported`: whether the path is that of an import of its own first segment, which then means a package.
-    fn lookup(&self, unit: usize, module: &[String], path: &[String], imported: bool, seen: &mut Visited) -> Found<'_> {
-        let Some((first, rest)) = path.split_first() else { return Found::Unknown };
-        match first.as_str() {
-            "::" => self.external(unit, rest, seen),
-            "crate" | "$crate" => match self.inside(unit, &[], rest, seen) {
-                Found::Unknown => self.inside(unit, module, rest, seen),
-                found => found,
-            },
-            "self" => self.inside(unit, module, rest, seen),
-            "super" => self.inside(unit, parent(module), rest, seen),
-            _ => {
-                let mut found = Found::Unknown;
-                if !imported {
-                    found = self.inside(unit, module, path, seen);
-                }
-                if !found.is_known() {
-                    found = self.external(unit, path, seen);
-                }
-                // A test or a binary is a crate of its own: its root is a module of the unit.
-                if !found.is_known() && !module.is_empty() {
-                    found = self.inside(unit, &module[..1], path, seen);
-                }
-                if !found.is_known() && !module.is_empty() && !imported {
-                    found = self.inside(unit, &[], path, seen);
-                }
-                found
+    /// The facts again, for another try with more sources.
+    pub fn into_facts(self) -> Vec<Facts> {
+        self.facts
+    }
+
+    fn scope_at(&self, file: usize, path: &[usize]) -> &Scope {
+        path.iter().fold(&self.facts[file].scope, |scope, index| &scope.modules[*index].1)
+    }
+
+    /// The scopes of a module.
+    pub fn scopes(&self, module: ModuleId) -> impl Iterator<Item = &Scope> {
+        self.modules[module].scopes.iter().filter(|(file, _)| *file != usize::MAX).map(|(file, path)| self.scope_at(*file, path))
+    }
+
+    /// The definition of a macro.
+    pub fn definition(&self, at: &MacroRef) -> &Macro {
+        &self.scope_at(at.file, &at.scope).macros[at.index]
+    }
+
+    /// The crate that a macro is defined in.
+    pub fn macro_crate(&self, at: &MacroRef) -> Option<CrateId> {
+        self.places[at.file].first().map(|module| self.modules[*module].krate)
+    }
+
+    /// The library of a package of the tree.
+    pub fn library(&self, package: &str, directory: Option<&PathBuf>) -> Option<CrateId> {
+        match directory {
+            Some(directory) => self.libraries_at.get(directory).copied(),
+            None => self.libraries.get(package).copied(),
+        }
+    }
+
+    /// The module of this name within another.
+    pub fn inner(&self, module: ModuleId, name: &str) -> &[ModuleId] {
+        self.modules[module].children.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a module is another, or within it.
+    pub fn is_within(&self, mut module: ModuleId, outer: ModuleId) -> bool {
+        loop {
+            if module == outer {
+                return true;
+            }
+            match self.modules[module].parent {
+                Some(parent) => module = parent,
+                None => return false,
             }
         }
     }
 
-    fn inside(&self, unit: usize, module: &[String], path: &[String], seen: &mut Visited) -> Found<'_> {
-        let Some((first, rest)) = path.split_first() else { return Found::Unknown };
-        // Imports that go round in a circle may also grow the path on their way.
-        if path.len() > MAX_SEGMENTS || seen.len() == MAX_STEPS || !seen.insert((unit, module.to_vec(), path.to_vec()))
-        {
-            return Found::Unknown;
-        }
-        match first.as_str() {
-            "super" => return self.inside(unit, parent(module), rest, seen),
-            "self" => return self.inside(unit, module, rest, seen),
-            _ => {}
-        }
-        let here = &self.units[unit];
-        if module.is_empty() && here.package.as_deref() == Some(FACADE) {
-            let found = facade(path);
-            if found.is_known() {
-                return found;
+    /// Whether a crate is the facade's own library, or that of `metrics`.
+    pub fn is_origin(&self, krate: CrateId) -> bool {
+        matches!(self.crates[krate].library_of.as_deref(), Some(FACADE))
+            || self.crates[krate].library_of.as_deref() == Some(METRICS)
+                && self.crates[krate].externs.get(METRICS) == Some(&Extern::Metrics)
+    }
+
+    /// Finds the type of each `impl` that has constants.
+    fn associate(&mut self) {
+        let mut found: Vec<(ModuleId, String, ModuleId, bool, Vec<(String, Value)>)> = Vec::new();
+        for module in 0..self.modules.len() {
+            for scope in self.scopes(module) {
+                for (path, of_trait, constants) in &scope.associated {
+                    for (owner, name) in self.types_of(module, path) {
+                        found.push((owner, name, module, *of_trait, constants.clone()));
+                    }
+                }
             }
         }
-        let Some(scope) = here.modules.get(module) else { return Found::Unknown };
-        let mut local = false;
-        for def in scope.items.get(first).into_iter().flatten() {
-            let found = match def {
-                Def::Alias(target) => {
-                    let imported = target.first() == Some(first);
-                    self.lookup(unit, module, &[target, rest].concat(), imported, seen)
+        for (owner, name, module, of_trait, constants) in found {
+            let all = self.associated.entry((owner, name)).or_default();
+            for (constant, value) in constants {
+                all.entry(constant).or_default().push((value, module, of_trait));
+            }
+        }
+    }
+}
+
+struct Linker<'a> {
+    sources: &'a [Source<'a>],
+    by_path: HashMap<&'a FilePath, usize>,
+    names: Names,
+}
+
+impl Linker<'_> {
+    fn packages(&mut self) {
+        let mut seen = HashSet::new();
+        for index in 0..self.sources.len() {
+            let Some(package) = self.sources[index].package.clone() else { continue };
+            if !seen.insert(package.directory.clone()) {
+                continue;
+            }
+            for root in &package.roots {
+                if let Some(&file) = self.by_path.get(root.as_path()) {
+                    self.root(file);
                 }
-                Def::Value(_) | Def::Family if rest.is_empty() => Found::Def(def, unit, module.to_vec()),
-                _ => {
-                    local = true;
-                    Found::Unknown
-                }
+            }
+        }
+    }
+
+    /// Files in the directory of a crate that nothing leads to: a macro may hold their `mod`.
+    fn guessed(&mut self) {
+        for file in 0..self.sources.len() {
+            if !self.names.places[file].is_empty() || self.sources[file].is_fragment {
+                continue;
+            }
+            let path = self.sources[file].path;
+            let (Some(directory), Some(stem)) = (path.parent(), path.file_stem()) else { continue };
+            let (above, name) = if stem == "mod" {
+                let Some(name) = directory.file_name() else { continue };
+                (directory.parent().unwrap_or(directory), name)
+            } else {
+                (directory, stem)
             };
-            if found.is_known() {
-                return found;
+            let beside = |name: &str| self.by_path.get(above.join(name).as_path());
+            let by_name = above.extension().is_none().then(|| above.with_extension("rs"));
+            let parent = ["lib.rs", "main.rs", "mod.rs"].iter().find_map(|name| beside(name)).or_else(|| {
+                let by_name = by_name.as_deref()?;
+                self.by_path.get(by_name)
+            });
+            let Some(&parent) = parent.filter(|parent| **parent != file) else { continue };
+            let Some(&module) = self.names.places[parent].first() else { continue };
+            self.attach(file, module, &name.to_string_lossy());
+        }
+    }
+
+    fn rest(&mut self) {
+        let named: HashSet<usize> = (0..self.sources.len())
+            .filter(|file| self.names.places[*file].is_empty())
+            .flat_map(|file| self.named_by(file))
+            .collect();
+        for only_roots in [true, false] {
+            for file in 0..self.sources.len() {
+                let is_candidate = !only_roots || !named.contains(&file) && !self.sources[file].is_fragment;
+                if is_candidate && self.names.places[file].is_empty() {
+                    self.root(file);
+                }
             }
         }
-        let below = [module, std::slice::from_ref(first)].concat();
-        if !rest.is_empty() && here.modules.contains_key(&below) {
-            let found = self.inside(unit, &below, rest, seen);
-            if found.is_known() {
-                return found;
+    }
+
+    /// The files that the `mod`s of a file name.
+    fn named_by(&self, file: usize) -> Vec<usize> {
+        fn children<'s>(scope: &'s Scope, all: &mut Vec<&'s Child>) {
+            all.extend(&scope.children);
+            scope.modules.iter().for_each(|(_, inner)| children(inner, all));
+        }
+        let mut all = Vec::new();
+        children(&self.names.facts[file].scope, &mut all);
+        let paths = all.into_iter().flat_map(|child| self.candidates(file, child, false));
+        paths.filter_map(|path| self.by_path.get(path.as_path()).copied()).filter(|named| *named != file).collect()
+    }
+
+    /// Where the file of a `mod` may be. `is_root`: whether modules of the file are beside it.
+    fn candidates(&self, file: usize, child: &Child, is_root: bool) -> Vec<PathBuf> {
+        let path = self.sources[file].path;
+        let beside = path.parent().unwrap_or(path);
+        let stem = path.file_stem().unwrap_or_default();
+        let is_root = is_root || ["lib", "main", "mod", "build"].iter().any(|name| stem == *name);
+        let base = if is_root { beside.to_owned() } else { beside.join(stem) };
+        let within = child.within.iter().fold(base.clone(), |path, part| path.join(part));
+        let mut found = Vec::new();
+        for path in &child.paths {
+            found.push(if child.within.is_empty() { beside.join(path) } else { within.join(path) });
+        }
+        if child.paths.is_empty() || child.paths.len() > 1 || found.iter().all(|path| !path.is_file()) {
+            found.push(within.join(format!("{}.rs", child.name)));
+            found.push(within.join(&child.name).join("mod.rs"));
+            if !is_root && child.within.is_empty() && self.names.places[file].is_empty() {
+                found.push(beside.join(format!("{}.rs", child.name)));
+                found.push(beside.join(&child.name).join("mod.rs"));
             }
-            local = true;
         }
-        for glob in &scope.globs {
-            let found = self.lookup(unit, module, &[glob, path].concat(), false, seen);
-            if found.is_known() {
-                return found;
+        found.into_iter().map(|path| path.canonicalize().unwrap_or(path)).collect()
+    }
+
+    fn root(&mut self, file: usize) {
+        let package = self.sources[file].package.clone();
+        let is_library = package.as_ref().is_some_and(|package| package.roots.first().is_some_and(|root| root == self.sources[file].path))
+            && self.sources[file].path.file_name().is_none_or(|name| name != "main.rs" && name != "build.rs");
+        let krate = self.names.crates.len();
+        let root = self.names.modules.len();
+        let mut externs = HashMap::new();
+        match &package {
+            Some(package) => {
+                externs.clone_from(&package.externs);
+                let own = match Extern::of(&package.name) {
+                    Extern::Package(name, _) => Extern::Package(name, Some(package.directory.clone())),
+                    known => known,
+                };
+                externs.entry(package.library.clone()).or_insert(own);
+            }
+            None => {
+                for known in [METRICS, FACADE].iter().chain(crate::manifest::OTHERS) {
+                    externs.insert(known.replace('-', "_"), Extern::of(known));
+                }
             }
         }
-        if local || rest.is_empty() && here.macros.contains(first) { Found::Local } else { Found::Unknown }
+        let library_of = package.as_ref().filter(|_| is_library).map(|package| package.name.clone());
+        if let Some(package) = package.as_ref().filter(|_| is_library) {
+            self.names.libraries.entry(package.name.clone()).or_insert(krate);
+            self.names.libraries_at.entry(package.directory.clone()).or_insert(krate);
+        }
+        self.names.crates.push(Crate {
+            root,
+            library_of,
+            package,
+            externs,
+            macros: HashMap::new(),
+            families: HashMap::new(),
+        });
+        self.names.modules.push(Module {
+            parent: None,
+            krate,
+            scopes: Vec::new(),
+            children: HashMap::new(),
+        });
+        self.fill(root, file, &mut vec![file], true);
     }
 
-    fn external(&self, unit: usize, path: &[String], seen: &mut Visited) -> Found<'_> {
-        let Some((first, rest)) = path.split_first() else { return Found::Unknown };
-        let here = &self.units[unit];
-        match here.externs.get(first) {
-            Some(Extern::Metrics) => item(rest),
-            Some(Extern::Facade) => facade(rest),
-            Some(Extern::Temporal) => reexported(rest),
-            Some(Extern::Package(package)) => match self.libraries.get(package) {
-                Some(library) => match self.inside(*library, &[], rest, seen) {
-                    Found::Unknown => reexported(rest),
-                    found => found,
-                },
-                None => reexported(rest),
-            },
-            None if !here.has_manifest => reexported(rest),
-            None => Found::Unknown,
+    fn attach(&mut self, file: usize, parent: ModuleId, name: &str) -> ModuleId {
+        let module = self.module(parent, name);
+        self.fill(module, file, &mut vec![file], false);
+        module
+    }
+
+    fn module(&mut self, parent: ModuleId, name: &str) -> ModuleId {
+        let module = self.names.modules.len();
+        let krate = self.names.modules[parent].krate;
+        self.names.modules.push(Module {
+            parent: Some(parent),
+            krate,
+            scopes: Vec::new(),
+            children: HashMap::new(),
+        });
+        self.names.modules[parent].children.entry(name.to_owned()).or_default().push(module);
+        module
+    }
+
+    /// Gives a module the source of a file. `chain`: the files that lead here, so that no circle is gone round.
+    fn fill(&mut self, module: ModuleId, file: usize, chain: &mut Vec<usize>, is_root: bool) {
+        if self.names.places[file].len() >= MAX_PLACES {
+            return;
+        }
+        self.names.places[file].push(module);
+        let krate = self.names.modules[module].krate;
+        let families = self.names.facts[file].families.clone();
+        for (metric, byte, line) in families {
+            self.names.crates[krate].families.entry(metric).or_default().push((file, byte, line));
+        }
+        self.scope(module, file, Vec::new(), chain, is_root);
+    }
+
+    fn scope(&mut self, module: ModuleId, file: usize, path: Vec<usize>, chain: &mut Vec<usize>, is_root: bool) {
+        self.names.modules[module].scopes.push((file, path.clone()));
+        let scope = self.names.scope_at(file, &path);
+        let macros: Vec<(String, MacroRef)> = scope
+            .macros
+            .iter()
+            .enumerate()
+            .map(|(index, one)| (one.name.clone(), MacroRef { file, scope: path.clone(), index }))
+            .collect();
+        let inline: Vec<String> = scope.modules.iter().map(|(name, _)| name.clone()).collect();
+        let children: Vec<(String, Vec<PathBuf>)> =
+            scope.children.iter().map(|child| (child.name.clone(), self.candidates(file, child, is_root))).collect();
+        let directory = self.sources[file].path.parent().unwrap_or(self.sources[file].path);
+        let includes: Vec<PathBuf> = scope.includes.iter().map(|include| directory.join(include)).collect();
+        let krate = self.names.modules[module].krate;
+        for (name, at) in macros {
+            self.names.crates[krate].macros.entry(name).or_default().push((module, at));
+        }
+        for (index, name) in inline.into_iter().enumerate() {
+            let inner = self.module(module, &name);
+            let path = path.iter().copied().chain([index]).collect();
+            self.scope(inner, file, path, chain, is_root);
+        }
+        for (name, paths) in children {
+            let inner = self.module(module, &name);
+            let mut found = false;
+            for path in &paths {
+                found |= self.follow(inner, path, chain, Wanted::Module);
+            }
+            if !found {
+                self.names.modules[inner].scopes.push((usize::MAX, Vec::new()));
+            }
+        }
+        for path in includes {
+            let path = path.canonicalize().unwrap_or(path);
+            if !self.follow(module, &path, chain, Wanted::Fragment) {
+                self.names.modules[module].scopes.push((usize::MAX, Vec::new()));
+            }
         }
     }
 
-    /// Whether a crate has a macro of this name of its own.
-    pub fn has_macro(&self, unit: usize, name: &str) -> bool {
-        self.units[unit].macros.contains(name)
-    }
-
-    /// The constants of the unit that end in the path, whatever their module.
-    pub fn constants(&self, unit: usize, path: &[String]) -> Vec<(&Value, Path)> {
-        let Some((last, before)) = path.split_last() else { return Vec::new() };
-        let outer =
-            before.iter().rposition(|segment| ["crate", "$crate", "self", "super", "::"].contains(&segment.as_str()));
-        let wanted = &before[outer.map_or(0, |at| at + 1)..];
-        let all = self.units[unit].constants.get(last).into_iter().flatten();
-        all.filter(|(module, _)| module.ends_with(wanted)).map(|(module, value)| (value, module.clone())).collect()
-    }
-}
-
-fn parent(module: &[String]) -> &[String] {
-    module.split_last().map_or(module, |(_, before)| before)
-}
-
-fn item(path: &[String]) -> Found<'static> {
-    match path.first() {
-        Some(first) if ITEMS.contains(&first.as_str()) => Found::Metrics(path.to_vec()),
-        _ => Found::Unknown,
+    /// Gives a module the source of a path, and says whether it could.
+    fn follow(&mut self, module: ModuleId, path: &FilePath, chain: &mut Vec<usize>, why: Wanted) -> bool {
+        let Some(&file) = self.by_path.get(path) else {
+            if path.is_file() {
+                self.names.wanted.insert(path.to_owned(), why);
+            }
+            return false;
+        };
+        if chain.contains(&file) || !self.sources[file].is_read {
+            return false;
+        }
+        chain.push(file);
+        self.fill(module, file, chain, false);
+        chain.pop();
+        true
     }
 }
 
-fn facade(path: &[String]) -> Found<'static> {
-    match path.split_first() {
-        Some((first, rest)) if first == METRICS => item(rest),
-        Some((first, _)) if ITEMS.contains(&first.as_str()) => Found::Facade(path.to_vec()),
-        _ => Found::Unknown,
+impl Names {
+    /// Whether a part of a file is the source of a module.
+    pub fn is_in(&self, module: ModuleId, file: usize) -> bool {
+        self.modules[module].scopes.iter().any(|(one, _)| *one == file)
     }
-}
 
-/// An item behind another package's `pub use metrics`.
-fn reexported(path: &[String]) -> Found<'static> {
-    path.iter().position(|segment| segment == METRICS).map_or(Found::Unknown, |at| item(&path[at + 1..]))
+    /// Whether a module has a source that was not read.
+    pub fn is_open(&self, module: ModuleId) -> bool {
+        self.modules[module].scopes.iter().any(|(file, path)| *file == usize::MAX || self.scope_at(*file, path).is_open)
+    }
+
+    /// Every name that may stand for something of `metrics`, the facade or the packages that are known: theirs, and
+    /// those of imports, aliases, macros and families that lead to them.
+    pub fn words(&self) -> HashSet<String> {
+        let mut leads: HashMap<&str, Vec<&str>> = HashMap::new();
+        let mut waiting: Vec<&str> = ITEMS.iter().chain(OTHER_ITEMS).copied().collect();
+        let mut scopes: Vec<&Scope> = self.facts.iter().map(|facts| &facts.scope).collect();
+        while let Some(scope) = scopes.pop() {
+            scopes.extend(scope.modules.iter().map(|(_, inner)| inner));
+            for (name, defs) in &scope.names {
+                for (def, _) in defs {
+                    match def {
+                        Def::Import(path) | Def::Alias(path) => {
+                            let last = path.last().map(String::as_str).filter(|last| last != name);
+                            leads.entry(last.unwrap_or_default()).or_default().push(name);
+                        }
+                        Def::Family => waiting.push(name),
+                        Def::Value(_) | Def::Type(_) | Def::Other => {}
+                    }
+                }
+            }
+            for one in &scope.macros {
+                for ident in &one.idents {
+                    leads.entry(ident).or_default().push(&one.name);
+                }
+            }
+        }
+        let mut words = HashSet::new();
+        while let Some(word) = waiting.pop() {
+            if words.insert(word.to_owned()) {
+                waiting.extend(leads.get(word).into_iter().flatten());
+            }
+        }
+        words
+    }
 }

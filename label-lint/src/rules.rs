@@ -1,26 +1,41 @@
 //! The rules: their names, how bad a break is, and what `--explain` says.
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// Fails the run.
-    Error,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Not told.
+    Off,
+    /// Told, and never fails the run.
+    Note,
     /// Fails the run with `--deny-warnings`.
     Warning,
+    /// Fails the run.
+    Error,
 }
 
-impl Severity {
+impl Level {
+    /// The levels and their names.
+    pub const ALL: &[(&str, Self)] =
+        &[("off", Self::Off), ("note", Self::Note), ("warning", Self::Warning), ("error", Self::Error)];
+
     /// The word that the formats use.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Error => "error",
+            Self::Off => "off",
+            Self::Note => "note",
             Self::Warning => "warning",
+            Self::Error => "error",
         }
+    }
+
+    /// The level of this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, level)| *level)
     }
 }
 
 macro_rules! rules {
-    ($($variant:ident, $name:literal, $severity:ident, $summary:literal;)*) => {
+    ($($variant:ident, $name:literal, $level:ident, $summary:literal;)*) => {
         /// What a finding breaks.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Rule {
@@ -36,9 +51,9 @@ macro_rules! rules {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// Whether it is an error or a warning.
-            pub const fn severity(self) -> Severity {
-                match self { $(Self::$variant => Severity::$severity,)* }
+            /// How bad a break is, unless the settings say otherwise.
+            pub const fn level(self) -> Level {
+                match self { $(Self::$variant => Level::$level,)* }
             }
 
             /// The rule in one sentence.
@@ -66,6 +81,9 @@ rules! {
     TwoMetricsVersions, "two-metrics-versions", Error, "`Cargo.lock` holds more than one version of `metrics`.";
     UnresolvedName, "unresolved-name", Warning, "The name of a metric is computed, so it cannot be checked.";
     UnresolvedLabel, "unresolved-label", Warning, "The name of a label is computed, so it cannot be checked.";
+    ForeignLabel, "foreign-label", Warning, "A label of `prometheus`, OpenTelemetry or `prometheus-client` is not on the list.";
+    UnreadMacro, "unread-macro", Warning, "A macro of a package outside the tree is called as if it recorded a metric.";
+    UnreadSource, "unread-source", Note, "A file is included that only the build knows.";
     SuspiciousValue, "suspicious-value", Warning, "A label value looks like an id, an email, a token or a raw path.";
     UnusedAllow, "unused-allow", Warning, "An `allow` comment suppresses nothing.";
     AllowWithoutReason, "allow-without-reason", Warning, "An `allow` comment gives no reason.";

@@ -1,5 +1,5 @@
 //! What a tree says about itself: `[workspace.metadata.label-lint]` of its root manifest, and the application's own
-//! labels in `.cargo/config.toml`.
+//! labels as the compiler will see them.
 
 use std::{
     fmt,
@@ -7,16 +7,55 @@ use std::{
 };
 
 use compozy_monitoring::labels::{self, EXTENSION_VARIABLE};
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
 use toml::de::{DeTable, DeValue};
+
+use crate::{
+    finding::Finding,
+    report::visible,
+    rules::{Level, Rule},
+};
+
+/// Levels of rules that differ from their own.
+#[derive(Clone, Debug, Default)]
+pub struct Levels(Vec<(Rule, Level)>);
+
+impl Levels {
+    /// Sets the level of a rule; the last word counts.
+    pub fn set(&mut self, rule: Rule, level: Level) {
+        self.0.push((rule, level));
+    }
+
+    /// The level of a rule, if it is set.
+    pub fn of(&self, rule: Rule) -> Option<Level> {
+        self.0.iter().rev().find(|(set, _)| *set == rule).map(|(_, level)| *level)
+    }
+}
+
+/// What holds for some paths only.
+#[derive(Debug)]
+struct Override {
+    paths: Vec<GlobMatcher>,
+    levels: Levels,
+    /// Labels and rules that are allowed there.
+    allow: Vec<String>,
+}
 
 /// The settings for one argument of the command line.
 #[derive(Debug, Default)]
 pub struct Settings {
-    /// The directory of the root manifest, and the globs below it that are not checked.
-    exclude: Option<(PathBuf, GlobSet)>,
+    /// The argument.
+    path: PathBuf,
+    /// The directory of the root manifest.
+    root: Option<PathBuf>,
+    exclude: GlobSet,
+    levels: Levels,
+    overrides: Vec<Override>,
+    pub baseline: Option<PathBuf>,
     /// The application's own labels.
     pub extension: String,
+    /// What a reader should know of them.
+    pub notes: Vec<String>,
 }
 
 /// A file of settings that cannot be used.
@@ -29,24 +68,64 @@ pub struct Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file.display(), self.line, self.message)
+        let file = self.file.to_string_lossy();
+        if self.line == 0 {
+            return write!(f, "{}: {}", visible(&file), visible(&self.message));
+        }
+        write!(f, "{}:{}: {}", visible(&file), self.line, visible(&self.message))
     }
 }
 
-/// Where the table of settings is.
-const TABLE: &str = "workspace.metadata.label-lint";
+/// What the table of settings is called, below `workspace` or, in a package of its own, below `package`.
+const NAME: &str = "label-lint";
+
+const ACCEPTED: &str = "accepted: `exclude = [\"glob\", ..]`, `baseline = \"file\"`, `levels = { rule = \"off\" }` and \
+                        `overrides = [{ paths = [\"glob\", ..], levels = { .. }, allow = [\"label\", ..] }]`, with \
+                        paths from the directory of this file";
 
 impl Settings {
     /// The settings that hold for a file or directory, from the files above it.
     pub fn find(path: &Path) -> Result<Self, Error> {
         let start = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-        Ok(Self { exclude: exclude(start)?, extension: extension(start)? })
+        let mut settings = Self { path: path.to_owned(), ..Self::default() };
+        settings.read_manifests(start)?;
+        settings.read_labels(start)?;
+        Ok(settings)
+    }
+
+    fn below<'a>(&self, path: &'a Path) -> Option<&'a Path> {
+        path.strip_prefix(self.root.as_ref()?).ok()
     }
 
     /// Whether a file is excluded; the path is absolute.
     pub fn excludes(&self, path: &Path) -> bool {
-        let Some((root, globs)) = &self.exclude else { return false };
-        path.strip_prefix(root).is_ok_and(|below| globs.is_match(below))
+        self.below(path).is_some_and(|below| self.exclude.is_match(below))
+    }
+
+    /// Whether a link is excluded that leads nowhere, or in a circle.
+    pub fn excludes_link(&self, path: &Path) -> bool {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        parent.canonicalize().is_ok_and(|parent| self.excludes(&parent.join(name)))
+    }
+
+    /// Whether the argument is the path, or above it.
+    pub fn holds_for(&self, path: &Path) -> bool {
+        path.starts_with(&self.path)
+    }
+
+    /// The level of a finding in a file.
+    pub fn level(&self, finding: &Finding, path: Option<&Path>) -> Level {
+        let mut level = self.levels.of(finding.rule).unwrap_or(finding.level);
+        let Some(below) = path.and_then(|path| self.below(path)) else { return level };
+        for one in self.overrides.iter().filter(|one| one.paths.iter().any(|glob| glob.is_match(below))) {
+            level = one.levels.of(finding.rule).unwrap_or(level);
+            let is_allowed = |name: &String| name == finding.rule.name() || finding.label.as_ref() == Some(name);
+            if one.allow.iter().any(is_allowed) {
+                level = Level::Off;
+            }
+        }
+        level
     }
 }
 
@@ -84,61 +163,238 @@ fn table<'a, 'i>(mut table: &'a DeTable<'i>, keys: &[&str]) -> Option<&'a DeTabl
     Some(table)
 }
 
-fn exclude(start: &Path) -> Result<Option<(PathBuf, GlobSet)>, Error> {
-    for directory in start.ancestors() {
-        let Some(file) = File::read(directory.join("Cargo.toml"))? else { continue };
-        let manifest = file.parse()?;
-        if !manifest.contains_key("workspace") {
-            continue;
+/// The root manifest.
+impl Settings {
+    fn read_manifests(&mut self, start: &Path) -> Result<(), Error> {
+        let mut package: Option<File> = None;
+        for directory in start.ancestors() {
+            let Some(file) = File::read(directory.join("Cargo.toml"))? else { continue };
+            let manifest = file.parse()?;
+            if manifest.contains_key("workspace") {
+                check_names(&file, &manifest, "package", "[workspace.metadata.label-lint] of this manifest")?;
+                if let Some(member) = &package {
+                    let place = format!("[workspace.metadata.label-lint] of {}", file.path.display());
+                    check_names(member, &member.parse()?, "package", &place)?;
+                }
+                return self.read_table(&file, &manifest, "workspace", directory);
+            }
+            if package.is_none() && manifest.contains_key("package") {
+                package = Some(file);
+            }
         }
-        let Some(settings) = table(&manifest, &["workspace", "metadata", "label-lint"]) else { return Ok(None) };
-        let globs = globs(&file, settings)?;
-        return Ok(Some((directory.to_owned(), globs)));
+        let Some(file) = package else { return Ok(()) };
+        let directory = file.path.parent().unwrap_or(start).to_owned();
+        self.read_table(&file, &file.parse()?, "package", &directory)
     }
-    Ok(None)
+
+    fn read_table(&mut self, file: &File, manifest: &DeTable<'_>, of: &str, directory: &Path) -> Result<(), Error> {
+        let Some(metadata) = table(manifest, &[of, "metadata"]) else { return Ok(()) };
+        for (key, _) in metadata {
+            if key.get_ref() != NAME && key.get_ref().replace('_', "-") == NAME {
+                let message = format!("[{of}.metadata.{}]: the name of this table is `{NAME}`", key.get_ref());
+                return Err(file.error(key.span().start, message));
+            }
+        }
+        let Some(entry) = metadata.get(NAME) else { return Ok(()) };
+        let reader = Reader { file, name: format!("{of}.metadata.{NAME}") };
+        let Some(found) = entry.get_ref().as_table() else {
+            return Err(reader.error(entry.span().start, "this is no table"));
+        };
+        self.root = Some(directory.canonicalize().unwrap_or_else(|_| directory.to_owned()));
+        for (key, value) in found {
+            let at = value.span().start;
+            match &**key.get_ref() {
+                "exclude" => {
+                    let mut globs = GlobSetBuilder::new();
+                    for (glob, _) in reader.globs("exclude", value.get_ref(), at)? {
+                        globs.add(glob);
+                    }
+                    self.exclude = globs.build().map_err(|error| reader.error(at, &error.to_string()))?;
+                }
+                "baseline" => {
+                    let path = value.get_ref().as_str();
+                    let path = path.ok_or_else(|| reader.error(at, "`baseline` is no text"))?;
+                    self.baseline = Some(directory.join(path));
+                }
+                "levels" => self.levels = reader.levels(value.get_ref(), at)?,
+                "overrides" => self.overrides = reader.overrides(value.get_ref(), at)?,
+                other => return Err(reader.error(key.span().start, &format!("unknown key `{other}`"))),
+            }
+        }
+        Ok(())
+    }
 }
 
-fn globs(file: &File, settings: &DeTable<'_>) -> Result<GlobSet, Error> {
-    const ACCEPTED: &str = "accepted: `exclude = [\"glob\", ..]`, with paths from the directory of this file";
-    let mut globs = GlobSetBuilder::new();
-    for (key, value) in settings {
-        if key.get_ref() != "exclude" {
-            return Err(file.error(key.span().start, format!("[{TABLE}]: unknown key `{}`; {ACCEPTED}", key.get_ref())));
+/// An error if a manifest has settings where they do not count.
+fn check_names(file: &File, manifest: &DeTable<'_>, of: &str, place: &str) -> Result<(), Error> {
+    let Some(metadata) = table(manifest, &[of, "metadata"]) else { return Ok(()) };
+    for (key, _) in metadata {
+        if key.get_ref().replace('_', "-") == NAME {
+            let message = format!("[{of}.metadata.{}] is not read; the settings belong in {place}", key.get_ref());
+            return Err(file.error(key.span().start, message));
         }
-        let list = value.get_ref().as_array();
-        let list =
-            list.ok_or_else(|| file.error(value.span().start, format!("[{TABLE}]: `exclude` is no list; {ACCEPTED}")))?;
+    }
+    Ok(())
+}
+
+struct Reader<'a> {
+    file: &'a File,
+    name: String,
+}
+
+impl Reader<'_> {
+    fn error(&self, at: usize, message: &str) -> Error {
+        self.file.error(at, format!("[{}]: {message}; {ACCEPTED}", self.name))
+    }
+
+    fn texts(&self, key: &str, value: &DeValue<'_>, at: usize) -> Result<Vec<(String, usize)>, Error> {
+        let list = value.as_array().ok_or_else(|| self.error(at, &format!("`{key}` is no list")))?;
+        let text = |entry: &toml::Spanned<DeValue<'_>>| {
+            let text = entry.get_ref().as_str();
+            let message = format!("an entry of `{key}` is no text");
+            Ok((text.ok_or_else(|| self.error(entry.span().start, &message))?.to_owned(), entry.span().start))
+        };
+        list.iter().map(text).collect()
+    }
+
+    fn globs(&self, key: &str, value: &DeValue<'_>, at: usize) -> Result<Vec<(globset::Glob, usize)>, Error> {
+        let glob = |(text, at): (String, usize)| {
+            let built = GlobBuilder::new(&text).literal_separator(true).build();
+            Ok((built.map_err(|error| self.error(at, &format!("`{text}` is no glob: {}", error.kind())))?, at))
+        };
+        self.texts(key, value, at)?.into_iter().map(glob).collect()
+    }
+
+    fn levels(&self, value: &DeValue<'_>, at: usize) -> Result<Levels, Error> {
+        let table = value.as_table().ok_or_else(|| self.error(at, "`levels` is no table"))?;
+        let mut levels = Levels::default();
+        for (key, value) in table {
+            let rule = rule(key.get_ref()).map_err(|message| self.error(key.span().start, &message))?;
+            let word = value.get_ref().as_str().unwrap_or_default();
+            levels.set(rule, level(word).map_err(|message| self.error(value.span().start, &message))?);
+        }
+        Ok(levels)
+    }
+
+    fn overrides(&self, value: &DeValue<'_>, at: usize) -> Result<Vec<Override>, Error> {
+        let list = value.as_array().ok_or_else(|| self.error(at, "`overrides` is no list"))?;
+        let mut overrides = Vec::new();
         for entry in list {
-            let text = entry.get_ref().as_str().ok_or_else(|| {
-                file.error(entry.span().start, format!("[{TABLE}]: an entry of `exclude` is no text; {ACCEPTED}"))
-            })?;
-            let glob = GlobBuilder::new(text).literal_separator(true).build().map_err(|error| {
-                file.error(entry.span().start, format!("[{TABLE}]: `{text}` is no glob: {}; {ACCEPTED}", error.kind()))
-            })?;
-            globs.add(glob);
+            let at = entry.span().start;
+            let table = entry.get_ref().as_table().ok_or_else(|| self.error(at, "an override is no table"))?;
+            let mut found = Override { paths: Vec::new(), levels: Levels::default(), allow: Vec::new() };
+            for (key, value) in table {
+                let at = value.span().start;
+                match &**key.get_ref() {
+                    "paths" => {
+                        let globs = self.globs("paths", value.get_ref(), at)?;
+                        found.paths = globs.iter().map(|(glob, _)| glob.compile_matcher()).collect();
+                    }
+                    "levels" => found.levels = self.levels(value.get_ref(), at)?,
+                    "allow" => {
+                        let texts = self.texts("allow", value.get_ref(), at)?;
+                        found.allow = texts.into_iter().map(|(text, _)| text).collect();
+                    }
+                    other => return Err(self.error(key.span().start, &format!("unknown key `{other}` in an override"))),
+                }
+            }
+            if found.paths.is_empty() {
+                return Err(self.error(at, "an override without `paths`"));
+            }
+            overrides.push(found);
         }
+        Ok(overrides)
     }
-    globs.build().map_err(|error| file.error(0, format!("[{TABLE}]: {error}")))
 }
 
-fn extension(start: &Path) -> Result<String, Error> {
-    for directory in start.ancestors() {
-        for name in [".cargo/config", ".cargo/config.toml"] {
-            let Some(file) = File::read(directory.join(name))? else { continue };
-            let config = file.parse()?;
-            let Some(env) = table(&config, &["env"]) else { continue };
-            let Some(entry) = env.get(EXTENSION_VARIABLE) else { continue };
-            let value = match entry.get_ref() {
-                DeValue::Table(table) => table.get("value").unwrap_or(entry),
-                _ => entry,
-            };
-            let Some(list) = value.get_ref().as_str() else {
-                let message = format!("{EXTENSION_VARIABLE} is no text; accepted: {}", labels::ACCEPTED_EXTENSION);
-                return Err(file.error(value.span().start, message));
-            };
-            labels::check_extension(list).map_err(|bad| file.error(value.span().start, bad.to_string()))?;
-            return Ok(list.to_owned());
+/// The rule of a name.
+pub fn rule(name: &str) -> Result<Rule, String> {
+    Rule::by_name(name).ok_or_else(|| {
+        let names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+        format!("`{name}` is no rule, there are: {}", names.join(", "))
+    })
+}
+
+/// The level of a name.
+pub fn level(name: &str) -> Result<Level, String> {
+    Level::by_name(name).ok_or_else(|| {
+        let names: Vec<&str> = Level::ALL.iter().map(|(name, _)| *name).collect();
+        format!("`{name}` is no level, there are: {}", names.join(", "))
+    })
+}
+
+/// The entry of a variable in the files of cargo's configuration.
+#[derive(Default)]
+struct Entry {
+    value: Option<(String, PathBuf, usize)>,
+    force: Option<bool>,
+    relative: Option<bool>,
+}
+
+/// The application's own labels.
+impl Settings {
+    /// As cargo does: the nearest file wins, key by key; the environment wins over a file without `force`.
+    fn read_labels(&mut self, start: &Path) -> Result<(), Error> {
+        let mut entry = Entry::default();
+        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cargo")));
+        let mut directories: Vec<PathBuf> = start.ancestors().map(|above| above.join(".cargo")).collect();
+        directories.extend(home.filter(|home| !directories.contains(home)));
+        for directory in directories {
+            for name in ["config", "config.toml"] {
+                if let Some(file) = File::read(directory.join(name))? {
+                    read_entry(&file, &mut entry)?;
+                    break;
+                }
+            }
         }
+        let environment = std::env::var(EXTENSION_VARIABLE).ok();
+        let is_forced = entry.force == Some(true);
+        if let Some((_, file, line)) = entry.value.as_ref().filter(|_| entry.relative == Some(true)) {
+            let message = format!(
+                "{EXTENSION_VARIABLE} is `relative`, so the compiler gets a path and no list; accepted: {}",
+                labels::ACCEPTED_EXTENSION
+            );
+            return Err(Error { file: file.clone(), line: *line, message });
+        }
+        let (list, file, line) = match (environment, entry.value) {
+            (Some(list), Some((own, ..))) if !is_forced && own != list => {
+                self.notes.push(format!(
+                    "the labels are those of the environment variable {EXTENSION_VARIABLE}, as for the compiler: the one \
+                     in .cargo/config.toml has no `force = true`"
+                ));
+                (list, PathBuf::from("the environment"), 0)
+            }
+            (_, Some(own)) => own,
+            (Some(list), None) => (list, PathBuf::from("the environment"), 0),
+            (None, None) => return Ok(()),
+        };
+        labels::check_extension(&list).map_err(|bad| Error { file, line, message: bad.to_string() })?;
+        self.extension = list;
+        Ok(())
     }
-    Ok(String::new())
+}
+
+fn read_entry(file: &File, entry: &mut Entry) -> Result<(), Error> {
+    let config = file.parse()?;
+    let Some(found) = table(&config, &["env"]).and_then(|env| env.get(EXTENSION_VARIABLE)) else { return Ok(()) };
+    let (value, flags) = match found.get_ref() {
+        DeValue::Table(table) => (table.get("value").unwrap_or(found), Some(table)),
+        _ => (found, None),
+    };
+    let flag = |name: &str| flags.and_then(|flags| flags.get(name)?.get_ref().as_bool());
+    let Some(list) = value.get_ref().as_str() else {
+        let message = format!("{EXTENSION_VARIABLE} is no text; accepted: {}", labels::ACCEPTED_EXTENSION);
+        return Err(file.error(value.span().start, message));
+    };
+    let line = file.error(value.span().start, "").line;
+    // A text in a nearer file and a table above it do not merge: cargo takes the nearer one's.
+    if entry.value.is_none() {
+        entry.value = Some((list.to_owned(), file.path.clone(), line));
+        (entry.force, entry.relative) = (flag("force"), flag("relative"));
+    } else {
+        entry.force = entry.force.or(flag("force"));
+        entry.relative = entry.relative.or(flag("relative"));
+    }
+    Ok(())
 }

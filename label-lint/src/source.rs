@@ -61,7 +61,8 @@ pub fn read(path: &Path, limit: u64) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// Makes a byte order mark and a `#!` line comments or spaces of the same length, so that places stay right.
+/// Makes a byte order mark, a `#!` line and the manifest of a script spaces or comments of the same length, so that
+/// places stay right.
 fn blank_preamble(text: &mut String) {
     if text.starts_with('\u{feff}') {
         text.replace_range(..3, "   ");
@@ -70,10 +71,221 @@ fn blank_preamble(text: &mut String) {
     if text[start..].starts_with("#!") && !text[start + 2..].trim_start().starts_with('[') {
         text.replace_range(start..start + 2, "//");
     }
+    if let Some(range) = frontmatter(text) {
+        let blank: String = text[range.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
+        text.replace_range(range, &blank);
+    }
+}
+
+/// Where the manifest of a cargo script is: between two lines of `---`, before any code.
+fn frontmatter(text: &str) -> Option<Range<usize>> {
+    let mut start = 0;
+    let mut lines = text.split_inclusive('\n');
+    let fence = loop {
+        let line = lines.next()?;
+        let trimmed = line.trim_end();
+        if trimmed.starts_with("---") {
+            break &trimmed[..trimmed.len() - trimmed.trim_start_matches('-').len()];
+        }
+        if !trimmed.trim().is_empty() && !trimmed.starts_with("#!") && !trimmed.starts_with("//") {
+            return None;
+        }
+        start += line.len();
+    };
+    let mut end = start + text[start..].find('\n')? + 1;
+    for line in lines {
+        end += line.len();
+        if line.trim_end() == fence {
+            return Some(start..end);
+        }
+    }
+    None
+}
+
+/// The manifest of a cargo script.
+pub fn frontmatter_of(path: &Path) -> Option<String> {
+    use std::io::Read;
+    let mut start = Vec::new();
+    std::fs::File::open(path).ok()?.take(64 << 10).read_to_end(&mut start).ok()?;
+    let text = String::from_utf8(start).ok()?;
+    let range = frontmatter(&text)?;
+    let lines: Vec<&str> = text[range].lines().collect();
+    let [_, inner @ .., _] = lines.as_slice() else { return None };
+    Some(inner.join("\n"))
+}
+
+/// A larger file is parsed item by item, so that its syntax tree is never in memory as a whole.
+const WHOLE: usize = 256 << 10;
+/// A larger item is not parsed.
+pub const MAX_PIECE: usize = 1 << 20;
+
+/// The parts of a file that can be parsed by themselves.
+pub fn pieces(text: &str) -> Vec<Range<usize>> {
+    if text.len() <= WHOLE {
+        return std::iter::once(0..text.len()).collect();
+    }
+    let mut pieces: Vec<Range<usize>> = Vec::new();
+    let mut start = 0;
+    for end in item_ends(text) {
+        match pieces.last_mut() {
+            Some(last) if last.len() + end - start < WHOLE => last.end = end,
+            _ => pieces.push(start..end),
+        }
+        start = end;
+    }
+    if !text[start..].trim().is_empty() {
+        pieces.push(start..text.len());
+    }
+    pieces
+}
+
+/// Where items end: at a `;` outside of all brackets, or at a `}` that nothing continues.
+fn item_ends(text: &str) -> Vec<usize> {
+    let bytes = text.as_bytes();
+    let mut ends = Vec::new();
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while at < bytes.len() {
+        at = match bytes[at] {
+            b'/' if bytes[at..].starts_with(b"//") => line_end(bytes, at),
+            b'/' if bytes[at..].starts_with(b"/*") => comment_end(bytes, at),
+            b'"' => string_end(bytes, at),
+            b'r' if !is_word(bytes, at) => raw_string_end(bytes, at).unwrap_or(at + 1),
+            b'\'' => character_end(bytes, at),
+            b'(' | b'[' | b'{' => {
+                depth += 1;
+                at + 1
+            }
+            b')' | b']' => {
+                depth = depth.saturating_sub(1);
+                at + 1
+            }
+            b'}' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 && begins_item(text, at + 1) {
+                    ends.push(at + 1);
+                }
+                at + 1
+            }
+            b';' if depth == 0 => {
+                ends.push(at + 1);
+                at + 1
+            }
+            _ => at + 1,
+        };
+    }
+    ends
+}
+
+fn line_end(bytes: &[u8], at: usize) -> usize {
+    bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| at + end)
+}
+
+fn comment_end(bytes: &[u8], start: usize) -> usize {
+    let mut depth = 0_usize;
+    let mut at = start;
+    while at < bytes.len() {
+        if bytes[at..].starts_with(b"/*") {
+            depth += 1;
+            at += 2;
+        } else if bytes[at..].starts_with(b"*/") {
+            depth -= 1;
+            at += 2;
+            if depth == 0 {
+                break;
+            }
+        } else {
+            at += 1;
+        }
+    }
+    at
+}
+
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while at < bytes.len() && bytes[at] != b'"' {
+        at += if bytes[at] == b'\\' { 2 } else { 1 };
+    }
+    at + 1
+}
+
+/// Whether the byte before belongs to a word that goes on here; `b` and `c` may stand before a raw string.
+fn is_word(bytes: &[u8], at: usize) -> bool {
+    let is_part = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
+    match at.checked_sub(1).map(|before| bytes[before]) {
+        Some(b'b' | b'c') => at >= 2 && is_part(bytes[at - 2]),
+        Some(byte) => is_part(byte),
+        None => false,
+    }
+}
+
+fn raw_string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let hashes = bytes[at + 1..].iter().take_while(|byte| **byte == b'#').count();
+    let open = at + 1 + hashes;
+    if bytes.get(open) != Some(&b'"') {
+        return None;
+    }
+    let close: Vec<u8> = std::iter::once(b'"').chain(std::iter::repeat_n(b'#', hashes)).collect();
+    let found = bytes[open + 1..].windows(close.len()).position(|window| window == close);
+    Some(found.map_or(bytes.len(), |found| open + 1 + found + close.len()))
+}
+
+/// The end of a character, or just behind the quote of a lifetime.
+fn character_end(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at + 1) {
+        Some(b'\\') => {
+            let close = bytes[at + 3..].iter().take(12).position(|byte| *byte == b'\'');
+            close.map_or(at + 2, |close| at + 4 + close)
+        }
+        Some(_) => {
+            let close = bytes[at + 2..].iter().take(4).position(|byte| *byte == b'\'');
+            let is_one = close.is_some_and(|close| {
+                std::str::from_utf8(&bytes[at + 1..at + 2 + close]).is_ok_and(|text| text.chars().count() == 1)
+            });
+            if is_one { at + 3 + close.unwrap_or_default() } else { at + 1 }
+        }
+        None => at + 1,
+    }
+}
+
+/// Whether what comes next starts an item, and does not go on with the expression or the type before it.
+fn begins_item(text: &str, at: usize) -> bool {
+    let mut rest = text[at..].trim_start();
+    while let Some(comment) = rest.strip_prefix("//") {
+        rest = comment.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
+    }
+    let word: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    match rest.chars().next() {
+        None | Some('#' | '/') => true,
+        Some(_) => !word.is_empty() && word != "as" && word != "else",
+    }
+}
+
+/// That an item is too large to be parsed.
+pub fn too_large(part: &str) -> Problem {
+    Problem {
+        rule: Rule::FileTooLarge,
+        message: format!("this item has {} bytes, more than the limit of {MAX_PIECE}: not checked", part.len()),
+        range: Some(0..part.find('\n').unwrap_or(part.len()).min(200)),
+        help: "exclude the file if it is generated, or split the item".to_owned(),
+    }
 }
 
 /// Parses a file. Call it on a thread with [`STACK`].
-pub fn parse(text: &str) -> Result<syn::File, Problem> {
+pub fn parse(text: &str, is_fragment: bool) -> Result<Vec<syn::Item>, Problem> {
+    parse_with(text, is_fragment, |tokens| tokens)
+}
+
+/// Parses a file but for the bodies of its functions, which say nothing about names.
+pub fn parse_outline(text: &str, is_fragment: bool) -> Result<Vec<syn::Item>, Problem> {
+    parse_with(text, is_fragment, if is_fragment { |tokens| tokens } else { without_bodies })
+}
+
+fn parse_with(
+    text: &str,
+    is_fragment: bool,
+    prepare: fn(TokenStream) -> TokenStream,
+) -> Result<Vec<syn::Item>, Problem> {
     proc_macro2::extra::invalidate_current_thread_spans();
     let problem = |message: String, range| Problem {
         rule: Rule::ParseError,
@@ -95,19 +307,66 @@ pub fn parse(text: &str) -> Result<syn::File, Problem> {
         if let Some(range) = too_many_brackets(text, &tokens) {
             return Err(deep(range));
         }
+        let tokens = prepare(tokens);
         let mut depth = None;
         let file = |input: ParseStream<'_>| {
             depth = too_deep(input.cursor());
-            if depth.is_some() { Err(input.error("too deep")) } else { input.parse() }
+            if depth.is_some() { Err(input.error("too deep")) } else { input.parse::<syn::File>() }
         };
-        let file = file.parse2(tokens);
-        file.map_err(|error: syn::Error| {
-            let range = error.span().byte_range();
-            let range = if range == (0..0) { text.len()..text.len() } else { range };
-            depth.map_or_else(|| problem(format!("this file is not Rust: {error}"), Some(range)), deep)
-        })
+        let file = file.parse2(tokens.clone());
+        match file {
+            Ok(file) => Ok(file.items),
+            Err(_) if is_fragment && depth.is_none() => statements(tokens).map_err(|error| {
+                problem(format!("this file is not Rust: {error}"), Some(error.span().byte_range()))
+            }),
+            Err(error) => {
+                let range = error.span().byte_range();
+                let range = if range == (0..0) { text.len()..text.len() } else { range };
+                Err(depth.map_or_else(|| problem(format!("this file is not Rust: {error}"), Some(range)), deep))
+            }
+        }
     }));
     parsed.unwrap_or_else(|_| Err(problem("the parser panics on this file".to_owned(), None)))
+}
+
+/// What `include!` takes as an expression, as the body of a function.
+fn statements(tokens: TokenStream) -> syn::Result<Vec<syn::Item>> {
+    let statements = syn::Block::parse_within.parse2(tokens)?;
+    let mut function: syn::ItemFn = syn::parse_str("fn included() {}")?;
+    function.block.stmts = statements;
+    Ok(vec![syn::Item::Fn(function)])
+}
+
+/// The tokens without what is in the braces of functions, but for the files that they include.
+fn without_bodies(tokens: TokenStream) -> TokenStream {
+    let mut result = Vec::new();
+    let mut in_function = false;
+    let mut after_bang = false;
+    for token in tokens {
+        let mut is_bang = false;
+        let token = match token {
+            TokenTree::Ident(ident) => {
+                in_function |= ident == "fn";
+                is_bang = after_bang;
+                TokenTree::Ident(ident)
+            }
+            TokenTree::Punct(punct) => {
+                in_function &= !matches!(punct.as_char(), ';' | ',' | '=');
+                is_bang = punct.as_char() == '!';
+                TokenTree::Punct(punct)
+            }
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace && !after_bang => {
+                let stream = if std::mem::take(&mut in_function) { TokenStream::new() } else { without_bodies(group.stream()) };
+                let mut copy = proc_macro2::Group::new(Delimiter::Brace, stream);
+                copy.set_span(group.span());
+                TokenTree::Group(copy)
+            }
+            other => other,
+        };
+        after_bang = is_bang;
+        result.push(token);
+    }
+    result.into_iter().collect()
 }
 
 /// Where brackets nest so deeply that even the parser's copy of the tokens, made before [`too_deep`], would exhaust the

@@ -1,5 +1,7 @@
 //! Calls in tokens that no parser has put in order: the arguments of macros and the bodies of `macro_rules!`.
 
+use std::{collections::HashSet, ops::Range};
+
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 
 use crate::value::{Path, plain};
@@ -54,15 +56,15 @@ pub fn without_variables(tokens: TokenStream) -> TokenStream {
     result.into_iter().collect()
 }
 
-/// Hands every call in the tokens to `found`, outer ones first.
-pub fn search(tokens: TokenStream, found: &mut impl FnMut(Call, Span)) {
+/// Hands every call in the tokens to `found`, outer ones first; it says whether to go on within the call.
+pub fn search(tokens: TokenStream, found: &mut impl FnMut(Call, Span) -> bool) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     for (at, token) in tokens.iter().enumerate() {
         let TokenTree::Group(group) = token else { continue };
-        if let Some(call) = call_before(&tokens[..at], group) {
-            found(call, group.span());
+        let goes_on = call_before(&tokens[..at], group).is_none_or(|call| found(call, group.span()));
+        if goes_on {
+            search(group.stream(), found);
         }
-        search(group.stream(), found);
     }
 }
 
@@ -104,4 +106,53 @@ fn path_at_end(mut tokens: &[TokenTree]) -> (Path, &[TokenTree]) {
         }
     }
     (path, tokens)
+}
+
+/// Whether a variable of a macro is in the tokens.
+pub fn has_variable(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => variable(&ident.to_string()).is_some(),
+        TokenTree::Group(group) => has_variable(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
+/// The names of constants and statics that the tokens define.
+pub fn defined(tokens: TokenStream, names: &mut HashSet<String>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    for (at, token) in tokens.iter().enumerate() {
+        match (token, tokens.get(at + 1)) {
+            (TokenTree::Ident(word), Some(TokenTree::Ident(name)))
+                if ["const", "static", "let", "mut", "ref", "use", "as", "for"].iter().any(|one| word == one) =>
+            {
+                names.insert(plain(name));
+            }
+            (TokenTree::Group(group), _) => defined(group.stream(), names),
+            _ => {}
+        }
+    }
+}
+
+/// The first byte range of tokens that the source of the call wrote: those of a macro's definition have none.
+pub fn place(tokens: TokenStream) -> Option<Range<usize>> {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => {
+                let open = group.span_open().byte_range();
+                if !open.is_empty() && group.delimiter() != Delimiter::None {
+                    return Some(open.start..group.span_close().byte_range().end);
+                }
+                if let Some(found) = place(group.stream()) {
+                    return Some(found);
+                }
+            }
+            other => {
+                let range = other.span().byte_range();
+                if !range.is_empty() {
+                    return Some(range);
+                }
+            }
+        }
+    }
+    None
 }

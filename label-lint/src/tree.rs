@@ -8,26 +8,34 @@ use std::{
 };
 
 use ignore::WalkBuilder;
-use toml::de::{DeTable, DeValue};
 
 use crate::{
     finding::Finding,
-    names::{Extern, Unit},
+    manifest::Package,
+    names::Wanted,
+    report::visible,
     rules::Rule,
     settings::{self, Settings},
+    source,
 };
 
 /// Why a run cannot start.
 #[derive(Debug)]
 pub enum Error {
     NoSuchPath(PathBuf, std::io::Error),
+    /// No source is below the path, and none was excluded.
+    Nothing(PathBuf),
     Settings(settings::Error),
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoSuchPath(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::NoSuchPath(path, error) => write!(f, "{}: {error}", visible(&path.to_string_lossy())),
+            Self::Nothing(path) => {
+                let path = path.to_string_lossy();
+                write!(f, "{}: there is no Rust source to look at below this path", visible(&path))
+            }
             Self::Settings(error) => error.fmt(f),
         }
     }
@@ -43,10 +51,9 @@ pub struct File {
     pub settings: usize,
     /// Whether it is checked, or only read for the names that others use.
     pub is_target: bool,
-    pub unit: usize,
-    pub module: Vec<String>,
-    /// The crate root that it belongs to below its unit: the name of a test or a binary.
-    pub root: String,
+    pub package: Option<Arc<Package>>,
+    /// Whether it is part of the files that include it.
+    pub is_fragment: bool,
 }
 
 /// Everything a run looks at.
@@ -55,51 +62,35 @@ pub struct Tree {
     pub files: Vec<File>,
     pub locks: Vec<(PathBuf, Arc<str>)>,
     pub settings: Vec<Settings>,
-    pub units: Vec<Unit>,
-    pub libraries: HashMap<String, usize>,
     pub findings: Vec<Finding>,
     pub excluded: usize,
-}
-
-impl Tree {
-    /// The files below the arguments.
-    pub fn find(arguments: &[PathBuf]) -> Result<Self, Error> {
-        let mut finder = Finder::default();
-        let mut roots = Vec::new();
-        for argument in arguments {
-            let path = argument.canonicalize().map_err(|error| Error::NoSuchPath(argument.clone(), error))?;
-            let settings = Settings::find(&path).map_err(Error::Settings)?;
-            finder.tree.settings.push(settings);
-            finder.lock_above(&path, argument);
-            finder.walk(argument, true);
-            roots.push(path);
-        }
-        finder.tree.files.sort_by(|a, b| a.display.cmp(&b.display));
-        finder.add_context(&roots);
-        finder.place_files();
-        Ok(finder.tree)
-    }
-}
-
-#[derive(Default)]
-struct Finder {
-    tree: Tree,
     seen: HashSet<PathBuf>,
     seen_locks: HashSet<PathBuf>,
     packages: HashMap<PathBuf, Option<Arc<Package>>>,
 }
 
-/// What a manifest says.
-#[derive(Debug, Default)]
-struct Package {
-    directory: PathBuf,
-    name: String,
-    library: String,
-    externs: HashMap<String, Extern>,
-}
+impl Tree {
+    /// The files below the arguments.
+    pub fn find(arguments: &[PathBuf]) -> Result<Self, Error> {
+        let mut tree = Self::default();
+        for argument in arguments {
+            let path = argument.canonicalize().map_err(|error| Error::NoSuchPath(argument.clone(), error))?;
+            tree.settings.push(Settings::find(&path).map_err(Error::Settings)?);
+            tree.lock_above(&path, argument);
+            let before = (tree.seen.len(), tree.findings.len(), tree.excluded);
+            tree.walk(argument);
+            let is_empty = (tree.seen.len(), tree.findings.len(), tree.excluded) == before;
+            let has_lock = tree.locks.iter().any(|(lock, _)| lock.starts_with(&path));
+            if is_empty && !has_lock && !tree.seen.iter().any(|seen| seen.starts_with(&path)) {
+                return Err(Error::Nothing(argument.clone()));
+            }
+        }
+        tree.add_context();
+        tree.files.sort_by(|a, b| a.display.cmp(&b.display));
+        Ok(tree)
+    }
 
-impl Finder {
-    fn walk(&mut self, argument: &Path, is_target: bool) {
+    fn walk(&mut self, argument: &Path) {
         let cached = |entry: &ignore::DirEntry| {
             let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());
             !(is_directory && entry.depth() > 0 && entry.path().join("CACHEDIR.TAG").exists())
@@ -121,7 +112,7 @@ impl Finder {
                         self.add_lock(entry.path());
                     } else if is_file && (entry.depth() == 0 || entry.path().extension().is_some_and(|ext| ext == "rs"))
                     {
-                        self.add(entry.path(), is_target);
+                        self.add(entry.path(), true);
                     }
                 }
                 Err(error) => self.unreadable(&error),
@@ -129,21 +120,22 @@ impl Finder {
         }
     }
 
-    /// A loop of links ends silently; anything else that cannot be entered is a finding.
+    /// A loop of links ends silently, and what is no source is left alone; anything else that cannot be entered is a
+    /// finding.
     fn unreadable(&mut self, error: &ignore::Error) {
         if is_loop(error) {
             return;
         }
-        let path = path_of(error).map_or_else(String::new, |path| shown(path).to_string());
-        self.tree.findings.push(Finding {
-            rule: Rule::UnreadableFile,
-            file: path.into(),
-            place: None,
-            message: format!("this cannot be read: {error}"),
-            caption: String::new(),
-            help: Vec::new(),
-            label: None,
-        });
+        let path = path_of(error);
+        let is_link = path.is_some_and(Path::is_symlink);
+        let is_source = path.is_none_or(|path| path.extension().is_some_and(|extension| extension == "rs"));
+        let is_excluded = path.zip(self.settings.last()).is_some_and(|(path, settings)| settings.excludes_link(path));
+        if is_link && !is_source || is_excluded {
+            return;
+        }
+        let path = path.map_or_else(String::new, |path| shown(path).to_string());
+        let message = format!("this cannot be read: {error}");
+        self.findings.push(Finding::of_file(Rule::UnreadableFile, path.into(), message));
     }
 
     fn add(&mut self, path: &Path, is_target: bool) {
@@ -151,27 +143,44 @@ impl Finder {
         if !self.seen.insert(canonical.clone()) {
             return;
         }
-        let settings = self.tree.settings.len() - 1;
-        if self.tree.settings[settings].excludes(&canonical) {
-            self.tree.excluded += 1;
-            return;
+        let settings = self.settings.len().saturating_sub(1);
+        let is_excluded = self.settings.get(settings).is_some_and(|settings| settings.excludes(&canonical));
+        if is_excluded && is_target {
+            self.excluded += 1;
         }
-        self.tree.files.push(File {
-            path: canonical,
-            display: shown(path),
-            settings,
-            is_target,
-            unit: 0,
-            module: Vec::new(),
-            root: String::new(),
-        });
+        self.push(canonical, shown(path), settings, is_target && !is_excluded, false);
+    }
+
+    fn push(&mut self, path: PathBuf, display: Arc<str>, settings: usize, is_target: bool, is_fragment: bool) {
+        let package = source::frontmatter_of(&path)
+            .and_then(|text| Package::parse(path.parent()?, &script(&text)).map(Arc::new))
+            .or_else(|| self.package(path.parent().unwrap_or(&path)));
+        self.files.push(File { path, display, settings, is_target, package, is_fragment });
+    }
+
+    /// Adds files that others lead to, and says whether there were any.
+    pub fn add_wanted(&mut self, wanted: impl IntoIterator<Item = (PathBuf, Wanted)>) -> bool {
+        let mut any = false;
+        for (path, why) in wanted {
+            if !self.seen.insert(path.clone()) {
+                continue;
+            }
+            any = true;
+            let settings = self.settings.iter().position(|settings| settings.holds_for(&path));
+            let is_fragment = why == Wanted::Fragment;
+            let is_source = path.extension().is_some_and(|extension| extension == "rs");
+            let is_target = is_fragment && !is_source && !self.settings.iter().any(|settings| settings.excludes(&path));
+            let display = shown_from_here(&path);
+            self.push(path, display, settings.unwrap_or(0), is_target, is_fragment);
+        }
+        any
     }
 
     fn add_lock(&mut self, path: &Path) {
         let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let is_excluded = self.tree.settings.last().is_some_and(|settings| settings.excludes(&canonical));
+        let is_excluded = self.settings.last().is_some_and(|settings| settings.excludes(&canonical));
         if !is_excluded && self.seen_locks.insert(canonical.clone()) {
-            self.tree.locks.push((canonical, shown(path)));
+            self.locks.push((canonical, shown(path)));
         }
     }
 
@@ -188,48 +197,27 @@ impl Finder {
         }
     }
 
-    /// Adds the rest of the packages that single files or directories were taken from: their constants are needed.
-    fn add_context(&mut self, roots: &[PathBuf]) {
-        let mut directories: Vec<PathBuf> = Vec::new();
-        for index in 0..self.tree.files.len() {
-            let path = self.tree.files[index].path.clone();
-            let Some(package) = self.package(path.parent().unwrap_or(&path)) else { continue };
-            let Ok(below) = path.strip_prefix(&package.directory) else { continue };
-            let Some(section) = below.components().next().filter(|_| below.components().count() > 1) else { continue };
-            let directory = package.directory.join(section);
-            let is_covered = roots.iter().any(|root| directory.starts_with(root));
-            if !is_covered && !directories.contains(&directory) {
-                directories.push(directory);
-            }
-        }
-        for directory in directories {
-            self.walk(&directory, false);
-        }
-    }
-
-    fn place_files(&mut self) {
-        let mut units: HashMap<(PathBuf, String), usize> = HashMap::new();
-        for index in 0..self.tree.files.len() {
-            let path = self.tree.files[index].path.clone();
-            let package = self.package(path.parent().unwrap_or(&path));
-            let (key, module, root) = match &package {
-                Some(package) => {
-                    let below = path.strip_prefix(&package.directory).unwrap_or(&path);
-                    let (section, module, root) = place(below);
-                    ((package.directory.clone(), section), module, root)
+    /// Adds the crate roots of the packages that files were taken from, and the libraries next to them: their names are
+    /// needed, and their modules are found from there.
+    fn add_context(&mut self) {
+        let mut waiting: Vec<Arc<Package>> = self.files.iter().filter_map(|file| file.package.clone()).collect();
+        let mut seen: HashSet<PathBuf> = HashSet::new();
+        let mut is_own = true;
+        while !waiting.is_empty() {
+            for package in std::mem::take(&mut waiting) {
+                if !seen.insert(package.directory.clone()) {
+                    continue;
                 }
-                None => ((path.clone(), String::new()), Vec::new(), String::new()),
-            };
-            let is_library = key.1 == "src";
-            let unit = *units.entry(key).or_insert_with(|| {
-                self.tree.units.push(unit(package.as_deref(), is_library));
-                self.tree.units.len() - 1
-            });
-            if let Some(package) = package.filter(|_| is_library) {
-                self.tree.libraries.entry(package.name.clone()).or_insert(unit);
+                let roots = if is_own { package.roots.len() } else { 1 };
+                for root in package.roots.iter().take(roots) {
+                    if self.seen.insert(root.clone()) {
+                        let settings = self.settings.len() - 1;
+                        self.push(root.clone(), shown(root), settings, false, false);
+                    }
+                }
+                waiting.extend(package.neighbours().filter_map(|directory| self.package(directory)));
             }
-            let file = &mut self.tree.files[index];
-            (file.unit, file.module, file.root) = (unit, module, root);
+            is_own = false;
         }
     }
 
@@ -238,7 +226,7 @@ impl Finder {
         if let Some(known) = self.packages.get(directory) {
             return known.clone();
         }
-        let found = match package(directory) {
+        let found = match Package::read(directory) {
             Some(package) => Some(Arc::new(package)),
             None => directory.parent().and_then(|parent| self.package(parent)),
         };
@@ -247,114 +235,22 @@ impl Finder {
     }
 }
 
-fn unit(package: Option<&Package>, is_library: bool) -> Unit {
-    let mut unit = Unit::default();
-    match package {
-        Some(package) => {
-            unit.has_manifest = true;
-            unit.externs.clone_from(&package.externs);
-            unit.externs.insert(package.library.clone(), Extern::of(&package.name));
-            unit.package = is_library.then(|| package.name.clone());
-        }
-        None => {
-            unit.externs.insert("metrics".to_owned(), Extern::Metrics);
-            unit.externs.insert("compozy_monitoring".to_owned(), Extern::Facade);
-        }
-    }
-    unit
-}
-
-/// The section of the package that a file is in, its module there, and its crate root.
-fn place(below: &Path) -> (String, Vec<String>, String) {
-    let parts: Vec<String> = below.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    let (section, mut module) = match parts.as_slice() {
-        ["src", "bin", module @ ..] => ("bin", module.to_vec()),
-        [section @ ("src" | "tests" | "examples" | "benches"), module @ ..] => (*section, module.to_vec()),
-        module => ("", module.to_vec()),
-    };
-    if matches!(module.last(), Some(&("lib" | "main" | "mod"))) {
-        module.pop();
-    }
-    let root = if section == "src" { "" } else { module.first().copied().unwrap_or_default() };
-    (section.to_owned(), module.iter().map(|part| (*part).to_owned()).collect(), root.to_owned())
-}
-
-/// The package of a directory with a manifest that has one.
-fn package(directory: &Path) -> Option<Package> {
-    let text = std::fs::read_to_string(directory.join("Cargo.toml")).ok()?;
-    let manifest = DeTable::parse(&text).ok()?.into_inner();
-    let section = |key: &str| manifest.get(key).and_then(|value| value.get_ref().as_table());
-    let name = section("package")?.get("name")?.get_ref().as_str()?.to_owned();
-    let library = section("lib").and_then(|library| library.get("name")?.get_ref().as_str());
-    let library = library.map_or_else(|| underscored(&name), str::to_owned);
-    let mut externs = HashMap::new();
-    let mut workspace = None;
-    let targets = section("target").into_iter().flat_map(|targets| targets.iter());
-    let tables = targets.filter_map(|(_, target)| target.get_ref().as_table()).chain([&manifest]);
-    for table in tables {
-        for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
-            let Some(dependencies) = table.get(kind).and_then(|value| value.get_ref().as_table()) else { continue };
-            for (key, value) in dependencies {
-                let key: &str = key.get_ref();
-                let package = match renamed(value.get_ref()) {
-                    Renamed::To(package) => package.to_owned(),
-                    Renamed::No => key.to_owned(),
-                    Renamed::InWorkspace => {
-                        let names = workspace.get_or_insert_with(|| workspace_names(directory));
-                        names.get(key).cloned().unwrap_or_else(|| key.to_owned())
-                    }
-                };
-                externs.insert(underscored(key), Extern::of(&package));
-            }
-        }
-    }
-    Some(Package { directory: directory.to_owned(), name, library, externs })
-}
-
-enum Renamed<'a> {
-    No,
-    To(&'a str),
-    InWorkspace,
-}
-
-fn renamed<'a>(dependency: &'a DeValue<'_>) -> Renamed<'a> {
-    let Some(table) = dependency.as_table() else { return Renamed::No };
-    if let Some(package) = table.get("package").and_then(|package| package.get_ref().as_str()) {
-        return Renamed::To(package);
-    }
-    let inherits = table.get("workspace").and_then(|flag| flag.get_ref().as_bool());
-    if inherits == Some(true) { Renamed::InWorkspace } else { Renamed::No }
-}
-
-/// The packages behind the keys of `[workspace.dependencies]` that have another name.
-fn workspace_names(directory: &Path) -> HashMap<String, String> {
-    for above in directory.ancestors() {
-        let Ok(text) = std::fs::read_to_string(above.join("Cargo.toml")) else { continue };
-        let Ok(manifest) = DeTable::parse(&text) else { continue };
-        let Some(workspace) = manifest.get_ref().get("workspace").and_then(|value| value.get_ref().as_table()) else {
-            continue;
-        };
-        let dependencies = workspace.get("dependencies").and_then(|value| value.get_ref().as_table());
-        return dependencies
-            .into_iter()
-            .flat_map(|all| all.iter())
-            .filter_map(|(key, value)| match renamed(value.get_ref()) {
-                Renamed::To(package) => Some((key.get_ref().to_string(), package.to_owned())),
-                _ => None,
-            })
-            .collect();
-    }
-    HashMap::new()
-}
-
-fn underscored(name: &str) -> String {
-    name.replace('-', "_")
+/// The manifest in a script, which may leave the package out.
+fn script(text: &str) -> String {
+    let has_package = text.lines().any(|line| line.trim() == "[package]");
+    if has_package { text.to_owned() } else { format!("{text}\n[package]\nname = \"script\"\nedition = \"2024\"\n") }
 }
 
 fn shown(path: &Path) -> Arc<str> {
     let text = path.to_string_lossy();
     text.strip_prefix("./").unwrap_or(&text).into()
+}
+
+/// A path as it looks from the current directory.
+fn shown_from_here(path: &Path) -> Arc<str> {
+    let here = std::env::current_dir().ok();
+    let below = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
+    shown(below.unwrap_or(path))
 }
 
 fn is_loop(error: &ignore::Error) -> bool {

@@ -42,7 +42,7 @@ fn what_cannot_run_is_2_and_says_why() {
     for (arguments, reason) in [
         (&["missing"][..], "missing: No such file"),
         (&["good.rs", "missing.rs"], "missing.rs: No such file"),
-        (&["--format", "xml"], "`xml` is no format; accepted: human, json, github, sarif"),
+        (&["--format", "xml"], "`xml` is no format; accepted: human, json, rustc, github, sarif"),
         (&["--fix"], "invalid option '--fix'"),
         (&["--max-bytes", "many"], "many"),
         (&["--explain", "nonsense"], "`nonsense` is no rule; accepted: all, disallowed-label"),
@@ -60,7 +60,7 @@ fn help_version_and_the_explanation_of_every_rule() {
     assert!(sandbox.lint(&["--help"]).stdout.contains("Exit status: 0 clean, 1 findings, 2 could not run."));
     assert_eq!(sandbox.lint(&["-V"]).stdout, concat!("label-lint ", env!("CARGO_PKG_VERSION"), "\n"));
     let all = sandbox.lint(&["--explain", "all"]);
-    assert_eq!((all.code, all.stdout.lines().count()), (0, 19));
+    assert_eq!((all.code, all.stdout.lines().count()), (0, 22));
     for line in all.stdout.lines() {
         let rule = line.split_whitespace().next().unwrap();
         let run = sandbox.lint(&["--explain", rule]);
@@ -222,7 +222,7 @@ fn globs_in_the_root_manifest_exclude_files() {
     settings("[workspace.metadata.label-lint]\nexclude = [\"app/src/generated/**\"]\n");
     let run = sandbox.lint(&["--format", "json"]);
     assert_eq!(rules(&run.stdout), ["disallowed-label"]);
-    assert!(sandbox.lint(&[]).stderr.contains("1 excluded"));
+    assert!(sandbox.lint(&[]).stderr.contains("1 file excluded"));
     settings("[workspace.metadata.label-lint]\nexclude = [\"**/*.rs\"]\n");
     assert_eq!(sandbox.lint(&["app/src/bad.rs"]).code, 0, "a file that is named is excluded as well");
     settings("[workspace.metadata.label-lint]\nexclude = [\"*.rs\"]\n");

@@ -1,6 +1,7 @@
 //! Workflow commands: annotations in the view of a pull request.
 
-use crate::finding::Finding;
+use super::visible;
+use crate::{finding::Finding, rules::Level};
 
 pub(super) fn render(findings: &[Finding]) -> String {
     findings.iter().map(command).collect()
@@ -15,11 +16,17 @@ fn command(finding: &Finding) -> String {
         };
         format!(",line={},endLine={}{columns}", place.line, place.end_line)
     });
-    let text = std::iter::once(&finding.message).chain(&finding.help).cloned().collect::<Vec<_>>().join("\n");
+    let texts = std::iter::once(&finding.message).chain(&finding.help).map(|text| visible(text));
+    let text = texts.collect::<Vec<_>>().join("\n");
+    let level = match finding.level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Note | Level::Off => "notice",
+    };
     format!(
         "::{} file={}{place},title={}::{}\n",
-        finding.rule.severity().as_str(),
-        property(&finding.file),
+        level,
+        property(&visible(&finding.file)),
         property(&format!("label-lint: {}", finding.rule.name())),
         data(&text)
     )

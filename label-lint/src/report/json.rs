@@ -12,7 +12,7 @@ fn object(finding: &Finding) -> serde_json::Value {
     let place = finding.place.as_ref();
     json!({
         "rule": finding.rule.name(),
-        "severity": finding.rule.severity().as_str(),
+        "severity": finding.level.as_str(),
         "file": &*finding.file,
         "line": place.map(|place| place.line),
         "column": place.map(|place| place.column),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     finding::{Finding, Place},
-    rules::Rule,
+    rules::{Level, Rule},
 };
 
 pub(super) fn render(findings: &[Finding]) -> String {
@@ -24,12 +24,20 @@ pub(super) fn render(findings: &[Finding]) -> String {
     format!("{log:#}\n")
 }
 
+/// SARIF's word for a level.
+const fn level(level: Level) -> &'static str {
+    match level {
+        Level::Off => "none",
+        other => other.as_str(),
+    }
+}
+
 fn rule_object(rule: Rule) -> Value {
     json!({
         "id": rule.name(),
         "shortDescription": { "text": rule.summary() },
         "fullDescription": { "text": rule.explanation() },
-        "defaultConfiguration": { "level": rule.severity().as_str() },
+        "defaultConfiguration": { "level": level(rule.level()) },
     })
 }
 
@@ -41,7 +49,7 @@ fn result(finding: &Finding) -> Value {
     let text = std::iter::once(&finding.message).chain(&finding.help).cloned().collect::<Vec<_>>().join("\n");
     json!({
         "ruleId": finding.rule.name(),
-        "level": finding.rule.severity().as_str(),
+        "level": level(finding.level),
         "message": { "text": text },
         "locations": [{ "physicalLocation": location }],
     })

@@ -52,11 +52,21 @@ impl Sandbox {
         self.run(env!("CARGO_BIN_EXE_label-lint"), arguments)
     }
 
+    /// Runs `label-lint` in a directory below.
+    pub fn lint_in(&self, directory: &str, arguments: &[&str]) -> Run {
+        self.run_in(directory, env!("CARGO_BIN_EXE_label-lint"), arguments)
+    }
+
     pub fn run(&self, program: &str, arguments: &[&str]) -> Run {
+        self.run_in(".", program, arguments)
+    }
+
+    fn run_in(&self, directory: &str, program: &str, arguments: &[&str]) -> Run {
         let output = Command::new(program)
             .args(arguments)
-            .current_dir(self.directory.path())
+            .current_dir(self.path(directory))
             .env_remove("NO_COLOR")
+            .env_remove("COMPOZY_METRIC_LABELS")
             .env_remove("CLICOLOR_FORCE")
             .output()
             .unwrap();

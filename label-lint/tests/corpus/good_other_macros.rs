@@ -2,5 +2,4 @@ use prometheus::{histogram_opts, register_counter};
 fn f() {
     register_counter!("requests_total", "help");
     some::histogram!(bins = 10);
-    my::counter!("a", "user_id" => 1);
 }

@@ -1,0 +1,319 @@
+//! What the name of a metric, the name of a label and its value may be.
+
+use std::ops::Range;
+
+use compozy_monitoring::labels::{self, Category, Kind, NameFault};
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::Expr;
+
+use super::Checker;
+use crate::{
+    eval::Known,
+    finding::{Finding, Place},
+    rules::Rule,
+    smell, tokens, value,
+};
+
+impl Checker<'_> {
+    /// Checks the name of a metric and gives what it may be.
+    pub(super) fn name(&mut self, kind: Option<Kind>, expr: &Expr) -> Vec<String> {
+        let known = self.known(&value::of(expr));
+        let place = self.place(expr);
+        let Some(names) = known.texts() else {
+            if let Some(place) = place {
+                self.report_at(
+                    Rule::UnresolvedName,
+                    place,
+                    format!("the name of this metric is computed (`{}`), so it cannot be checked", self.shown(expr)),
+                    "not a literal, nor a constant of this tree",
+                    vec!["name the metric with a literal, a constant or `families!`".to_owned()],
+                    None,
+                    tokens::has_variable(expr.to_token_stream()),
+                );
+            }
+            return Vec::new();
+        };
+        if let Some(place) = place {
+            for name in &names {
+                self.name_text(kind, name, place.clone());
+            }
+        }
+        names
+    }
+
+    pub(super) fn name_text(&mut self, kind: Option<Kind>, name: &str, at: Range<usize>) {
+        let fault = match kind {
+            Some(kind) => labels::name_fault(name, kind),
+            None => [Kind::Counter, Kind::Histogram, Kind::Gauge]
+                .into_iter()
+                .filter_map(|kind| labels::name_fault(name, kind))
+                .find(|fault| *fault == NameFault::Malformed),
+        };
+        let Some(fault) = fault else { return };
+        let (rule, caption) = match fault {
+            NameFault::Malformed => (Rule::FamilyName, "not lower-case words joined by single `_`"),
+            NameFault::CounterWithoutTotal => (Rule::CounterSuffix, "does not end in `_total`"),
+            NameFault::HistogramWithoutSeconds => (Rule::HistogramSuffix, "does not end in `_seconds`"),
+            NameFault::GaugeWithTotal => (Rule::GaugeSuffix, "ends in `_total`"),
+        };
+        let mut help = vec![fault.rule().to_owned()];
+        if fault == NameFault::GaugeWithTotal {
+            help.push(format!("exempt by name: {}", list(labels::TOTAL_GAUGES)));
+        }
+        let kind = kind.map_or("metric", Kind::as_str);
+        self.report(rule, at, format!("`{name}` is not a good name for a {kind}"), caption, help, None);
+    }
+
+    pub(super) fn declared_before(&mut self, name: &str, at: &syn::LitStr) {
+        let here = (self.context.file, at.span().byte_range().start + self.context.base);
+        let names = self.context.names;
+        let all = names.crates[names.modules[self.module].krate].families.get(name).into_iter().flatten();
+        let Some(first) = all.copied().min().filter(|first| (first.0, first.1) < here) else { return };
+        let place = format!("{}:{}", self.context.displays[first.0], first.2);
+        self.report(
+            Rule::DuplicateFamily,
+            here.1..here.1 + at.span().byte_range().len(),
+            format!("the family `{name}` is declared twice in this crate"),
+            "declared again",
+            vec![format!("first declared at {place}; use that declaration, or choose another name")],
+            None,
+        );
+    }
+
+    pub(super) fn unresolved_list(&mut self, expr: &Expr) {
+        let Some(place) = self.place(expr) else { return };
+        self.report_at(
+            Rule::UnresolvedLabel,
+            place,
+            format!("the labels `{}` are computed, so they cannot be checked", self.shown(expr)),
+            "not a list of literals",
+            vec!["give the labels as `\"label\" => value`, or use `families!`".to_owned()],
+            None,
+            tokens::has_variable(expr.to_token_stream()),
+        );
+    }
+
+    pub(super) fn label(&mut self, names: &[String], at: &Expr, label: &Known, seen: &mut Vec<String>) {
+        let place = self.place(at);
+        match (label, place) {
+            (Known::Built(name), Some(place)) => self.built(names, place, name, seen),
+            (Known::Built(_), None) => {}
+            (label, place) => match (label.clone().name(), place) {
+                (Some(texts), Some(place)) => {
+                    texts.iter().for_each(|text| self.label_text(names, text, place.clone(), seen));
+                }
+                (Some(_), None) => {
+                    if let Some(place) = self.call_place() {
+                        self.built(names, place, label, seen);
+                    }
+                }
+                (None, Some(place)) => {
+                    let depends = tokens::has_variable(at.to_token_stream());
+                    self.unresolved_label(place, &self.shown(at), depends);
+                }
+                (None, None) => {}
+            },
+        }
+    }
+
+    /// `depends`: it is computed from the arguments of the macro around, and so checked where that is called.
+    pub(super) fn unresolved_label(&mut self, place: Range<usize>, shown: &str, depends: bool) {
+        self.report_at(
+            Rule::UnresolvedLabel,
+            place,
+            format!("the name of this label is computed (`{shown}`), so it cannot be checked"),
+            "not a literal, nor a constant of this tree",
+            vec!["name the label with a literal or a constant".to_owned()],
+            None,
+            depends,
+        );
+    }
+
+    /// A label that is checked where it is written, here against its family.
+    fn built(&mut self, names: &[String], place: Range<usize>, label: &Known, seen: &mut Vec<String>) {
+        for text in label.clone().name().unwrap_or_default() {
+            let is_fine_alone = labels::is_allowed_with("", &text, self.context.extension);
+            if is_fine_alone || seen.contains(&text) {
+                self.label_text(names, &text, place.clone(), seen);
+            } else {
+                seen.push(text);
+            }
+        }
+    }
+
+    pub(super) fn label_text(&mut self, names: &[String], label: &str, at: Range<usize>, seen: &mut Vec<String>) {
+        self.checked.labels += 1;
+        if seen.iter().any(|known| known == label) {
+            self.report(
+                Rule::DuplicateLabel,
+                at,
+                format!("the label `{label}` is there twice"),
+                "again",
+                vec!["Prometheus refuses a series with two labels of one name: rename or remove one".to_owned()],
+                Some(label),
+            );
+            return;
+        }
+        seen.push(label.to_owned());
+        if labels::is_reserved(label) {
+            let help = "`le`, `quantile` and `__*` belong to the exposition format and to Prometheus".to_owned();
+            return self.report(
+                Rule::ReservedLabel,
+                at,
+                format!("the label `{label}` is reserved"),
+                "reserved",
+                vec![help],
+                Some(label),
+            );
+        }
+        let none = [String::new()];
+        let names = if names.is_empty() { &none[..] } else { names };
+        if let Some(name) = names.iter().find(|name| !labels::is_allowed_with(name, label, self.context.extension)) {
+            self.disallowed(Rule::DisallowedLabel, name, label, at);
+        }
+    }
+
+    /// A label of another package's metrics, by the same list.
+    pub(super) fn foreign_label(&mut self, label: &str, at: Range<usize>) {
+        self.checked.labels += 1;
+        if labels::is_reserved(label) || !labels::is_allowed_with("", label, self.context.extension) {
+            self.disallowed(Rule::ForeignLabel, "", label, at);
+        }
+    }
+
+    fn disallowed(&mut self, rule: Rule, name: &str, label: &str, at: Range<usize>) {
+        let on = if name.is_empty() { String::new() } else { format!(" on `{name}`") };
+        if !labels::is_plain_label(label) {
+            let message = format!("`{label}`{on} is no label");
+            let help = vec!["a label has lower-case letters, digits and `_`, and no digit first".to_owned()];
+            return self.report(rule, at, message, "no list can hold it", help, Some(label));
+        }
+        let category = Category::of(name);
+        let own = labels::entries(self.context.extension).filter(|_| category.is_extensible());
+        let allowed: Vec<&str> = category.core().iter().copied().chain(own).collect();
+        let mut help = vec![format!("allowed: {}", list(&allowed))];
+        help.push(if category.is_extensible() {
+            format!(
+                "if its values are few and name nobody, add it to `{}` in `.cargo/config.toml`",
+                labels::EXTENSION_VARIABLE
+            )
+        } else {
+            "this category takes no other labels".to_owned()
+        });
+        self.report(rule, at, format!("the label `{label}` is not allowed{on}"), "not on the list", help, Some(label));
+    }
+
+    /// A pair that goes into something whose type is not known, while `Label` is at hand.
+    pub(super) fn perhaps_a_label(&mut self, at: &Expr, texts: &[String]) {
+        let Some(place) = self.place(at) else { return };
+        for text in texts.iter().filter(|text| !labels::is_allowed_with("", text, self.context.extension)) {
+            self.report(
+                Rule::UnresolvedLabel,
+                place.clone(),
+                format!("if this becomes a label, `{text}` is not on the list"),
+                "what it becomes is not known",
+                vec!["build labels with `Label::new`, or declare the type of the list".to_owned()],
+                Some(text),
+            );
+        }
+    }
+
+    pub(super) fn value(&mut self, expr: &Expr) {
+        if let Some((ident, what)) = smell::of(expr)
+            && let Some(place) = self.place(expr)
+        {
+            self.report(
+                Rule::SuspiciousValue,
+                place,
+                format!("this label value looks like {what}"),
+                &format!("because of `{ident}`"),
+                vec!["use a value from a small, fixed set: a kind, a template, a class of results".to_owned()],
+                None,
+            );
+        }
+    }
+
+    /// A call of a macro of the tree that fits none of its rules, or too deep.
+    pub(super) fn not_expanded(&mut self, at: Span) {
+        if !self.expansion.is_empty() {
+            return;
+        }
+        let range = at.byte_range();
+        self.report(
+            Rule::UnresolvedName,
+            range.start + self.context.base..range.end + self.context.base,
+            "this macro records metrics, and its call cannot be expanded: not checked".to_owned(),
+            "fits no rule of the macro",
+            vec!["write it as the macro's rules have it".to_owned()],
+            None,
+        );
+    }
+
+    /// A macro of a package that is not in the tree.
+    pub(super) fn unread_macro(&mut self, path: &[String], at: Span) {
+        let range = at.byte_range();
+        self.report(
+            Rule::UnreadMacro,
+            range.start + self.context.base..range.end + self.context.base,
+            format!("`{}!` is of another package, and is called as if it recorded a metric: not checked", path.join("::")),
+            "not in this tree",
+            vec!["use `metrics` or the facade here, or allow this".to_owned()],
+            None,
+        );
+    }
+
+    /// The source of an expression, on one line.
+    pub(super) fn shown(&self, expr: &Expr) -> String {
+        if let Expr::Path(path) = expr
+            && let Some(ident) = path.path.get_ident()
+            && let Some(variable) = tokens::variable(&ident.to_string())
+        {
+            return format!("${variable}");
+        }
+        let range = self.place(expr).unwrap_or_default();
+        let source = self.text.source.get(range).unwrap_or_default();
+        let words = source.split_whitespace().collect::<Vec<_>>().join(" ");
+        if words.chars().count() > 60 { words.chars().take(57).chain("...".chars()).collect() } else { words }
+    }
+
+    pub(super) fn report(
+        &mut self,
+        rule: Rule,
+        at: Range<usize>,
+        message: String,
+        caption: &str,
+        help: Vec<String>,
+        label: Option<&str>,
+    ) {
+        self.report_at(rule, at, message, caption, help, label, false);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a finding has as many parts")]
+    pub(super) fn report_at(
+        &mut self,
+        rule: Rule,
+        at: Range<usize>,
+        message: String,
+        caption: &str,
+        help: Vec<String>,
+        label: Option<&str>,
+        depends: bool,
+    ) {
+        self.checked.findings.push(Finding {
+            rule,
+            level: rule.level(),
+            file: self.context.display.clone(),
+            place: Some(Place::new(self.text, at)),
+            message,
+            caption: caption.to_owned(),
+            help,
+            label: label.map(str::to_owned),
+            until_expanded: self.definition.filter(|_| depends),
+        });
+    }
+}
+
+fn list(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

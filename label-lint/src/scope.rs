@@ -1,0 +1,449 @@
+//! What a file says about names: one [`Scope`] for each of its modules, and for each block when it is checked.
+
+use std::collections::{HashMap, HashSet};
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use syn::{ImplItem, Item, Meta, TraitItem, Type, UseTree, Visibility, parse::Parser, spanned::Spanned};
+
+use crate::{
+    families,
+    value::{self, Path, Value, plain, segments},
+};
+
+/// What a name in a scope stands for.
+#[derive(Clone, Debug)]
+pub enum Def {
+    /// Another path: an import.
+    Import(Path),
+    /// Another type: a type alias.
+    Alias(Path),
+    /// A constant or a static.
+    Value(Box<Value>),
+    /// A static of `families!`.
+    Family,
+    /// A type, with the names of its variants.
+    Type(Vec<String>),
+    /// Another value: a function.
+    Other,
+}
+
+/// Who sees a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// The module and those in it.
+    Private,
+    /// The module above and those in it.
+    Super,
+    Crate,
+    Public,
+}
+
+/// A `macro_rules!` definition.
+#[derive(Debug)]
+pub struct Macro {
+    pub name: String,
+    /// Its rules, as text.
+    pub rules: String,
+    /// Identifiers in its rules.
+    pub idents: HashSet<String>,
+    pub is_exported: bool,
+    /// The first byte of its name.
+    pub at: usize,
+}
+
+impl Macro {
+    fn moved(self, base: usize) -> Self {
+        Self { at: self.at + base, ..self }
+    }
+}
+
+/// A `mod name;`
+#[derive(Debug)]
+pub struct Child {
+    pub name: String,
+    /// Of `#[path = ".."]`.
+    pub paths: Vec<String>,
+    /// The inline modules around it, which are directories.
+    pub within: Path,
+}
+
+/// The names of a module or a block.
+#[derive(Debug, Default)]
+pub struct Scope {
+    pub names: HashMap<String, Vec<(Def, Sight)>>,
+    pub globs: Vec<(Path, Sight)>,
+    pub macros: Vec<Macro>,
+    /// Identifiers in item macros that nobody expands: what they define is not known.
+    pub opaque: HashSet<String>,
+    /// Whether a part of the scope could not be read at all.
+    pub is_open: bool,
+    /// Modules in it.
+    pub modules: Vec<(String, Self)>,
+    pub children: Vec<Child>,
+    /// Files that are included, as written.
+    pub includes: Vec<String>,
+    /// Constants of types: the path of the type, whether a trait gives them, and the constants.
+    pub associated: Vec<(Path, bool, Vec<(String, Value)>)>,
+    /// Traits, with the constants that have a default.
+    pub traits: Vec<String>,
+}
+
+/// What a file says about names.
+#[derive(Debug, Default)]
+pub struct Facts {
+    pub scope: Scope,
+    /// Names in `families!`, with the byte and the line where each stands.
+    pub families: Vec<(String, usize, usize)>,
+    /// Fields of structs that hold `Label`s.
+    pub label_fields: HashSet<String>,
+    /// The places of `include!` whose file is only known to the build.
+    pub unread_includes: Vec<std::ops::Range<usize>>,
+}
+
+impl Facts {
+    /// Adds the facts of the next piece of the file, which starts at this byte, after so many lines.
+    pub fn add(&mut self, other: Self, base: usize, lines: usize) {
+        self.scope.add(other.scope, base);
+        self.families.extend(other.families.into_iter().map(|(name, at, line)| (name, at + base, line + lines)));
+        self.label_fields.extend(other.label_fields);
+        let moved = |range: std::ops::Range<usize>| range.start + base..range.end + base;
+        self.unread_includes.extend(other.unread_includes.into_iter().map(moved));
+    }
+}
+
+/// Collects the facts of items.
+pub fn collect(items: &[Item], source: &str) -> Facts {
+    let mut facts = Facts::default();
+    let mut collector = Collector { source, facts: &mut facts, within: Path::new() };
+    let scope = collector.scope(items.iter());
+    facts.scope = scope;
+    facts
+}
+
+/// The scope of a block.
+pub fn of_block<'a>(statements: impl Iterator<Item = &'a syn::Stmt>, source: &str) -> Scope {
+    let mut facts = Facts::default();
+    let mut collector = Collector { source, facts: &mut facts, within: Path::new() };
+    let mut scope = Scope::default();
+    for statement in statements {
+        match statement {
+            syn::Stmt::Item(item) => collector.item(&mut scope, item),
+            syn::Stmt::Macro(call)
+                if matches!(call.mac.delimiter, syn::MacroDelimiter::Brace(_)) && !is_expression_macro(&call.mac) =>
+            {
+                idents(&call.mac.tokens, &mut scope.opaque);
+            }
+            _ => {}
+        }
+    }
+    scope
+}
+
+/// Macros that define no names where they are called as a statement.
+fn is_expression_macro(mac: &syn::Macro) -> bool {
+    const KNOWN: &[&str] = &[
+        "assert", "assert_eq", "assert_ne", "bail", "counter", "dbg", "debug", "debug_assert", "debug_assert_eq",
+        "ensure", "eprintln", "error", "format", "gauge", "histogram", "info", "join", "panic", "print", "println",
+        "select", "todo", "trace", "try_join", "unreachable", "vec", "warn", "write", "writeln",
+    ];
+    mac.path.segments.last().is_some_and(|last| KNOWN.contains(&last.ident.to_string().as_str()))
+}
+
+fn idents(tokens: &TokenStream, all: &mut HashSet<String>) {
+    for token in tokens.clone() {
+        match token {
+            TokenTree::Ident(ident) => {
+                all.insert(plain(&ident));
+            }
+            TokenTree::Group(group) => idents(&group.stream(), all),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+        }
+    }
+}
+
+struct Collector<'a> {
+    source: &'a str,
+    facts: &'a mut Facts,
+    /// The inline modules around.
+    within: Path,
+}
+
+fn sight(vis: &Visibility) -> Sight {
+    match vis {
+        Visibility::Public(_) => Sight::Public,
+        Visibility::Restricted(to) if to.path.is_ident("self") => Sight::Private,
+        Visibility::Restricted(to) if to.path.is_ident("super") => Sight::Super,
+        Visibility::Restricted(_) => Sight::Crate,
+        Visibility::Inherited => Sight::Private,
+    }
+}
+
+impl Scope {
+    fn add(&mut self, other: Self, base: usize) {
+        for (name, mut defs) in other.names {
+            self.names.entry(name).or_default().append(&mut defs);
+        }
+        self.globs.extend(other.globs);
+        self.macros.extend(other.macros.into_iter().map(|one| one.moved(base)));
+        self.opaque.extend(other.opaque);
+        self.is_open |= other.is_open;
+        self.modules.extend(other.modules.into_iter().map(|(name, scope)| {
+            let mut moved = Self::default();
+            moved.add(scope, base);
+            (name, moved)
+        }));
+        self.children.extend(other.children);
+        self.includes.extend(other.includes);
+        self.associated.extend(other.associated);
+        self.traits.extend(other.traits);
+    }
+
+    fn define(&mut self, name: String, def: Def, sight: Sight) {
+        self.names.entry(name).or_default().push((def, sight));
+    }
+
+    fn import(&mut self, mut prefix: Path, tree: &UseTree, sight: Sight) {
+        match tree {
+            UseTree::Path(path) => {
+                prefix.push(plain(&path.ident));
+                self.import(prefix, &path.tree, sight);
+            }
+            UseTree::Name(name) => {
+                let name = plain(&name.ident);
+                if name == "self" {
+                    let Some(last) = prefix.last().cloned() else { return };
+                    return self.define(last, Def::Import(prefix), sight);
+                }
+                prefix.push(name.clone());
+                self.define(name, Def::Import(prefix), sight);
+            }
+            UseTree::Rename(rename) => {
+                let name = plain(&rename.ident);
+                if name != "self" {
+                    prefix.push(name);
+                }
+                self.define(plain(&rename.rename), Def::Import(prefix), sight);
+            }
+            UseTree::Glob(_) => self.globs.push((prefix, sight)),
+            UseTree::Group(group) => group.items.iter().for_each(|item| self.import(prefix.clone(), item, sight)),
+        }
+    }
+}
+
+impl Collector<'_> {
+    fn scope<'i>(&mut self, items: impl Iterator<Item = &'i Item>) -> Scope {
+        let mut scope = Scope::default();
+        items.for_each(|item| self.item(&mut scope, item));
+        scope
+    }
+
+    fn item(&mut self, scope: &mut Scope, item: &Item) {
+        match item {
+            Item::Const(item) => {
+                let value = value::of_typed(Some(&item.ty), &item.expr);
+                scope.define(plain(&item.ident), of_value(value), sight(&item.vis));
+            }
+            Item::Static(item) => {
+                let value = value::of_typed(Some(&item.ty), &item.expr);
+                scope.define(plain(&item.ident), of_value(value), sight(&item.vis));
+            }
+            Item::Enum(item) => {
+                let variants = item.variants.iter().map(|variant| plain(&variant.ident)).collect();
+                scope.define(plain(&item.ident), Def::Type(variants), sight(&item.vis));
+            }
+            Item::Struct(item) => {
+                self.fields(&item.fields);
+                scope.define(plain(&item.ident), Def::Type(Vec::new()), sight(&item.vis));
+            }
+            Item::Union(item) => scope.define(plain(&item.ident), Def::Type(Vec::new()), sight(&item.vis)),
+            Item::Trait(item) => self.of_trait(scope, item),
+            Item::TraitAlias(item) => scope.define(plain(&item.ident), Def::Type(Vec::new()), sight(&item.vis)),
+            Item::Type(item) => {
+                let def = match &*item.ty {
+                    Type::Path(path) if path.qself.is_none() => Def::Alias(segments(&path.path)),
+                    _ => Def::Type(Vec::new()),
+                };
+                scope.define(plain(&item.ident), def, sight(&item.vis));
+            }
+            Item::Fn(item) => scope.define(plain(&item.sig.ident), Def::Other, sight(&item.vis)),
+            Item::Use(item) => {
+                let prefix = item.leading_colon.map(|_| vec!["::".to_owned()]).unwrap_or_default();
+                scope.import(prefix, &item.tree, sight(&item.vis));
+            }
+            Item::ExternCrate(item) => {
+                let name = plain(&item.ident);
+                let local = item.rename.as_ref().map_or_else(|| name.clone(), |(_, rename)| plain(rename));
+                let target = if name == "self" { vec!["crate".to_owned()] } else { vec!["::".to_owned(), name] };
+                scope.define(local, Def::Import(target.clone()), sight(&item.vis));
+                if has(&item.attrs, "macro_use") {
+                    scope.globs.push((target, Sight::Private));
+                }
+            }
+            Item::Impl(item) => of_impl(scope, item),
+            Item::Mod(item) => self.module(scope, item),
+            Item::Macro(item) => self.of_macro(scope, item),
+            _ => {}
+        }
+    }
+
+    fn module(&mut self, scope: &mut Scope, item: &syn::ItemMod) {
+        let name = plain(&item.ident);
+        let paths = path_attributes(&item.attrs);
+        match &item.content {
+            Some((_, items)) => {
+                self.within.push(paths.first().cloned().unwrap_or_else(|| name.clone()));
+                let inner = self.scope(items.iter());
+                self.within.pop();
+                scope.modules.push((name, inner));
+            }
+            None => scope.children.push(Child { name, paths, within: self.within.clone() }),
+        }
+    }
+
+    fn fields(&mut self, fields: &syn::Fields) {
+        for field in fields {
+            if let Some(ident) = field.ident.as_ref().filter(|_| value::holds_labels(&field.ty)) {
+                self.facts.label_fields.insert(plain(ident));
+            }
+        }
+    }
+
+    fn of_trait(&mut self, scope: &mut Scope, item: &syn::ItemTrait) {
+        let name = plain(&item.ident);
+        scope.define(name.clone(), Def::Type(Vec::new()), sight(&item.vis));
+        if item.items.iter().any(|item| matches!(item, TraitItem::Const(_))) {
+            scope.traits.push(name);
+        }
+    }
+
+    fn of_macro(&mut self, scope: &mut Scope, item: &syn::ItemMacro) {
+        if let Some(ident) = &item.ident {
+            let mut all = HashSet::new();
+            idents(&item.mac.tokens, &mut all);
+            scope.macros.push(Macro {
+                name: plain(ident),
+                rules: inside(self.source, &item.mac),
+                idents: all,
+                is_exported: has(&item.attrs, "macro_export"),
+                at: ident.span().byte_range().start,
+            });
+            return;
+        }
+        let last = item.mac.path.segments.last().map(|last| plain(&last.ident)).unwrap_or_default();
+        match last.as_str() {
+            "families" => self.families(scope, &item.mac),
+            "include" => self.include(scope, &item.mac),
+            _ => self.items_within(scope, &item.mac.tokens),
+        }
+    }
+
+    fn families(&mut self, scope: &mut Scope, mac: &syn::Macro) {
+        let Ok(block) = families::parse(mac.tokens.clone()) else {
+            return idents(&mac.tokens, &mut scope.opaque);
+        };
+        for family in block {
+            let at = family.metric.span();
+            self.facts.families.push((family.metric.value(), at.byte_range().start, at.start().line));
+            scope.define(plain(&family.name), Def::Family, sight(&family.vis));
+        }
+    }
+
+    fn include(&mut self, scope: &mut Scope, mac: &syn::Macro) {
+        match mac.parse_body::<syn::LitStr>() {
+            Ok(path) => scope.includes.push(path.value()),
+            Err(_) => {
+                self.facts.unread_includes.push(mac.span().byte_range());
+                scope.is_open = true;
+            }
+        }
+    }
+
+    /// Macros such as `cfg_if!` pass the items in them on, in braces or as they are.
+    fn items_within(&mut self, scope: &mut Scope, tokens: &TokenStream) {
+        idents(tokens, &mut scope.opaque);
+        if let Ok(file) = (|input: syn::parse::ParseStream<'_>| input.parse::<syn::File>()).parse2(tokens.clone()) {
+            return file.items.iter().for_each(|item| self.item(scope, item));
+        }
+        for token in tokens.clone() {
+            if let TokenTree::Group(group) = token
+                && group.delimiter() == Delimiter::Brace
+                && let Ok(file) = syn::parse2::<syn::File>(group.stream())
+            {
+                file.items.iter().for_each(|item| self.item(scope, item));
+            }
+        }
+    }
+}
+
+fn of_value(value: Value) -> Def {
+    if value == Value::Unknown { Def::Other } else { Def::Value(Box::new(value)) }
+}
+
+fn of_impl(scope: &mut Scope, item: &syn::ItemImpl) {
+    let Type::Path(path) = &*item.self_ty else { return };
+    let constants: Vec<_> = item
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            ImplItem::Const(constant) => {
+                let value = value::of_typed(Some(&constant.ty), &constant.expr);
+                Some((plain(&constant.ident), value))
+            }
+            _ => None,
+        })
+        .collect();
+    if path.qself.is_none() && !constants.is_empty() {
+        scope.associated.push((segments(&path.path), item.trait_.is_some(), constants));
+    }
+}
+
+/// What is between the brackets of a macro call, as text.
+fn inside(source: &str, mac: &syn::Macro) -> String {
+    let span = match &mac.delimiter {
+        syn::MacroDelimiter::Paren(paren) => paren.span,
+        syn::MacroDelimiter::Brace(brace) => brace.span,
+        syn::MacroDelimiter::Bracket(bracket) => bracket.span,
+    };
+    source.get(span.open().byte_range().end..span.close().byte_range().start).unwrap_or_default().to_owned()
+}
+
+/// Whether an item has an attribute of this name, also under `cfg_attr`.
+pub fn has(attributes: &[syn::Attribute], name: &str) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident(name)
+            || attribute.path().is_ident("cfg_attr") && {
+                let mut all = HashSet::new();
+                if let Meta::List(list) = &attribute.meta {
+                    idents(&list.tokens, &mut all);
+                }
+                all.contains(name)
+            }
+    })
+}
+
+/// The texts of `#[path = ".."]` and `#[cfg_attr(.., path = "..")]`.
+fn path_attributes(attributes: &[syn::Attribute]) -> Vec<String> {
+    let mut paths = Vec::new();
+    for attribute in attributes {
+        match &attribute.meta {
+            Meta::NameValue(pair) if pair.path.is_ident("path") => {
+                if let Value::Text(path) = value::of(&pair.value) {
+                    paths.push(path);
+                }
+            }
+            Meta::List(list) if list.path.is_ident("cfg_attr") => {
+                let tokens: Vec<TokenTree> = list.tokens.clone().into_iter().collect();
+                for window in tokens.windows(3) {
+                    if let [TokenTree::Ident(key), TokenTree::Punct(_), TokenTree::Literal(text)] = window
+                        && key == "path"
+                        && let Ok(text) = syn::parse_str::<syn::LitStr>(&text.to_string())
+                    {
+                        paths.push(text.value());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    paths
+}
