@@ -26,7 +26,8 @@ pub fn apply(
     outcome: &mut Outcome,
 ) -> Result<(), String> {
     if request.write_baseline {
-        let file = baseline.ok_or("`--write-baseline` needs the file: `--baseline FILE`, or `baseline` in the settings")?;
+        let file =
+            baseline.ok_or("`--write-baseline` needs the file: `--baseline FILE`, or `baseline` in the settings")?;
         let text = written(&outcome.findings, file, paths);
         std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
         outcome.known = outcome.findings.len();
@@ -58,7 +59,11 @@ pub fn apply(
 fn entry(finding: &Finding, baseline: &Path, paths: &HashMap<Arc<str>, PathBuf>) -> Entry {
     let directory = baseline.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let path = paths.get(&finding.file);
-    let below = directory.canonicalize().ok().zip(path).and_then(|(directory, path)| path.strip_prefix(directory).ok().map(Path::to_owned));
+    let below = directory
+        .canonicalize()
+        .ok()
+        .zip(path)
+        .and_then(|(directory, path)| path.strip_prefix(directory).ok().map(Path::to_owned));
     let file = below.map_or_else(|| finding.file.to_string(), |below| below.to_string_lossy().replace('\\', "/"));
     (file, finding.rule.name().to_owned(), finding.message.clone())
 }
@@ -79,7 +84,8 @@ fn read(file: &Path) -> Result<HashMap<Entry, u64>, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{at}: {error}"))?;
     let mut known = HashMap::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let bad = || format!("{at}:{}: this is no line of a baseline; write it anew with `--write-baseline`", number + 1);
+        let bad =
+            || format!("{at}:{}: this is no line of a baseline; write it anew with `--write-baseline`", number + 1);
         let value: Value = serde_json::from_str(line).map_err(|_| bad())?;
         let text = |key: &str| value[key].as_str().map(str::to_owned).ok_or_else(bad);
         let count = value["count"].as_u64().ok_or_else(bad)?;
@@ -105,10 +111,27 @@ impl Changes {
             let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
             let top = git(directory, &["rev-parse", "--show-toplevel"])?;
             let top = PathBuf::from(top.trim_end_matches('\n'));
-            let commit = git(directory, &["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{revision}^{{commit}}")])
-                .map_err(|_| format!("git knows no revision `{revision}`"))?;
-            let diff = git(&top, &["-c", "core.quotePath=false", "diff", "--unified=0", "--no-color", "--no-ext-diff", "--no-renames",
-                "--src-prefix=a/", "--dst-prefix=b/", commit.trim(), "--"])?;
+            let commit = git(
+                directory,
+                &["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{revision}^{{commit}}")],
+            )
+            .map_err(|_| format!("git knows no revision `{revision}`"))?;
+            let diff = git(
+                &top,
+                &[
+                    "-c",
+                    "core.quotePath=false",
+                    "diff",
+                    "--unified=0",
+                    "--no-color",
+                    "--no-ext-diff",
+                    "--no-renames",
+                    "--src-prefix=a/",
+                    "--dst-prefix=b/",
+                    commit.trim(),
+                    "--",
+                ],
+            )?;
             for (file, lines) in changed(&diff) {
                 let path = top.join(file);
                 files.insert(path.canonicalize().unwrap_or(path), Some(lines));

@@ -143,14 +143,15 @@ enum Kind {
 /// or the field) that ends before it on the line, else of the next. The statements within are not meant.
 fn lines_meant(text: &Text<'_>, index: usize, tokens: &[Token]) -> Vec<Range<usize>> {
     let line_of = |offset: usize| text.line(offset) - 1;
-    let on_line = |token: &&Token| {
-        line_of(token.range.start) <= index && index <= line_of(token.range.end.saturating_sub(1))
-    };
+    let on_line =
+        |token: &&Token| line_of(token.range.start) <= index && index <= line_of(token.range.end.saturating_sub(1));
     let own = tokens.iter().rposition(|token| on_line(&token));
     let (start, own_line) = match own {
         Some(last) => (last, index),
         None => {
-            let Some(next) = tokens.iter().position(|token| line_of(token.range.start) > index) else { return Vec::new() };
+            let Some(next) = tokens.iter().position(|token| line_of(token.range.start) > index) else {
+                return Vec::new();
+            };
             (next, line_of(tokens[next].range.start))
         }
     };
@@ -238,7 +239,8 @@ fn all_tokens(text: &str) -> Vec<Token> {
                         _ => Kind::Other,
                     };
                     let mut token = Token::new(punct.span().byte_range(), depth, kind);
-                    token.continues = matches!(punct.as_char(), '.' | '?' | '=' | '+' | '-' | '*' | '/' | '&' | '|' | '<' | '>');
+                    token.continues =
+                        matches!(punct.as_char(), '.' | '?' | '=' | '+' | '-' | '*' | '/' | '&' | '|' | '<' | '>');
                     all.push(token);
                 }
                 TokenTree::Ident(ident) => {

@@ -66,7 +66,11 @@ impl Env<'_> {
                 if is_label { Known::Built(Box::new(self.eval_in(name, hops))) } else { Known::Unknown }
             }
             Value::Through(path, is_macro, inner) => {
-                if self.is_of_the_tree(path, *is_macro) { Known::Unknown } else { self.eval_in(inner, hops) }
+                if self.is_of_the_tree(path, *is_macro) {
+                    Known::Unknown
+                } else {
+                    self.eval_in(inner, hops)
+                }
             }
             Value::Slice(inner, start, end) => slice(self.eval_in(inner, hops), *start, *end),
             Value::Unknown => Known::Unknown,

@@ -43,8 +43,13 @@ pub fn rules(text: &str) -> Option<Vec<Rule>> {
     let tokens: Vec<TokenTree> = text.parse::<TokenStream>().ok()?.into_iter().collect();
     let mut rules = Vec::new();
     let mut rest = tokens.as_slice();
-    while let [TokenTree::Group(pattern), TokenTree::Punct(equals), TokenTree::Punct(greater), TokenTree::Group(body), after @ ..] =
-        rest
+    while let [
+        TokenTree::Group(pattern),
+        TokenTree::Punct(equals),
+        TokenTree::Punct(greater),
+        TokenTree::Group(body),
+        after @ ..,
+    ] = rest
     {
         if equals.as_char() != '=' || greater.as_char() != '>' {
             return None;
@@ -81,9 +86,13 @@ fn parts(stream: TokenStream) -> Option<Vec<Part>> {
     loop {
         rest = match rest {
             [] => return Some(found),
-            [TokenTree::Punct(dollar), TokenTree::Ident(name), TokenTree::Punct(colon), TokenTree::Ident(kind), after @ ..]
-                if dollar.as_char() == '$' && colon.as_char() == ':' =>
-            {
+            [
+                TokenTree::Punct(dollar),
+                TokenTree::Ident(name),
+                TokenTree::Punct(colon),
+                TokenTree::Ident(kind),
+                after @ ..,
+            ] if dollar.as_char() == '$' && colon.as_char() == ':' => {
                 found.push(Part::Variable(plain(name), kind.to_string()));
                 after
             }
@@ -250,7 +259,9 @@ fn fragment(kind: &str, tokens: &[TokenTree], at: usize) -> Option<usize> {
             }
             _ => None,
         },
-        "block" => matches!(first, Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace).then_some(at + 1),
+        "block" => {
+            matches!(first, Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace).then_some(at + 1)
+        }
         "vis" => parsed::<syn::Visibility>(tokens, at),
         _ if is_captured => Some(at + 1),
         "expr" | "expr_2021" => {

@@ -111,7 +111,8 @@ pub fn run(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> Resul
         });
         reads.extend(more.map_err(Error::Io)?);
         let mut facts = Some(reads.iter_mut().map(|read| std::mem::take(&mut read.facts)).collect::<Vec<_>>());
-        let sources: Vec<Source<'_>> = tree.files.iter().zip(&reads).map(|(file, read)| source_of(file, read)).collect();
+        let sources: Vec<Source<'_>> =
+            tree.files.iter().zip(&reads).map(|(file, read)| source_of(file, read)).collect();
         let facts = std::sync::Mutex::new(facts.take());
         let linked = pool::map(&[()], |()| {
             let facts = facts.lock().ok().and_then(|mut facts| facts.take()).unwrap_or_default();
@@ -186,7 +187,8 @@ fn read(file: &File, max_bytes: u64, words: &AhoCorasick) -> Read {
         Ok(text) => text,
         Err(problem) => return Read { findings: vec![finding(file, "", problem, 0)], ..Read::default() },
     };
-    let mut all = Read { lines: text.lines().count(), has_words: words.is_match(&text), is_read: true, ..Read::default() };
+    let mut all =
+        Read { lines: text.lines().count(), has_words: words.is_match(&text), is_read: true, ..Read::default() };
     for piece in source::pieces(&text) {
         let base = piece.start;
         let part = &text[piece];
@@ -206,6 +208,7 @@ fn read(file: &File, max_bytes: u64, words: &AhoCorasick) -> Read {
             }
         }
     }
+    all.facts.scope.body_includes = source::included_by_bodies(&text);
     for range in std::mem::take(&mut all.facts.unread_includes) {
         let message = "this includes a file that only the build knows: not looked at".to_owned();
         let problem = Problem { rule: Rule::UnreadSource, message, range: Some(range), help: String::new() };

@@ -34,7 +34,8 @@ pub fn check(path: &Path, display: &Arc<str>) -> Vec<Finding> {
         }
     };
     let packages = packages(&lock);
-    let versions: Vec<&Package<'_>> = packages.iter().filter(|package| package.name == METRICS && package.is_elsewhere).collect();
+    let versions: Vec<&Package<'_>> =
+        packages.iter().filter(|package| package.name == METRICS && package.is_elsewhere).collect();
     let [_, others @ ..] = versions.as_slice() else { return Vec::new() };
     let Some(second) = others.first() else { return Vec::new() };
     let all = versions.iter().map(|package| format!("`{}`", package.version)).collect::<Vec<_>>().join(" and ");

@@ -61,6 +61,8 @@ pub struct Package {
     /// The roots of its crates; the first is the library's.
     pub roots: Vec<PathBuf>,
     pub externs: HashMap<String, Extern>,
+    /// Whether it is the package that everybody means by `metrics`, and no other of that name.
+    pub is_metrics: bool,
     /// Whether paths in a `use` start at the root of the crate.
     pub is_2015: bool,
 }
@@ -82,7 +84,16 @@ impl Package {
         let inherits = package.get("edition").is_some_and(|edition| edition.get_ref().as_str().is_none());
         let is_2015 = !inherits && text_of(package, "edition").is_none_or(|edition| edition == "2015");
         let externs = externs(directory, &manifest);
-        Some(Self { roots: roots(directory, &manifest), directory: directory.to_owned(), name, library, externs, is_2015 })
+        let is_metrics = name == METRICS && is_real(&manifest);
+        Some(Self {
+            roots: roots(directory, &manifest),
+            directory: directory.to_owned(),
+            name,
+            library,
+            externs,
+            is_metrics,
+            is_2015,
+        })
     }
 
     /// The directories of the packages that it names by a path.
@@ -192,7 +203,11 @@ fn dependency(directory: &Path, key: &str, value: &DeValue<'_>) -> Extern {
 fn is_real_metrics(directory: &Path) -> bool {
     let text = std::fs::read_to_string(directory.join("Cargo.toml")).unwrap_or_default();
     let Ok(manifest) = DeTable::parse(&text) else { return false };
-    let repository = section(manifest.get_ref(), "package").and_then(|package| text_of(package, "repository"));
+    is_real(manifest.get_ref())
+}
+
+fn is_real(manifest: &DeTable<'_>) -> bool {
+    let repository = section(manifest, "package").and_then(|package| text_of(package, "repository"));
     repository.is_some_and(|url| url.contains("metrics-rs/metrics"))
 }
 

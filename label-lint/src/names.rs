@@ -119,7 +119,11 @@ impl Names {
 
     /// The scopes of a module.
     pub fn scopes(&self, module: ModuleId) -> impl Iterator<Item = &Scope> {
-        self.modules[module].scopes.iter().filter(|(file, _)| *file != usize::MAX).map(|(file, path)| self.scope_at(*file, path))
+        self.modules[module]
+            .scopes
+            .iter()
+            .filter(|(file, _)| *file != usize::MAX)
+            .map(|(file, path)| self.scope_at(*file, path))
     }
 
     /// The definition of a macro.
@@ -162,7 +166,7 @@ impl Names {
     pub fn is_origin(&self, krate: CrateId) -> bool {
         matches!(self.crates[krate].library_of.as_deref(), Some(FACADE))
             || self.crates[krate].library_of.as_deref() == Some(METRICS)
-                && self.crates[krate].externs.get(METRICS) == Some(&Extern::Metrics)
+                && self.crates[krate].package.as_ref().is_some_and(|package| package.is_metrics)
     }
 
     /// Finds the type of each `impl` that has constants.
@@ -286,7 +290,9 @@ impl Linker<'_> {
 
     fn root(&mut self, file: usize) {
         let package = self.sources[file].package.clone();
-        let is_library = package.as_ref().is_some_and(|package| package.roots.first().is_some_and(|root| root == self.sources[file].path))
+        let is_library = package
+            .as_ref()
+            .is_some_and(|package| package.roots.first().is_some_and(|root| root == self.sources[file].path))
             && self.sources[file].path.file_name().is_none_or(|name| name != "main.rs" && name != "build.rs");
         let krate = self.names.crates.len();
         let root = self.names.modules.len();
@@ -295,7 +301,10 @@ impl Linker<'_> {
             Some(package) => {
                 externs.clone_from(&package.externs);
                 let own = match Extern::of(&package.name) {
-                    Extern::Package(name, _) => Extern::Package(name, Some(package.directory.clone())),
+                    Extern::Metrics if package.is_metrics => Extern::Metrics,
+                    Extern::Metrics | Extern::Package(..) => {
+                        Extern::Package(package.name.clone(), Some(package.directory.clone()))
+                    }
                     known => known,
                 };
                 externs.entry(package.library.clone()).or_insert(own);
@@ -319,12 +328,7 @@ impl Linker<'_> {
             macros: HashMap::new(),
             families: HashMap::new(),
         });
-        self.names.modules.push(Module {
-            parent: None,
-            krate,
-            scopes: Vec::new(),
-            children: HashMap::new(),
-        });
+        self.names.modules.push(Module { parent: None, krate, scopes: Vec::new(), children: HashMap::new() });
         self.fill(root, file, &mut vec![file], true);
     }
 
@@ -337,12 +341,7 @@ impl Linker<'_> {
     fn module(&mut self, parent: ModuleId, name: &str) -> ModuleId {
         let module = self.names.modules.len();
         let krate = self.names.modules[parent].krate;
-        self.names.modules.push(Module {
-            parent: Some(parent),
-            krate,
-            scopes: Vec::new(),
-            children: HashMap::new(),
-        });
+        self.names.modules.push(Module { parent: Some(parent), krate, scopes: Vec::new(), children: HashMap::new() });
         self.names.modules[parent].children.entry(name.to_owned()).or_default().push(module);
         module
     }
@@ -375,6 +374,7 @@ impl Linker<'_> {
             scope.children.iter().map(|child| (child.name.clone(), self.candidates(file, child, is_root))).collect();
         let directory = self.sources[file].path.parent().unwrap_or(self.sources[file].path);
         let includes: Vec<PathBuf> = scope.includes.iter().map(|include| directory.join(include)).collect();
+        let bodies: Vec<PathBuf> = scope.body_includes.iter().map(|include| directory.join(include)).collect();
         let krate = self.names.modules[module].krate;
         for (name, at) in macros {
             self.names.crates[krate].macros.entry(name).or_default().push((module, at));
@@ -392,6 +392,16 @@ impl Linker<'_> {
             }
             if !found {
                 self.names.modules[inner].scopes.push((usize::MAX, Vec::new()));
+            }
+        }
+        for path in bodies {
+            let path = path.canonicalize().unwrap_or(path);
+            match self.by_path.get(path.as_path()) {
+                Some(&file) if self.names.places[file].len() < MAX_PLACES => self.names.places[file].push(module),
+                None if path.is_file() => {
+                    self.names.wanted.insert(path, Wanted::Fragment);
+                }
+                _ => {}
             }
         }
         for path in includes {

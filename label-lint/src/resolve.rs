@@ -32,7 +32,16 @@ pub const ITEMS: &[&str] = &[
 ];
 
 /// What it knows of the packages in [`crate::manifest::OTHERS`].
-pub const OTHER_ITEMS: &[&str] = &["MetricKeyValue", "KeyValue", "EncodeLabelSet", "Metrics", "opts", "labels"];
+pub const OTHER_ITEMS: &[&str] = &[
+    "MetricKeyValue",
+    "KeyValue",
+    "EncodeLabelSet",
+    "Metrics",
+    "Opts",
+    "HistogramOpts",
+    "PrometheusBuilder",
+    "labels",
+];
 
 /// What stands for `$crate` in the expansion of a macro of that crate.
 pub const CRATE: &str = "__label_lint_crate_";
@@ -232,7 +241,9 @@ impl<'a> Env<'a> {
             Target::Module(module) if name == "super" => Answer::one(Target::Module(self.parent(module))),
             Target::Module(module) if name == "self" => Answer::one(Target::Module(module)),
             Target::Module(module) => self.in_module(module, name, space, None, search),
-            Target::Metrics(path) => item(longer(path)).map_or(Answer::NOTHING, |path| Answer::one(Target::Metrics(path))),
+            Target::Metrics(path) => {
+                item(longer(path)).map_or(Answer::NOTHING, |path| Answer::one(Target::Metrics(path)))
+            }
             Target::PerhapsMetrics(path) => Answer::one(Target::PerhapsMetrics(longer(path))),
             Target::Facade(path) => facade(longer(path)),
             Target::Other(package, path) => Answer::one(Target::Other(package, longer(path))),
@@ -445,13 +456,9 @@ impl<'a> Env<'a> {
             answer.add(match (def, space) {
                 (Def::Import(path), _) => self.path(path, space, false, true, search),
                 (Def::Alias(path), Space::Type) => self.path(path, space, false, false, search),
-                (Def::Type(_), Space::Type) if frames == 0 => {
-                    Answer::one(Target::Type(self.module, name.to_owned()))
-                }
+                (Def::Type(_), Space::Type) if frames == 0 => Answer::one(Target::Type(self.module, name.to_owned())),
                 (Def::Type(_), Space::Type) => Answer::one(Target::Local),
-                (Def::Value(value), Space::Value) => {
-                    Answer::one(Target::Value((**value).clone(), self.module, frames))
-                }
+                (Def::Value(value), Space::Value) => Answer::one(Target::Value((**value).clone(), self.module, frames)),
                 (Def::Family, Space::Value) => Answer::one(Target::Family),
                 (Def::Other, Space::Value) => Answer::one(Target::Local),
                 _ => Answer::NOTHING,
@@ -502,7 +509,8 @@ impl<'a> Env<'a> {
                 Answer { targets: vec![Target::Other(package, path)], certain: false }
             }
             Target::Type(module, ty) => {
-                let is_variant = |def: &Def| matches!(def, Def::Type(variants) if variants.iter().any(|one| one == name));
+                let is_variant =
+                    |def: &Def| matches!(def, Def::Type(variants) if variants.iter().any(|one| one == name));
                 let mut all = self.names.scopes(module).filter_map(|scope| scope.names.get(&ty)).flatten();
                 match all.any(|(def, _)| is_variant(def)) {
                     true if space != Space::Macro => Answer::one(Target::Local),
@@ -547,7 +555,11 @@ fn reexported(path: Path) -> Target {
     match path.iter().skip(1).position(|segment| segment == METRICS) {
         Some(at) => {
             let rest = path[at + 2..].to_vec();
-            if rest.is_empty() { Target::Metrics(rest) } else { item(rest).map_or(Target::Outside(path), Target::Metrics) }
+            if rest.is_empty() {
+                Target::Metrics(rest)
+            } else {
+                item(rest).map_or(Target::Outside(path), Target::Metrics)
+            }
         }
         None => Target::Outside(path),
     }

@@ -82,6 +82,8 @@ pub struct Scope {
     pub children: Vec<Child>,
     /// Files that are included, as written.
     pub includes: Vec<String>,
+    /// Files that functions include.
+    pub body_includes: Vec<String>,
     /// Constants of types: the path of the type, whether a trait gives them, and the constants.
     pub associated: Vec<(Path, bool, Vec<(String, Value)>)>,
     /// Traits, with the constants that have a default.
@@ -142,9 +144,35 @@ pub fn of_block<'a>(statements: impl Iterator<Item = &'a syn::Stmt>, source: &st
 /// Macros that define no names where they are called as a statement.
 fn is_expression_macro(mac: &syn::Macro) -> bool {
     const KNOWN: &[&str] = &[
-        "assert", "assert_eq", "assert_ne", "bail", "counter", "dbg", "debug", "debug_assert", "debug_assert_eq",
-        "ensure", "eprintln", "error", "format", "gauge", "histogram", "info", "join", "panic", "print", "println",
-        "select", "todo", "trace", "try_join", "unreachable", "vec", "warn", "write", "writeln",
+        "assert",
+        "assert_eq",
+        "assert_ne",
+        "bail",
+        "counter",
+        "dbg",
+        "debug",
+        "debug_assert",
+        "debug_assert_eq",
+        "ensure",
+        "eprintln",
+        "error",
+        "format",
+        "gauge",
+        "histogram",
+        "info",
+        "join",
+        "panic",
+        "print",
+        "println",
+        "select",
+        "todo",
+        "trace",
+        "try_join",
+        "unreachable",
+        "vec",
+        "warn",
+        "write",
+        "writeln",
     ];
     mac.path.segments.last().is_some_and(|last| KNOWN.contains(&last.ident.to_string().as_str()))
 }
@@ -194,6 +222,7 @@ impl Scope {
         }));
         self.children.extend(other.children);
         self.includes.extend(other.includes);
+        self.body_includes.extend(other.body_includes);
         self.associated.extend(other.associated);
         self.traits.extend(other.traits);
     }

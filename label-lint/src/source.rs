@@ -61,7 +61,7 @@ pub fn read(path: &Path, limit: u64) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// Makes a byte order mark, a `#!` line and the manifest of a script spaces or comments of the same length, so that
+/// Makes a byte order mark, a `#!` line and the manifest of a script spaces, so that
 /// places stay right.
 fn blank_preamble(text: &mut String) {
     if text.starts_with('\u{feff}') {
@@ -69,7 +69,8 @@ fn blank_preamble(text: &mut String) {
     }
     let start = text.len() - text.trim_start().len();
     if text[start..].starts_with("#!") && !text[start + 2..].trim_start().starts_with('[') {
-        text.replace_range(start..start + 2, "//");
+        let end = text[start..].find('\n').map_or(text.len(), |end| start + end);
+        text.replace_range(start..end, &" ".repeat(end - start));
     }
     if let Some(range) = frontmatter(text) {
         let blank: String = text[range.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
@@ -87,7 +88,7 @@ fn frontmatter(text: &str) -> Option<Range<usize>> {
         if trimmed.starts_with("---") {
             break &trimmed[..trimmed.len() - trimmed.trim_start_matches('-').len()];
         }
-        if !trimmed.trim().is_empty() && !trimmed.starts_with("#!") && !trimmed.starts_with("//") {
+        if !trimmed.trim().is_empty() && !trimmed.starts_with("#!") {
             return None;
         }
         start += line.len();
@@ -316,9 +317,8 @@ fn parse_with(
         let file = file.parse2(tokens.clone());
         match file {
             Ok(file) => Ok(file.items),
-            Err(_) if is_fragment && depth.is_none() => statements(tokens).map_err(|error| {
-                problem(format!("this file is not Rust: {error}"), Some(error.span().byte_range()))
-            }),
+            Err(_) if is_fragment && depth.is_none() => statements(tokens)
+                .map_err(|error| problem(format!("this file is not Rust: {error}"), Some(error.span().byte_range()))),
             Err(error) => {
                 let range = error.span().byte_range();
                 let range = if range == (0..0) { text.len()..text.len() } else { range };
@@ -335,6 +335,34 @@ fn statements(tokens: TokenStream) -> syn::Result<Vec<syn::Item>> {
     let mut function: syn::ItemFn = syn::parse_str("fn included() {}")?;
     function.block.stmts = statements;
     Ok(vec![syn::Item::Fn(function)])
+}
+
+/// The files that functions of the file's own module include.
+pub fn included_by_bodies(text: &str) -> Vec<String> {
+    fn search(tokens: TokenStream, in_function: bool, found: &mut Vec<String>) {
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        let is_word = |at: usize, word: &str| matches!(tokens.get(at), Some(TokenTree::Ident(ident)) if ident == word);
+        let mut is_body = in_function;
+        for (at, token) in tokens.iter().enumerate() {
+            is_body |= is_word(at, "fn");
+            let TokenTree::Group(group) = token else { continue };
+            if at >= 2 && is_word(at - 2, "mod") {
+                continue;
+            }
+            if in_function && at >= 2 && is_word(at - 2, "include") {
+                let literal = syn::parse2::<syn::LitStr>(group.stream());
+                found.extend(literal.ok().map(|literal| literal.value()));
+            }
+            search(group.stream(), is_body, found);
+        }
+    }
+    let mut found = Vec::new();
+    if text.contains("include!")
+        && let Ok(tokens) = text.parse::<TokenStream>()
+    {
+        search(tokens, false, &mut found);
+    }
+    found
 }
 
 /// The tokens without what is in the braces of functions, but for the files that they include.
@@ -356,7 +384,8 @@ fn without_bodies(tokens: TokenStream) -> TokenStream {
                 TokenTree::Punct(punct)
             }
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace && !after_bang => {
-                let stream = if std::mem::take(&mut in_function) { TokenStream::new() } else { without_bodies(group.stream()) };
+                let stream =
+                    if std::mem::take(&mut in_function) { TokenStream::new() } else { without_bodies(group.stream()) };
                 let mut copy = proc_macro2::Group::new(Delimiter::Brace, stream);
                 copy.set_span(group.span());
                 TokenTree::Group(copy)

@@ -240,7 +240,9 @@ fn of_call(call: &syn::ExprCall) -> Value {
     let wraps = match owner.as_str() {
         "String" | "Box" | "Arc" | "Rc" | "Vec" => function == "from",
         "Cow" => ["Borrowed", "Owned", "from", "const_str"].contains(&function.as_str()),
-        "SharedString" | "KeyName" => ["from", "const_str", "from_const_str", "from_owned"].contains(&function.as_str()),
+        "SharedString" | "KeyName" => {
+            ["from", "const_str", "from_const_str", "from_owned"].contains(&function.as_str())
+        }
         _ => false,
     };
     match call.args.first() {

@@ -33,8 +33,22 @@ enum Way {
 
 /// What the packages of single files name.
 const DEPENDENCIES: &[&str] = &[
-    "metrics", "compozy-monitoring", "egui", "iced", "metrics-derive", "metrics-exporter-prometheus", "my", "my_prelude",
-    "opentelemetry", "prometheus", "prometheus-client", "serde_json", "shared", "some", "temporalio-common", "tokio",
+    "metrics",
+    "compozy-monitoring",
+    "egui",
+    "iced",
+    "metrics-derive",
+    "metrics-exporter-prometheus",
+    "my",
+    "my_prelude",
+    "opentelemetry",
+    "prometheus",
+    "prometheus-client",
+    "serde_json",
+    "shared",
+    "some",
+    "temporalio-common",
+    "tokio",
 ];
 
 fn manifest(file: &str) -> String {

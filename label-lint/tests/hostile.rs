@@ -62,7 +62,9 @@ fn no_nesting_aborts_the_linter() {
         let run = sandbox.lint(&["--format", "json", &times.to_string()]);
         assert!(run.code == 0 || run.code == 1, "{times} times: {}", run.stderr);
         let stray = |line: &&str| {
-            ["nesting-too-deep", "parse-error", "disallowed-label", "file-too-large"].iter().all(|rule| !line.contains(rule))
+            ["nesting-too-deep", "parse-error", "disallowed-label", "file-too-large"]
+                .iter()
+                .all(|rule| !line.contains(rule))
         };
         assert_eq!(run.stdout.lines().find(stray), None, "{times} times");
         if times == 60_000 {

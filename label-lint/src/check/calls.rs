@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use compozy_monitoring::labels::Kind;
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
     Expr, Token, Type,
     parse::{Parse, ParseStream},
@@ -73,7 +73,7 @@ fn kind_of(word: &str) -> Option<Kind> {
 impl Checker<'_> {
     /// Checks a macro call, and says whether it was one of those that are known.
     pub(super) fn macro_call(&mut self, path: &[String], arguments: &TokenStream, at: Span) -> bool {
-        if !self.may_matter(path) {
+        if !self.may_matter(path) && !looks_like_a_metric(arguments) {
             return self.foreign_macro(path, arguments);
         }
         let Answer { targets, .. } = self.resolve(path, Space::Macro);
@@ -107,7 +107,7 @@ impl Checker<'_> {
         }
         match path {
             // From a macro that was not expanded, or a glob of another package: known by its shape.
-            [name] => self.item(name, arguments, at, false),
+            [name] if self.may_matter(path) => self.item(name, arguments, at, false),
             _ => self.foreign_macro(path, arguments),
         }
     }
@@ -188,7 +188,11 @@ impl Checker<'_> {
             for label in &family.labels {
                 let Some(place) = self.place(label) else { continue };
                 if tokens::variable(&plain(label)).is_some() {
-                    self.unresolved_label(place, &format!("${}", tokens::variable(&plain(label)).unwrap_or_default()), true);
+                    self.unresolved_label(
+                        place,
+                        &format!("${}", tokens::variable(&plain(label)).unwrap_or_default()),
+                        true,
+                    );
                 } else {
                     self.label_text(std::slice::from_ref(&name), &plain(label), place, &mut seen);
                 }
@@ -237,7 +241,9 @@ impl Checker<'_> {
             match (owner.as_str(), function.as_str(), arguments) {
                 ("Label", "new" | "from_static_parts", [label, value]) => self.pair(label, value),
                 ("Label", "from", [pair]) => self.converted(pair),
-                ("Key", "from_parts" | "from_static_parts" | "from_static_labels", [name, list]) => self.key(name, list),
+                ("Key", "from_parts" | "from_static_parts" | "from_static_labels", [name, list]) => {
+                    self.key(name, list)
+                }
                 ("Key", "from", [Expr::Tuple(parts)]) if parts.elems.len() == 2 => {
                     self.key(&parts.elems[0], &parts.elems[1]);
                 }
@@ -291,7 +297,7 @@ impl Checker<'_> {
                     self.key_of_tuple(pair);
                 }
             }
-            _ => self.foreign_method(method, arguments),
+            _ => self.foreign_method(call, method, arguments),
         }
     }
 
@@ -333,7 +339,11 @@ impl Checker<'_> {
     /// Whether `Label`, or `Key`, is that of `metrics` here.
     fn is_metrics(&self, name: &str) -> bool {
         self.context.words.contains(name)
-            && self.resolve(&[name.to_owned()], Space::Type).targets.iter().any(|found| matches!(found, Target::Metrics(_)))
+            && self
+                .resolve(&[name.to_owned()], Space::Type)
+                .targets
+                .iter()
+                .any(|found| matches!(found, Target::Metrics(_)))
     }
 
     fn pushed(&mut self, receiver: &[String], call: Option<&syn::ExprMethodCall>, element: &Expr) {
@@ -349,8 +359,25 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether a `.map(Label::from)` is in an expression, which is checked where it stands.
+    fn maps_to_labels(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::MethodCall(call) => {
+                let function = match call.args.first() {
+                    Some(Expr::Path(function)) if call.args.len() == 1 => value::qualified(function),
+                    _ => value::Path::new(),
+                };
+                self.makes_labels(&function) || self.maps_to_labels(&call.receiver)
+            }
+            _ => false,
+        }
+    }
+
     /// Labels that are added to a list of `Label`s.
     fn more_labels(&mut self, list: &Expr) {
+        if self.maps_to_labels(list) {
+            return;
+        }
         let is_conversion = has_conversion(list);
         match self.known(&value::of(list)) {
             Known::List(all) => {
@@ -389,7 +416,9 @@ impl Checker<'_> {
     /// `(name, labels).into()`, where that may be a `Key`.
     fn key_of_tuple(&mut self, pair: &syn::ExprTuple) {
         let holds_pairs = match self.known(&value::of(&pair.elems[1])) {
-            Known::List(all) => !all.is_empty() && all.iter().all(|one| matches!(one, Known::Pair(_) | Known::Built(_))),
+            Known::List(all) => {
+                !all.is_empty() && all.iter().all(|one| matches!(one, Known::Pair(_) | Known::Built(_)))
+            }
             _ => false,
         };
         if holds_pairs && (self.is_metrics("Key") || self.is_metrics("Recorder") || self.is_metrics("Label")) {
@@ -476,6 +505,16 @@ impl Checker<'_> {
             depends,
         );
     }
+}
+
+/// Whether tokens start as `"name", ..` and have a `=>`.
+fn looks_like_a_metric(arguments: &TokenStream) -> bool {
+    let mut tokens = arguments.clone().into_iter();
+    let starts = matches!(
+        (tokens.next(), tokens.next()),
+        (Some(TokenTree::Literal(_)), Some(TokenTree::Punct(comma))) if comma.as_char() == ','
+    );
+    starts && tokens.any(|token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == '>'))
 }
 
 /// An expression without references and brackets around it.

@@ -47,11 +47,15 @@ impl Checker<'_> {
         let [.., owner, function] = path else { return };
         match (owner.as_str(), function.as_str(), arguments) {
             (_, "new", [_, list])
-                if owner.ends_with("Vec") && owner != "Vec" && self.foreign(path, Space::Value) == Some("prometheus") =>
+                if owner.ends_with("Vec")
+                    && owner != "Vec"
+                    && self.foreign(path, Space::Value) == Some("prometheus") =>
             {
                 self.foreign_list(list, true);
             }
-            ("MetricKeyValue", "new", [label, value]) if self.foreign(path, Space::Value) == Some("temporalio-common") => {
+            ("MetricKeyValue", "new", [label, value])
+                if self.foreign(path, Space::Value) == Some("temporalio-common") =>
+            {
                 let known = self.known(&value::of(label));
                 self.label(&[], label, &known, &mut Vec::new());
                 self.value(value);
@@ -61,19 +65,34 @@ impl Checker<'_> {
     }
 
     /// `.add(1, &[KeyValue::new("label", v)])`, `.const_label("label", v)`, `.add_global_label("label", v)`.
-    pub(super) fn foreign_method(&mut self, method: &str, arguments: &[&Expr]) {
+    pub(super) fn foreign_method(&mut self, call: Option<&syn::ExprMethodCall>, method: &str, arguments: &[&Expr]) {
         match (method, arguments) {
             ("add" | "record" | "observe", [_, list]) => self.attributes(list),
-            ("add_global_label" | "const_label", [label, _]) => {
-                let krate = &self.context.names.crates[self.context.names.modules[self.module].krate];
-                let wanted = if method == "const_label" { "prometheus" } else { "metrics-exporter-prometheus" };
-                let has = krate.externs.values().any(|one| *one == crate::manifest::Extern::of(wanted));
-                if has {
-                    self.foreign_text(label);
-                }
+            ("const_label", [label, _]) if self.has_type(call, "prometheus", &["Opts", "HistogramOpts"]) => {
+                self.foreign_text(label);
+            }
+            ("add_global_label", [label, _])
+                if self.has_type(call, "metrics-exporter-prometheus", &["PrometheusBuilder"]) =>
+            {
+                self.foreign_text(label);
             }
             _ => {}
         }
+    }
+
+    /// Whether one of these types of a package is at hand, or what the chain of calls starts with.
+    fn has_type(&self, call: Option<&syn::ExprMethodCall>, package: &str, types: &[&str]) -> bool {
+        let mut start = call.map(|call| &*call.receiver);
+        while let Some(Expr::MethodCall(call)) = start {
+            start = Some(&call.receiver);
+        }
+        if let Some(Expr::Call(call)) = start
+            && let Expr::Path(path) = &*call.func
+            && self.foreign(&value::qualified(path), Space::Value) == Some(package)
+        {
+            return true;
+        }
+        types.iter().any(|name| self.foreign(&[(*name).to_owned()], Space::Type) == Some(package))
     }
 
     /// The attributes of an instrument of OpenTelemetry: elsewhere a `KeyValue` is of a span, or of a resource.
@@ -130,7 +149,8 @@ impl Checker<'_> {
             if last != "EncodeLabelSet" || self.foreign(&path, Space::Macro).is_none() {
                 continue;
             }
-            for field in fields.iter().filter(|field| !field.attrs.iter().any(|one| one.path().is_ident("prometheus"))) {
+            for field in fields.iter().filter(|field| !field.attrs.iter().any(|one| one.path().is_ident("prometheus")))
+            {
                 if let Some(ident) = &field.ident
                     && let Some(place) = self.place(ident)
                 {

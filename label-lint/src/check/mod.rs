@@ -16,9 +16,7 @@ use std::{
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use syn::{
-    Expr, FnArg, Pat, Token, Type, parse::Parser, punctuated::Punctuated, spanned::Spanned, visit::Visit,
-};
+use syn::{Expr, FnArg, Pat, Token, Type, parse::Parser, punctuated::Punctuated, spanned::Spanned, visit::Visit};
 
 use crate::{
     eval::Known,
@@ -152,9 +150,7 @@ impl Checker<'_> {
     fn known(&self, value: &Value) -> Known {
         match value {
             Value::Path(path, by_macro) if path.first().is_some_and(|first| first == "Self") => match &self.self_type {
-                Some(name) => {
-                    self.env().eval(&Value::Path([name.as_slice(), &path[1..]].concat(), *by_macro))
-                }
+                Some(name) => self.env().eval(&Value::Path([name.as_slice(), &path[1..]].concat(), *by_macro)),
                 None => Known::Unknown,
             },
             _ => self.env().eval(value),
@@ -163,16 +159,27 @@ impl Checker<'_> {
 
     /// Whether a name may stand for something of `metrics` or the facade: most do not, and are not looked up.
     fn may_matter(&self, path: &[String]) -> bool {
-        path.iter().any(|name| self.context.words.contains(name))
+        path.iter().any(|name| self.context.words.contains(name)) || self.is_of_block(path)
+    }
+
+    /// Whether a path starts with a name of a block around, which no list of the tree's names has.
+    fn is_of_block(&self, path: &[String]) -> bool {
+        let Some(first) = path.first() else { return false };
+        let scopes = self.frames.iter().filter_map(|frame| frame.scope.as_ref());
+        let mut has =
+            scopes.map(|scope| scope.names.contains_key(first) || scope.macros.iter().any(|one| one.name == *first));
+        has.any(|has| has)
+    }
+
+    /// The source that places are counted in.
+    fn source(&self) -> &str {
+        if self.expansion.is_empty() { self.text.source.get(self.context.base..).unwrap_or_default() } else { "" }
     }
 
     /// The place of syntax; none if the definition of a macro wrote it, which is checked where it stands.
     fn place(&self, at: &impl ToTokens) -> Option<Range<usize>> {
-        let range = if self.expansion.is_empty() {
-            at.span().byte_range()
-        } else {
-            tokens::place(at.to_token_stream())?
-        };
+        let range =
+            if self.expansion.is_empty() { at.span().byte_range() } else { tokens::place(at.to_token_stream())? };
         Some(range.start + self.context.base..range.end + self.context.base)
     }
 
@@ -302,9 +309,34 @@ impl Checker<'_> {
 
 /// Macros of the standard library, and a few of everybody's, whose arguments are expressions and nothing else.
 const ORDINARY: &[&str] = &[
-    "assert", "assert_eq", "assert_ne", "concat", "dbg", "debug_assert", "debug_assert_eq", "debug_assert_ne", "eprint",
-    "eprintln", "format", "format_args", "panic", "print", "println", "todo", "unimplemented", "unreachable", "vec",
-    "write", "writeln", "anyhow", "bail", "ensure", "join", "try_join", "pin", "block_on",
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "concat",
+    "dbg",
+    "debug_assert",
+    "debug_assert_eq",
+    "debug_assert_ne",
+    "eprint",
+    "eprintln",
+    "format",
+    "format_args",
+    "panic",
+    "print",
+    "println",
+    "todo",
+    "unimplemented",
+    "unreachable",
+    "vec",
+    "write",
+    "writeln",
+    "anyhow",
+    "bail",
+    "ensure",
+    "join",
+    "try_join",
+    "pin",
+    "block_on",
 ];
 
 impl Visit<'_> for Checker<'_> {
@@ -324,7 +356,7 @@ impl Visit<'_> for Checker<'_> {
                 self.module = outer;
             }
             None => {
-                let scope = scope::collect(items, "").scope;
+                let scope = scope::collect(items, self.source()).scope;
                 let frame = Frame { scope: Some(scope), is_barrier: true, ..Frame::default() };
                 self.within(frame, |this| items.iter().for_each(|item| this.visit_item(item)));
             }
@@ -405,7 +437,7 @@ impl Visit<'_> for Checker<'_> {
     }
 
     fn visit_block(&mut self, block: &syn::Block) {
-        let frame = Frame { scope: Some(scope::of_block(block.stmts.iter(), self.text.source)), ..Frame::default() };
+        let frame = Frame { scope: Some(scope::of_block(block.stmts.iter(), self.source())), ..Frame::default() };
         let body = self.body.take();
         self.within(frame, |this| {
             block.stmts.iter().for_each(|statement| this.visit_stmt(statement));

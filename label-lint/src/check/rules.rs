@@ -256,7 +256,10 @@ impl Checker<'_> {
         self.report(
             Rule::UnreadMacro,
             range.start + self.context.base..range.end + self.context.base,
-            format!("`{}!` is of another package, and is called as if it recorded a metric: not checked", path.join("::")),
+            format!(
+                "`{}!` is of another package, and is called as if it recorded a metric: not checked",
+                path.join("::")
+            ),
             "not in this tree",
             vec!["use `metrics` or the facade here, or allow this".to_owned()],
             None,

@@ -19,9 +19,7 @@ fn diagnostic(finding: &Finding) -> Value {
         Level::Warning => "warning",
         Level::Note | Level::Off => "note",
     };
-    let child = |help: &String| {
-        json!({ "message": help, "code": null, "level": "help", "spans": [], "children": [], "rendered": null })
-    };
+    let child = |help: &String| json!({ "message": help, "code": null, "level": "help", "spans": [], "children": [], "rendered": null });
     json!({
         "$message_type": "diagnostic",
         "message": finding.message,

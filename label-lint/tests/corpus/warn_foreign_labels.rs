@@ -1,5 +1,6 @@
 use opentelemetry::KeyValue;
 use prometheus::{IntCounterVec, Opts, register_int_counter_vec};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use prometheus_client::encoding::EncodeLabelSet;
 const NAMES: &[&str] = &["method", "zone"];
 #[derive(Clone, EncodeLabelSet)]

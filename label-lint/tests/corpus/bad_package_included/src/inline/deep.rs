@@ -1,0 +1,1 @@
+pub const L: &str = "rack";

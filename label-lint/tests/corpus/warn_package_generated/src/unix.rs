@@ -1,0 +1,1 @@
+pub const Q: &str = "task_type";
