@@ -181,8 +181,9 @@ fn changed(diff: &str) -> HashMap<String, Vec<Range<usize>>> {
 
 /// A name as git writes it: in quotes, with escapes, where it has special characters.
 fn unquoted(name: &str) -> String {
+    let name = name.trim_end_matches('\t');
     let Some(inner) = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) else {
-        return name.trim_end_matches('\t').to_owned();
+        return name.to_owned();
     };
     let mut bytes = Vec::new();
     let mut rest = inner.bytes();

@@ -155,7 +155,7 @@ fn lines_meant(text: &Text<'_>, index: usize, tokens: &[Token]) -> Vec<Range<usi
             (next, line_of(tokens[next].range.start))
         }
     };
-    let mut lines = vec![own_line + 1..own_line + 2];
+    let mut lines: Vec<Range<usize>> = std::iter::once(own_line + 1..own_line + 2).collect();
     for token in statement(tokens, start, own.is_some()) {
         let first = line_of(token.range.start) + 1;
         lines.push(first..line_of(token.range.end.saturating_sub(1)) + 2);

@@ -171,20 +171,17 @@ impl Names {
 
     /// Finds the type of each `impl` that has constants.
     fn associate(&mut self) {
-        let mut found: Vec<(ModuleId, String, ModuleId, bool, Vec<(String, Value)>)> = Vec::new();
+        let mut found = Vec::new();
         for module in 0..self.modules.len() {
-            for scope in self.scopes(module) {
-                for (path, of_trait, constants) in &scope.associated {
-                    for (owner, name) in self.types_of(module, path) {
-                        found.push((owner, name, module, *of_trait, constants.clone()));
-                    }
-                }
+            for one in self.scopes(module).flat_map(|scope| &scope.associated) {
+                let owners = self.types_of(module, &one.ty).into_iter();
+                found.extend(owners.map(|owner| (owner, module, one.clone())));
             }
         }
-        for (owner, name, module, of_trait, constants) in found {
-            let all = self.associated.entry((owner, name)).or_default();
-            for (constant, value) in constants {
-                all.entry(constant).or_default().push((value, module, of_trait));
+        for (owner, module, one) in found {
+            let all = self.associated.entry(owner).or_default();
+            for (constant, value) in one.constants {
+                all.entry(constant).or_default().push((value, module, one.of_trait));
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use syn::{ImplItem, Item, Meta, TraitItem, Type, UseTree, Visibility, parse::Parser, spanned::Spanned};
+use syn::{ImplItem, Item, Meta, Type, UseTree, Visibility, parse::Parser, spanned::Spanned};
 
 use crate::{
     families,
@@ -84,10 +84,17 @@ pub struct Scope {
     pub includes: Vec<String>,
     /// Files that functions include.
     pub body_includes: Vec<String>,
-    /// Constants of types: the path of the type, whether a trait gives them, and the constants.
-    pub associated: Vec<(Path, bool, Vec<(String, Value)>)>,
-    /// Traits, with the constants that have a default.
-    pub traits: Vec<String>,
+    pub associated: Vec<Associated>,
+}
+
+/// The constants in an `impl`.
+#[derive(Clone, Debug)]
+pub struct Associated {
+    /// The type, as it is written.
+    pub ty: Path,
+    /// Whether a trait gives them.
+    pub of_trait: bool,
+    pub constants: Vec<(String, Value)>,
 }
 
 /// What a file says about names.
@@ -224,7 +231,6 @@ impl Scope {
         self.includes.extend(other.includes);
         self.body_includes.extend(other.body_includes);
         self.associated.extend(other.associated);
-        self.traits.extend(other.traits);
     }
 
     fn define(&mut self, name: String, def: Def, sight: Sight) {
@@ -285,7 +291,7 @@ impl Collector<'_> {
                 scope.define(plain(&item.ident), Def::Type(Vec::new()), sight(&item.vis));
             }
             Item::Union(item) => scope.define(plain(&item.ident), Def::Type(Vec::new()), sight(&item.vis)),
-            Item::Trait(item) => self.of_trait(scope, item),
+            Item::Trait(item) => scope.define(plain(&item.ident), Def::Type(Vec::new()), sight(&item.vis)),
             Item::TraitAlias(item) => scope.define(plain(&item.ident), Def::Type(Vec::new()), sight(&item.vis)),
             Item::Type(item) => {
                 let def = match &*item.ty {
@@ -334,14 +340,6 @@ impl Collector<'_> {
             if let Some(ident) = field.ident.as_ref().filter(|_| value::holds_labels(&field.ty)) {
                 self.facts.label_fields.insert(plain(ident));
             }
-        }
-    }
-
-    fn of_trait(&mut self, scope: &mut Scope, item: &syn::ItemTrait) {
-        let name = plain(&item.ident);
-        scope.define(name.clone(), Def::Type(Vec::new()), sight(&item.vis));
-        if item.items.iter().any(|item| matches!(item, TraitItem::Const(_))) {
-            scope.traits.push(name);
         }
     }
 
@@ -422,7 +420,7 @@ fn of_impl(scope: &mut Scope, item: &syn::ItemImpl) {
         })
         .collect();
     if path.qself.is_none() && !constants.is_empty() {
-        scope.associated.push((segments(&path.path), item.trait_.is_some(), constants));
+        scope.associated.push(Associated { ty: segments(&path.path), of_trait: item.trait_.is_some(), constants });
     }
 }
 

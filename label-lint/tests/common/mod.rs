@@ -57,17 +57,27 @@ impl Sandbox {
         self.run_in(directory, env!("CARGO_BIN_EXE_label-lint"), arguments)
     }
 
+    /// Runs `label-lint` with variables in its environment.
+    pub fn lint_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
+        self.run_with(".", variables, env!("CARGO_BIN_EXE_label-lint"), arguments)
+    }
+
     pub fn run(&self, program: &str, arguments: &[&str]) -> Run {
         self.run_in(".", program, arguments)
     }
 
     fn run_in(&self, directory: &str, program: &str, arguments: &[&str]) -> Run {
+        self.run_with(directory, &[], program, arguments)
+    }
+
+    fn run_with(&self, directory: &str, variables: &[(&str, &str)], program: &str, arguments: &[&str]) -> Run {
         let output = Command::new(program)
             .args(arguments)
             .current_dir(self.path(directory))
             .env_remove("NO_COLOR")
             .env_remove("COMPOZY_METRIC_LABELS")
             .env_remove("CLICOLOR_FORCE")
+            .envs(variables.iter().copied())
             .output()
             .unwrap();
         Run {
