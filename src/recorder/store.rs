@@ -437,8 +437,6 @@ impl Store {
     /// Everything in the text format.
     pub(crate) fn render(&self) -> String {
         fault::point("render");
-        #[cfg(feature = "temporal")]
-        self.ledger.settle(self);
         let owners = self.owners();
         self.refresh(&owners);
         let described = self.described.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -1,4 +1,4 @@
-//! The interceptor: counts what began, notes what ended, and mutes workflow code while it replays.
+//! The interceptor: counts what began, notes what returned, and mutes workflow code while it replays.
 
 use std::{
     future::Future,
@@ -6,13 +6,12 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use siphasher::sip::SipHasher13;
 use temporalio_sdk::{
-    WorkflowContextView, WorkflowTermination,
-    error::{ApplicationErrorCategory, OutgoingWorkflowError},
+    WorkflowContextView,
     interceptors::{ActivityInboundInterceptor, ExecuteActivityInput, ExecuteActivityOutput, Next},
     workflow_interceptors::{
         ExecuteWorkflowInput, ExecuteWorkflowResult, HandleQueryInput, HandleQueryResult, HandleSignalInput,
@@ -22,39 +21,52 @@ use temporalio_sdk::{
     },
 };
 
-use super::ledger::RunKey;
+use super::{
+    ends::{Ends, Returned},
+    ledger::RunKey,
+};
 use crate::{
     MonitoringService, fault,
     service::{Part, Running},
     state,
 };
 
-/// The constructor that a worker is given.
-pub(crate) fn constructor(running: &Arc<Running>) -> WorkflowInterceptorConstructor {
+/// The constructor for a worker whose ends are known, or for whoever adds it by hand: a replayer, or a worker.
+pub(crate) fn constructor(running: &Arc<Running>, ends: Option<Arc<Ends>>) -> WorkflowInterceptorConstructor {
     let service = Part::of(running);
     service.store().ledger.has_interceptor();
-    WorkflowInterceptorConstructor::new(move |view| Interceptor::new(service.clone(), view))
+    WorkflowInterceptorConstructor::new(move |view| Interceptor::new(service.clone(), ends.clone(), view))
 }
 
 /// The interceptor of one instance of a run.
 struct Interceptor {
     service: Part,
+    /// Those of the worker, if it is one of ours.
+    ends: Option<Arc<Ends>>,
     run: RunKey,
-    started: Option<SystemTime>,
+    /// When the first workflow task may run, by the server's clock.
+    begins: Option<SystemTime>,
     /// Made by a reset: its history, from the start on, is another run's.
     is_reset: bool,
     /// In the SDK's `WorkflowReplayer`, which calls the end of a history live.
     is_replayer: bool,
 }
 
-/// The namespace that the SDK's replayer says it is in, unless it is told otherwise.
-const REPLAYER: &str = "ReplayNamespace";
+/// The namespace that the SDK's replayer says it is in, unless it is told otherwise, and the task queue.
+const REPLAYER: (&str, &str) = ("ReplayNamespace", "ReplayTaskQueue");
 
 impl Interceptor {
-    fn new(service: Part, view: &WorkflowContextView) -> Self {
+    fn new(service: Part, ends: Option<Arc<Ends>>, view: &WorkflowContextView) -> Self {
         let is_reset = view.raw().randomness_seed != seed_of(view.run_id());
-        let is_replayer = view.namespace() == REPLAYER;
-        Self { service, run: RunKey::new(view.run_id()), started: view.start_time(), is_reset, is_replayer }
+        let is_replayer = ends.is_none() && (view.namespace() == REPLAYER.0 || view.task_queue() == REPLAYER.1);
+        if let Some(ends) = &ends {
+            ends.queue().runs(view.workflow_type());
+        }
+        // A start delay, the pause before a retry, the time to a cron's next tick.
+        let backoff =
+            view.raw().cron_schedule_to_schedule_interval.and_then(|backoff| Duration::try_from(backoff).ok());
+        let begins = view.start_time().and_then(|start| start.checked_add(backoff.unwrap_or_default()));
+        Self { service, ends, run: RunKey::new(view.run_id()), begins, is_reset, is_replayer }
     }
 
     fn is_replaying(&self, ctx: &WorkflowInterceptorContext) -> bool {
@@ -133,6 +145,10 @@ struct Execution<'a> {
     phase: Phase,
     /// The length of the history at the first live poll.
     at_start: u32,
+    /// Whether there was a replay before it.
+    has_replayed: bool,
+    /// When the first workflow task ran, by the server's clock.
+    first_task: Option<SystemTime>,
 }
 
 /// How far the ledger knows of this instance.
@@ -153,12 +169,16 @@ impl Execution<'_> {
     fn before(&mut self, replaying: bool) {
         let (interceptor, ctx) = (self.inner.interceptor, &self.inner.ctx);
         let ledger = &interceptor.service.store().ledger;
+        if self.phase == Phase::New {
+            self.first_task = ctx.workflow_time();
+        }
         match self.phase {
             Phase::New | Phase::Replaying if replaying => {
                 if self.phase == Phase::New && !interceptor.is_reset {
                     ledger.accepted_first_task(interceptor.run);
                 }
                 self.phase = Phase::Replaying;
+                self.has_replayed = true;
             }
             Phase::New | Phase::Replaying => {
                 let later = self.phase == Phase::Replaying;
@@ -176,16 +196,18 @@ impl Execution<'_> {
         }
     }
 
-    /// When the run's function has returned.
-    fn ended(&self, replaying: bool, result: &ExecuteWorkflowResult) {
-        let interceptor = self.inner.interceptor;
-        let store = interceptor.service.store();
-        if replaying {
-            store.ledger.replayed_to_the_end(store, interceptor.run);
-        } else {
-            let benign = is_benign(result).then(|| self.inner.ctx.workflow_type());
-            store.ledger.ended(store, interceptor.run, interceptor.started, benign);
-        }
+    /// When the run's function has returned, and not in a replay, in a poll that began then.
+    fn returned(&self, polled: Instant) {
+        let (interceptor, ctx) = (self.inner.interceptor, &self.inner.ctx);
+        interceptor.service.store().ledger.accepted_first_task(interceptor.run);
+        let Some(ends) = &interceptor.ends else { return };
+        // A signal or an update lets a delayed run begin early.
+        let begins = interceptor.begins.into_iter().chain(self.first_task).min();
+        // By the server's clock up to this workflow task; by a clock that never jumps from then on.
+        let before = ctx.workflow_time().zip(begins).and_then(|(task, begins)| task.duration_since(begins).ok());
+        let ran = before.unwrap_or_default().saturating_add(polled.elapsed());
+        let after_replay = self.has_replayed && ctx.history_length() == self.at_start;
+        ends.returned(interceptor.run, Returned::new(ctx.workflow_type(), ran, after_replay));
     }
 
     /// Runs a look at the ledger, if there is anything to record.
@@ -206,22 +228,14 @@ impl Future for Execution<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExecuteWorkflowResult> {
         let this = &mut *self;
         let replaying = this.inner.interceptor.is_replaying(&this.inner.ctx);
+        let begun = (!replaying).then(Instant::now);
         this.note(|this| this.before(replaying));
         let polled = Pin::new(&mut this.inner).poll(cx);
-        if let Poll::Ready(result) = &polled {
-            this.note(|this| this.ended(replaying, result));
+        if let (Poll::Ready(_), Some(begun)) = (&polled, begun) {
+            this.note(|this| this.returned(begun));
         }
         polled
     }
-}
-
-/// Whether a run failed in a way that the SDK keeps out of its failures.
-fn is_benign(result: &ExecuteWorkflowResult) -> bool {
-    matches!(
-        result,
-        Err(WorkflowTermination::Failed(OutgoingWorkflowError::Application(failure)))
-            if failure.category() == ApplicationErrorCategory::Benign
-    )
 }
 
 impl WorkflowInterceptor for Interceptor {
@@ -243,7 +257,13 @@ impl WorkflowInterceptor for Interceptor {
         next: WorkflowNext<'a, ExecuteWorkflowInput, WorkflowInterceptorFuture<'a, ExecuteWorkflowResult>>,
     ) -> WorkflowInterceptorFuture<'a, ExecuteWorkflowResult> {
         let inner = self.around(ctx, input, next);
-        WorkflowInterceptorFuture::new(Execution { inner, phase: Phase::New, at_start: 0 })
+        WorkflowInterceptorFuture::new(Execution {
+            inner,
+            phase: Phase::New,
+            at_start: 0,
+            has_replayed: false,
+            first_task: None,
+        })
     }
 
     fn handle_signal<'a>(

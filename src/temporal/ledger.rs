@@ -1,16 +1,17 @@
-//! What is known of runs whose end, or whose beginning, the server has not yet confirmed.
+//! What began and what ended, counted once.
 //!
-//! The interceptor knows a run by its id; SDK core's metrics know its workflow type and, through the latency that they
-//! record just before, when it started. The two are joined by type and start time.
+//! The interceptor tells what began. That a run ended, and how, SDK core's metrics tell as soon as the server has accepted it;
+//! of benign failures, and of how long a run took, the worker tells: see [`ends`](super::ends).
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::Duration,
 };
 
 use lru::LruCache;
 
+use super::queue::Queues;
 use crate::{
     catalogue::{
         WORKFLOW_CANCELED, WORKFLOW_COMPLETED, WORKFLOW_CONTINUED, WORKFLOW_DURATION, WORKFLOW_FAILED, WORKFLOW_STARTED,
@@ -24,16 +25,8 @@ use crate::{
     state,
 };
 
-/// How many runs are remembered in each of the lists below; the one that was longest unused goes first.
+/// How many runs are remembered in each list; the one that was longest unused goes first. A run takes about 64 bytes.
 const REMEMBERED: usize = 65_536;
-/// How many benign failures are held. One more, and the oldest is taken for accepted.
-const HELD: usize = 4_096;
-/// A refused workflow task is scheduled again at once: a run that had to leave a full cache and has not executed again for
-/// this long (the default timeout of a workflow task) is taken for accepted.
-const SETTLED_AFTER: Duration = Duration::from_secs(10);
-/// How far the start time that core's latency implies may be from the real one: core reads the clock for the
-/// latency a moment before we do.
-const SAME_START: Duration = Duration::from_millis(5);
 
 /// A run id, hashed: 128 bits stand for 36 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,23 +64,6 @@ impl Outcome {
     }
 }
 
-/// A run that failed in a way of which core keeps silent, whatever the server says of it.
-#[derive(Debug)]
-struct Benign {
-    workflow_type: String,
-    started: Option<SystemTime>,
-    /// As core measured it, once it did.
-    duration: Duration,
-    since: Instant,
-}
-
-impl Benign {
-    /// Counts it: the server has it.
-    fn count(self, store: &Store) {
-        count(store, &self.workflow_type, Outcome::Failed, Some(self.duration));
-    }
-}
-
 #[derive(Debug)]
 struct Runs {
     /// Counted as started; their first workflow task is not known to be accepted, so that it may execute again.
@@ -97,9 +73,6 @@ struct Runs {
     passed: LruCache<RunKey, ()>,
     /// Runs made by a reset that were counted as started. Nothing in a history tells a later look that they were.
     reset: LruCache<RunKey, ()>,
-    benign: LruCache<RunKey, Benign>,
-    /// The smallest cache of the workers; unknown when the interceptor was added by hand.
-    cache: Option<u64>,
     /// Whether the other half is there, and whether it was said that it is not.
     has_meter: bool,
     has_interceptor: bool,
@@ -113,8 +86,6 @@ impl Default for Runs {
             started: LruCache::unbounded(),
             passed: LruCache::unbounded(),
             reset: LruCache::unbounded(),
-            benign: LruCache::unbounded(),
-            cache: None,
             has_meter: false,
             has_interceptor: false,
             warned: false,
@@ -123,7 +94,7 @@ impl Default for Runs {
 }
 
 /// Remembers a run, at the price of the one that was longest unused; whether it is a new one.
-fn remember<T>(runs: &mut LruCache<RunKey, T>, run: RunKey, value: T) -> bool {
+pub(crate) fn remember<T>(runs: &mut LruCache<RunKey, T>, run: RunKey, value: T) -> bool {
     let is_new = runs.put(run, value).is_none();
     if runs.len() > REMEMBERED {
         runs.pop_lru();
@@ -137,35 +108,18 @@ impl Runs {
         self.started.pop(&run);
         remember(&mut self.passed, run, ());
     }
-
-    /// The one benign failure of this type that started at about this time; none when there are several.
-    fn held(&self, workflow_type: &str, started: SystemTime) -> Option<RunKey> {
-        let is_near = |benign: &Benign| {
-            let distance = benign.started.map(|of| of.duration_since(started).or_else(|_| started.duration_since(of)));
-            matches!(distance, Some(Ok(distance)) if distance <= SAME_START)
-        };
-        let mut near =
-            self.benign.iter().filter(|(_, benign)| benign.workflow_type == workflow_type && is_near(benign));
-        match (near.next(), near.next()) {
-            (Some((run, _)), None) => Some(*run),
-            _ => None,
-        }
-    }
-
-    /// Whether a run that core dropped, and not for its end, may have had to make room for another.
-    fn may_be_full(&self, eviction: Eviction) -> bool {
-        // Several may be on their way out at once.
-        self.cache.is_none_or(|cache| eviction.left >= cache / 2)
-    }
 }
 
-/// What joins the two halves, one for each storage.
+/// What joins the parts, one for each storage.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger(Mutex<Runs>);
+pub(crate) struct Ledger {
+    runs: Mutex<Runs>,
+    pub(crate) queues: Queues,
+}
 
 impl Ledger {
     fn runs(&self) -> MutexGuard<'_, Runs> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The meter is in use.
@@ -178,17 +132,9 @@ impl Ledger {
         self.runs().has_interceptor = true;
     }
 
-    /// A worker with this many runs in its cache is being made.
-    pub(crate) fn has_worker(&self, cache: usize) {
-        let mut runs = self.runs();
-        runs.cache = Some(runs.cache.map_or(cache as u64, |known| known.min(cache as u64)));
-    }
-
     /// The first poll of a run that is no replay; `later` when its history was replayed before.
     pub(crate) fn live(&self, store: &Store, run: RunKey, workflow_type: &str, is_reset: bool, later: bool) {
         let mut runs = self.runs();
-        // It executes again: whatever it returned before, the server did not take.
-        runs.benign.pop(&run);
         let is_new = if is_reset {
             remember(&mut runs.reset, run, ())
         } else if later || runs.passed.get(&run).is_some() {
@@ -212,40 +158,13 @@ impl Ledger {
         }
     }
 
-    /// The server has more history of a run than its first workflow task.
+    /// A run is through its first workflow task, or has returned in it.
     pub(crate) fn accepted_first_task(&self, run: RunKey) {
         self.runs().pass(run);
     }
 
-    /// The run's function has returned, and not in a replay; the workflow type when it failed benignly.
-    pub(crate) fn ended(&self, store: &Store, run: RunKey, started: Option<SystemTime>, benign: Option<&str>) {
-        let mut runs = self.runs();
-        runs.pass(run);
-        // Without the meter there are no outcomes.
-        if let Some(workflow_type) = benign
-            && runs.has_meter
-        {
-            let duration = started.and_then(|started| started.elapsed().ok()).unwrap_or_default();
-            let benign = Benign { workflow_type: workflow_type.to_owned(), started, duration, since: Instant::now() };
-            runs.benign.put(run, benign);
-        }
-        let oldest = if runs.benign.len() > HELD { runs.benign.pop_lru() } else { None };
-        drop(runs);
-        if let Some((_, benign)) = oldest {
-            benign.count(store);
-        }
-    }
-
-    /// The run's function has returned in a replay of its history: the server has its end.
-    pub(crate) fn replayed_to_the_end(&self, store: &Store, run: RunKey) {
-        let benign = self.runs().benign.pop(&run);
-        if let Some(benign) = benign {
-            benign.count(store);
-        }
-    }
-
-    /// The server accepted the end of a run, with this latency if core could tell one.
-    pub(crate) fn accepted(&self, store: &Store, workflow_type: &str, outcome: Outcome, close: Option<Close>) {
+    /// The server accepted the end of a run, as core says; with how long it took where no worker of ours will tell.
+    pub(crate) fn accepted(&self, store: &Store, workflow_type: &str, outcome: Outcome, duration: Option<Duration>) {
         let mut runs = self.runs();
         let warn = !runs.has_interceptor && !std::mem::replace(&mut runs.warned, true);
         drop(runs);
@@ -257,73 +176,32 @@ impl Ledger {
                 );
             });
         }
-        count(store, workflow_type, outcome, close.map(|close| close.duration));
+        count(store, workflow_type, Some(outcome), duration);
     }
 
-    /// Core has dropped a run of which it recorded a latency and no outcome: the end was benign, or was not accepted, or was
-    /// part of a replay.
-    pub(crate) fn dropped(&self, store: &Store, workflow_type: &str, close: Close, eviction: Eviction) {
-        let mut runs = self.runs();
-        let Some(run) = runs.held(workflow_type, close.started) else { return };
-        if !eviction.forced {
-            // For its end: the server has it.
-            runs.benign.pop(&run);
-            drop(runs);
-            count(store, workflow_type, Outcome::Failed, Some(close.duration));
-        } else if !runs.may_be_full(eviction) {
-            // Refused, or closed by the server meanwhile. If it executes again, it will end again.
-            runs.benign.pop(&run);
-        } else if let Some(benign) = runs.benign.get_mut(&run) {
-            // Or to make room: time will tell.
-            benign.duration = close.duration;
-            benign.since = Instant::now();
-        }
-    }
-
-    /// Counts the benign failures that can no longer be refused.
-    pub(crate) fn settle(&self, store: &Store) {
-        let mut runs = self.runs();
-        if !runs.has_meter {
-            return;
-        }
-        let is_settled = |benign: &Benign| benign.since.elapsed() >= SETTLED_AFTER;
-        let settled: Vec<RunKey> =
-            runs.benign.iter().filter(|(_, benign)| is_settled(benign)).map(|(run, _)| *run).collect();
-        let settled: Vec<Benign> = settled.iter().filter_map(|run| runs.benign.pop(run)).collect();
-        drop(runs);
-        for benign in settled {
-            benign.count(store);
+    /// The server accepted the end of a run that took so long, as its worker says. Core does not count benign failures.
+    pub(crate) fn closed(&self, store: &Store, workflow_type: &str, ran: Duration, is_benign: bool) {
+        // Without the meter there are no outcomes.
+        if self.runs().has_meter {
+            count(store, workflow_type, is_benign.then_some(Outcome::Failed), Some(ran));
         }
     }
 
     /// How many runs each list remembers.
     #[cfg(test)]
-    pub(super) fn remembered(&self) -> [usize; 4] {
+    pub(super) fn remembered(&self) -> [usize; 3] {
         let runs = self.runs();
-        [runs.started.len(), runs.passed.len(), runs.reset.len(), runs.benign.len()]
+        [runs.started.len(), runs.passed.len(), runs.reset.len()]
     }
 }
 
-/// Why core dropped a run.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Eviction {
-    /// For another reason than its end.
-    pub(crate) forced: bool,
-    /// How many runs are left in the cache.
-    pub(crate) left: u64,
-}
-
-/// What core's latency says about the end of a run.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Close {
-    pub(crate) duration: Duration,
-    /// Now, less the duration.
-    pub(crate) started: SystemTime,
-}
-
-/// Counts an outcome with its duration. Core has none when the server's clock is ahead of ours; that is no time at all.
-fn count(store: &Store, workflow_type: &str, outcome: Outcome, duration: Option<Duration>) {
-    let value = duration.unwrap_or_default().as_secs_f64();
-    WORKFLOW_DURATION.late.series_in(store, &[workflow_type]).apply(HistogramOp { value, times: 1 });
-    outcome.family().late.series_in(store, &[workflow_type]).apply(CounterOp::Increment(1));
+/// Counts an outcome, a duration, or both.
+fn count(store: &Store, workflow_type: &str, outcome: Option<Outcome>, duration: Option<Duration>) {
+    if let Some(duration) = duration {
+        let op = HistogramOp { value: duration.as_secs_f64(), times: 1 };
+        WORKFLOW_DURATION.late.series_in(store, &[workflow_type]).apply(op);
+    }
+    if let Some(outcome) = outcome {
+        outcome.family().late.series_in(store, &[workflow_type]).apply(CounterOp::Increment(1));
+    }
 }

@@ -1,11 +1,13 @@
 //! The SDK's meter over our storage: its own families, and what the server says about the ends of runs.
 
 use std::{
-    cell::Cell as ThreadCell,
     collections::HashMap,
     error::Error,
-    sync::{Arc, Mutex, PoisonError, Weak},
-    time::{Duration, SystemTime},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use metrics::{Key, Label};
@@ -15,9 +17,13 @@ use temporalio_common::telemetry::metrics::{
     MetricParameters, NewAttributes, NoOpCoreMeter, UpDownCounter, UpDownCounterBase, default_buckets_for,
 };
 
-use super::ledger::{Close, Eviction, Outcome};
+use super::{
+    ledger::Outcome,
+    queue::{Queue, UNREGISTERED},
+};
 use crate::{
     fault,
+    labels::Kind,
     recorder::{
         Resolved,
         cell::{Cell, CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
@@ -29,16 +35,12 @@ use crate::{
 
 /// What the SDK puts before its names; with another prefix, outcomes are not recognised.
 const PREFIX: &str = "temporal_";
-/// The attribute that names the workflow type.
+/// The attributes that name the workflow type, the type of an activity, and the task queue.
 const WORKFLOW_TYPE: &str = "workflow_type";
+const ACTIVITY_TYPE: &str = "activity_type";
+const TASK_QUEUE: &str = "task_queue";
 
 type Attributes = Arc<HashMap<String, String>>;
-
-thread_local! {
-    /// Core runs a worker's cache on one thread, and drops a run right after it has told the size of the cache and, if it
-    /// was not for the run's end, that it dropped one.
-    static EVICTION: ThreadCell<Eviction> = const { ThreadCell::new(Eviction { forced: false, left: 0 }) };
-}
 
 /// A meter of one service.
 #[derive(Clone, Debug)]
@@ -56,36 +58,27 @@ struct Shared {
 struct Run {
     shared: Arc<Shared>,
     workflow_type: String,
+    /// Whether its worker tells how long it took.
+    has_worker: bool,
     /// The last latency, until an outcome confirms it.
-    latency: Mutex<Option<Close>>,
+    latency: Mutex<Option<Duration>>,
     /// Kept, so that no others get their address.
     attributes: Attributes,
 }
 
 impl Run {
-    fn take(&self) -> Option<Close> {
-        self.latency.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn latency(&self) -> std::sync::MutexGuard<'_, Option<Duration>> {
+        self.latency.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let close = self.take();
-        let shared = &self.shared;
-        let mut runs = shared.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut runs = self.shared.runs.lock().unwrap_or_else(PoisonError::into_inner);
         let address = address(&self.attributes);
         // Another may have been made for the same attributes since the last handle on this one went.
         if runs.get(&address).is_some_and(|run| run.strong_count() == 0) {
             runs.remove(&address);
-        }
-        drop(runs);
-        if let Some(close) = close
-            && shared.service.records()
-        {
-            let store = shared.service.store();
-            let _ = state::guarded("compozy_temporal_workflow_failed_total", store, || {
-                store.ledger.dropped(store, &self.workflow_type, close, EVICTION.get());
-            });
         }
     }
 }
@@ -100,8 +93,6 @@ enum Signal {
     None,
     Outcome(Outcome),
     Latency,
-    CacheSize,
-    ForcedEviction,
 }
 
 impl Signal {
@@ -112,8 +103,6 @@ impl Signal {
             Some("workflow_canceled") => Self::Outcome(Outcome::Canceled),
             Some("workflow_continue_as_new") => Self::Outcome(Outcome::ContinuedAsNew),
             Some("workflow_endtoend_latency") => Self::Latency,
-            Some("sticky_cache_size") => Self::CacheSize,
-            Some("sticky_cache_total_forced_eviction") => Self::ForcedEviction,
             _ => Self::None,
         }
     }
@@ -154,6 +143,11 @@ impl Meter {
         instrument
     }
 
+    /// The task queue of these attributes, if one of our workers is on it.
+    fn queue(&self, attributes: &Attributes) -> Option<Arc<Queue>> {
+        self.0.service.store().ledger.queues.get(attributes.get(TASK_QUEUE)?)
+    }
+
     /// The run with these attributes.
     fn run(&self, attributes: &Attributes) -> Option<Arc<Run>> {
         let workflow_type = attributes.get(WORKFLOW_TYPE)?;
@@ -163,6 +157,7 @@ impl Meter {
             let run = Arc::new(Run {
                 shared: self.0.clone(),
                 workflow_type: workflow_type.clone(),
+                has_worker: self.queue(attributes).is_some(),
                 latency: Mutex::default(),
                 attributes: attributes.clone(),
             });
@@ -173,7 +168,7 @@ impl Meter {
 }
 
 /// A name that core asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Instrument {
     meter: Meter,
     name: String,
@@ -183,9 +178,42 @@ struct Instrument {
 /// An instrument with its attributes: one series.
 struct Bound<C: Cell> {
     meter: Meter,
-    series: Resolved<C>,
+    series: Arc<Resolved<C>>,
     signal: Signal,
     run: Option<Arc<Run>>,
+    /// Of a gauge.
+    queue: Option<Arc<Queue>>,
+    is_set: AtomicBool,
+    /// Where updates go once the workflow type is known to be registered.
+    own: Option<Own<C>>,
+}
+
+/// The series of a workflow type that was not known to be registered when core made its instruments: it does so for the
+/// first run of a type before any of its code runs. They are made when they are used.
+struct Own<C: Cell> {
+    instrument: Instrument,
+    queue: Arc<Queue>,
+    attributes: Attributes,
+    registered: OnceLock<Resolved<C>>,
+    unregistered: OnceLock<Resolved<C>>,
+}
+
+impl<C: Cell> Own<C> {
+    fn apply(&self, op: C::Op) {
+        let store = self.instrument.meter.0.service.store();
+        let _ = state::guarded(&self.instrument.name, store, || {
+            if is_foreign(&self.queue, &self.attributes) {
+                let unregistered = || {
+                    let mut attributes = HashMap::clone(&self.attributes);
+                    attributes.insert(WORKFLOW_TYPE.to_owned(), UNREGISTERED.to_owned());
+                    self.instrument.series(&attributes)
+                };
+                self.unregistered.get_or_init(unregistered).apply(op);
+            } else {
+                self.registered.get_or_init(|| self.instrument.series(&self.attributes)).apply(op);
+            }
+        });
+    }
 }
 
 impl Instrument {
@@ -200,14 +228,25 @@ impl Instrument {
                 Signal::Outcome(_) | Signal::Latency => self.meter.run(&attributes),
                 _ => None,
             };
-            let series = if service.has_sdk_families() { self.series(&attributes) } else { Resolved::Nothing };
-            (series, run)
+            let queue = self.meter.queue(&attributes);
+            let has_families = service.has_sdk_families();
+            let foreign = queue.clone().filter(|queue| has_families && is_foreign(queue, &attributes));
+            let series = if has_families && foreign.is_none() { self.series(&attributes) } else { Resolved::Nothing };
+            let own = foreign.map(|queue| Own {
+                instrument: self.clone(),
+                queue,
+                attributes,
+                registered: OnceLock::new(),
+                unregistered: OnceLock::new(),
+            });
+            (series, run, queue.filter(|_| C::KIND == Kind::Gauge), own)
         });
-        let (series, run) = bound.unwrap_or((Resolved::Nothing, None));
-        Bound { meter: self.meter.clone(), series, signal: self.signal, run }
+        let (series, run, queue, own) = bound.unwrap_or((Resolved::Nothing, None, None, None));
+        let (meter, series) = (self.meter.clone(), Arc::new(series));
+        Bound { meter, series, signal: self.signal, run, queue, is_set: AtomicBool::new(false), own }
     }
 
-    fn series<C: Cell>(&self, attributes: &Attributes) -> Resolved<C> {
+    fn series<C: Cell>(&self, attributes: &HashMap<String, String>) -> Resolved<C> {
         let labels: Vec<Label> =
             // label-lint: allow(unresolved-label) the SDK's own families, with the SDK's labels
             attributes.iter().map(|(name, value)| Label::new(name.clone(), value.clone())).collect();
@@ -218,37 +257,58 @@ impl Instrument {
 
 impl<C: Cell> Bound<C> {
     fn record(&self, op: C::Op, value: u64, duration: Option<Duration>) {
-        // First: core took the time for a latency a moment ago.
-        let now = duration.filter(|_| self.signal == Signal::Latency).map(|_| SystemTime::now());
         let service = &self.meter.0.service;
         if !service.records() {
             return;
         }
-        self.series.apply(op);
-        if self.signal == Signal::None {
-            return;
+        match &self.own {
+            Some(own) => own.apply(op),
+            None => self.series.apply(op),
         }
+        let Some(run) = &self.run else { return };
         let store = service.store();
         let _ = state::guarded("compozy_temporal_workflow_duration_seconds", store, || {
             fault::point("signal");
-            match (self.signal, &self.run) {
-                (Signal::CacheSize, _) => EVICTION.set(Eviction { forced: false, left: value }),
-                (Signal::ForcedEviction, _) => EVICTION.set(Eviction { forced: true, ..EVICTION.get() }),
-                (Signal::Latency, Some(run)) => {
-                    if let (Some(duration), Some(now)) = (duration, now) {
-                        let started = now.checked_sub(duration).unwrap_or(SystemTime::UNIX_EPOCH);
-                        let close = Close { duration, started };
-                        *run.latency.lock().unwrap_or_else(PoisonError::into_inner) = Some(close);
-                    }
-                }
+            match self.signal {
+                Signal::Latency if !run.has_worker => *run.latency() = duration,
                 // Core counts one at a time.
-                (Signal::Outcome(outcome), Some(run)) if value > 0 => {
-                    store.ledger.accepted(store, &run.workflow_type, outcome, run.take());
+                Signal::Outcome(outcome) if value > 0 => {
+                    // Core has none when the server's clock is ahead of ours; that is no time at all.
+                    let duration = (!run.has_worker).then(|| run.latency().take().unwrap_or_default());
+                    store.ledger.accepted(store, &run.workflow_type, outcome, duration);
                 }
                 _ => {}
             }
         });
     }
+}
+
+impl Bound<GaugeCell> {
+    /// A gauge, which ends with the workers of its task queue.
+    fn set(&self, value: f64) {
+        if let Some(queue) = &self.queue {
+            if !queue.is_live() {
+                return;
+            }
+            if !self.is_set.swap(true, Relaxed) {
+                queue.has_gauge(self.series.clone());
+            }
+        }
+        self.record(GaugeOp::Set(value), 1, None);
+    }
+}
+
+impl Bound<HistogramCell> {
+    fn sample(&self, value: f64, duration: Option<Duration>) {
+        self.record(HistogramOp { value, times: 1 }, 1, duration);
+    }
+}
+
+/// Whether these are of a workflow type that no worker of the queue is known to have. Which workflow an activity is for, its
+/// worker cannot know.
+fn is_foreign(queue: &Queue, attributes: &Attributes) -> bool {
+    let is_unknown = attributes.get(WORKFLOW_TYPE).is_some_and(|workflow_type| !queue.has(workflow_type));
+    is_unknown && !attributes.contains_key(ACTIVITY_TYPE)
 }
 
 /// Attributes as a map. Ours are the variant that core itself reads labels from for its worker heartbeats; the name
@@ -305,13 +365,14 @@ impl CoreMeter for Meter {
 
 /// An instrument of one kind: how it is bound, and what an update is.
 macro_rules! instrument {
-    ($base:ident, $method:ident, $type:ty, $cell:ty, |$v:ident| $op:expr, $value:expr, $duration:expr) => {
+    ($base:ident, $method:ident, $type:ty, $cell:ty, |$bound:ident, $v:ident| $update:expr) => {
         impl MetricAttributable<Box<dyn $base>> for Instrument {
             fn with_attributes(&self, attributes: &MetricAttributes) -> Result<Box<dyn $base>, Box<dyn Error>> {
                 struct Update(Bound<$cell>);
                 impl $base for Update {
                     fn $method(&self, $v: $type) {
-                        self.0.record($op, $value, $duration);
+                        let $bound = &self.0;
+                        $update
                     }
                 }
                 Ok(Box::new(Update(self.bind(attributes))))
@@ -320,18 +381,10 @@ macro_rules! instrument {
     };
 }
 
-instrument!(CounterBase, adds, u64, CounterCell, |v| CounterOp::Increment(v), v, None);
-instrument!(GaugeBase, records, u64, GaugeCell, |v| GaugeOp::Set(v as f64), v, None);
-instrument!(GaugeF64Base, records, f64, GaugeCell, |v| GaugeOp::Set(v), 1, None);
-instrument!(UpDownCounterBase, adds, i64, GaugeCell, |v| GaugeOp::Add(v as f64), 1, None);
-instrument!(HistogramBase, records, u64, HistogramCell, |v| HistogramOp { value: v as f64, times: 1 }, 1, None);
-instrument!(HistogramF64Base, records, f64, HistogramCell, |v| HistogramOp { value: v, times: 1 }, 1, None);
-instrument!(
-    HistogramDurationBase,
-    records,
-    Duration,
-    HistogramCell,
-    |v| HistogramOp { value: v.as_secs_f64(), times: 1 },
-    1,
-    Some(v)
-);
+instrument!(CounterBase, adds, u64, CounterCell, |bound, v| bound.record(CounterOp::Increment(v), v, None));
+instrument!(GaugeBase, records, u64, GaugeCell, |bound, v| bound.set(v as f64));
+instrument!(GaugeF64Base, records, f64, GaugeCell, |bound, v| bound.set(v));
+instrument!(UpDownCounterBase, adds, i64, GaugeCell, |bound, v| bound.record(GaugeOp::Add(v as f64), 1, None));
+instrument!(HistogramBase, records, u64, HistogramCell, |bound, v| bound.sample(v as f64, None));
+instrument!(HistogramF64Base, records, f64, HistogramCell, |bound, v| bound.sample(v, None));
+instrument!(HistogramDurationBase, records, Duration, HistogramCell, |bound, v| bound.sample(v.as_secs_f64(), Some(v)));

@@ -1,7 +1,8 @@
 //! Temporal: workflow counters that agree with the server, the SDK's own families, and worker gauges.
 //!
-//! Two halves. The meter sees what the server accepted, the interceptor sees what began and what was benign; a
-//! [`Ledger`](ledger) between them joins the two. Neither half changes what a workflow does.
+//! The [meter](meter) sees which outcomes the server accepted, the [interceptor] what began; what a worker
+//! [sent](ends) to end its runs, and the answer, gives durations and benign failures. A [`Ledger`](ledger) counts. None of
+//! them changes what a workflow does.
 
 use std::sync::Arc;
 
@@ -16,13 +17,19 @@ use temporalio_sdk::{
 };
 
 use crate::MonitoringService;
+#[cfg(feature = "prometheus")]
+use crate::service::Part;
 
+#[cfg(feature = "prometheus")]
+mod ends;
 #[cfg(feature = "prometheus")]
 mod interceptor;
 #[cfg(feature = "prometheus")]
 pub(crate) mod ledger;
 #[cfg(feature = "prometheus")]
 mod meter;
+#[cfg(feature = "prometheus")]
+mod queue;
 #[cfg(all(test, feature = "prometheus"))]
 mod tests;
 mod worker;
@@ -61,22 +68,21 @@ impl MonitoringService {
         RuntimeOptions::builder().telemetry_options(telemetry).build().unwrap_or_default()
     }
 
-    /// Adds the [interceptor](Self::temporal_interceptor) to a worker: the other line. Interceptors run in the order
-    /// in which they are added; put this one first, so that it sees what becomes of the others' work. Set the worker's
-    /// cache before: its size tells a refused end from a run that had to make room.
+    /// Adds the [interceptor](Self::temporal_interceptor) to a worker, and what tells how its runs end: the other line.
+    /// Interceptors run in the order in which they are added; put this one first, so that it sees what becomes of the
+    /// others' work.
     pub fn instrument_worker(&self, options: &mut WorkerOptions) {
-        if !self.is_enabled() {
-            return;
-        }
-        options.workflow_interceptor(self.temporal_interceptor());
         #[cfg(feature = "prometheus")]
-        if let Some(store) = self.store() {
-            store.ledger.has_worker(options.max_cached_workflows);
+        if let Some(running) = self.running().filter(|running| running.is_on()) {
+            let ends = Arc::new(ends::Ends::new(Part::of(running), options));
+            options.workflow_interceptor(interceptor::constructor(running, Some(ends.clone())));
+            options.worker_interceptor(ends::Hooks(ends));
+            if !running.is_global() {
+                options.activity_inbound_interceptor(interceptor::ActivityScope(self.clone()));
+            }
         }
-        #[cfg(feature = "prometheus")]
-        if self.running().is_some_and(|running| !running.is_global()) {
-            options.activity_inbound_interceptor(interceptor::ActivityScope(self.clone()));
-        }
+        #[cfg(not(feature = "prometheus"))]
+        let _ = options;
     }
 
     /// The meter by itself, for `TelemetryOptions::metrics` (with the default prefix `temporal_`) and for a
@@ -97,7 +103,7 @@ impl MonitoringService {
     pub fn temporal_interceptor(&self) -> WorkflowInterceptorConstructor {
         #[cfg(feature = "prometheus")]
         if let Some(running) = self.running().filter(|running| running.is_on()) {
-            return interceptor::constructor(running);
+            return interceptor::constructor(running, None);
         }
         WorkflowInterceptorConstructor::new(|_| Delegate)
     }

@@ -1,21 +1,43 @@
 //! Instrumentation that fails in every way, under a workflow that must not notice. The history is one that a real
 //! server recorded; the SDK's replayer runs it without one.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use temporalio_client::WorkflowHistory;
-use temporalio_common::telemetry::metrics::{CounterBase, HistogramDurationBase, MetricKeyValue, NewAttributes};
+use temporalio_common::{
+    protos::{
+        coresdk::{
+            workflow_activation::{
+                QueryWorkflow, RemoveFromCache, WorkflowActivation, WorkflowActivationJob,
+                remove_from_cache::EvictionReason, workflow_activation_job::Variant as Job,
+            },
+            workflow_commands::{FailWorkflowExecution, workflow_command::Variant as Command},
+            workflow_completion::WorkflowActivationCompletion,
+        },
+        temporal::api::{
+            enums::v1::ApplicationErrorCategory,
+            failure::v1::{ApplicationFailureInfo, Failure, failure::FailureInfo},
+        },
+    },
+    telemetry::metrics::{CounterBase, HistogramDurationBase, MetricKeyValue, NewAttributes},
+};
 use temporalio_sdk::{
-    WorkflowContext, WorkflowContextView, WorkflowResult,
+    WorkerOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
+    interceptors::WorkerInterceptor,
     workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions},
     workflows::{workflow, workflow_methods},
 };
 
-use super::ledger::{Close, Eviction, Ledger, Outcome, RunKey};
+use super::{
+    ends::{Ends, Hooks, Returned},
+    ledger::{Ledger, Outcome, RunKey},
+};
 use crate::{
     MonitoringService,
     fault::{self, tests::log_of},
     recorder::Store,
+    service::Part,
 };
 
 const HISTORY: &[u8] = include_bytes!("../../tests/fixtures/history.json");
@@ -56,7 +78,8 @@ fn replay(service: &MonitoringService) {
     tokio.block_on(async {
         let options = WorkflowReplayerOptions::new().workflow_interceptor(service.temporal_interceptor());
         // Not the replayer's own, under which the interceptor does nothing.
-        let options = options.register_workflow::<Play>().expect("registered").namespace("orders").build();
+        let options = options.register_workflow::<Play>().expect("registered");
+        let options = options.namespace("orders").task_queue("orders").build();
         let history = WorkflowHistory::from_json(HISTORY).expect("a history");
         let replayed = WorkflowReplayer::new(options).expect("a replayer").replay_workflow(history).await;
         replayed.expect("replays");
@@ -117,11 +140,6 @@ fn the_sdk_notices_no_fault_of_the_meter() {
     }
 }
 
-/// A run was dropped for its end; to make room, or because its end was refused; and, with a cache of 100, refused.
-const END: Eviction = Eviction { forced: false, left: 5 };
-const FULL: Eviction = Eviction { forced: true, left: 99 };
-const REFUSED: Eviction = Eviction { forced: true, left: 5 };
-
 /// A ledger beside a storage, with both halves.
 fn ledger(store: &Store) -> &Ledger {
     store.ledger.has_meter();
@@ -135,76 +153,237 @@ fn value(store: &Store, family: &str) -> f64 {
     text.lines().find_map(|line| line.strip_prefix(&start)?.parse().ok()).unwrap_or(0.0)
 }
 
-#[test]
-fn a_benign_failure_counts_when_core_lets_the_run_go() {
-    let store = Store::new(2_000);
-    let ledger = ledger(&store);
-    let started = std::time::SystemTime::now() - Duration::from_secs(3);
-    let close = Close { duration: Duration::from_secs(3), started };
-    let run = RunKey::new("a");
-    ledger.live(&store, run, "T", false, false);
-    ledger.ended(&store, run, Some(started), Some("T"));
-    assert_eq!(value(&store, "failed_total"), 0.0);
-    // Refused, or a full cache.
-    ledger.dropped(&store, "T", close, FULL);
-    assert_eq!(value(&store, "failed_total"), 0.0);
-    // Refused: it executes again, and ends again.
-    ledger.live(&store, run, "T", false, true);
-    ledger.dropped(&store, "T", close, END);
-    assert_eq!(value(&store, "failed_total"), 0.0);
-    ledger.ended(&store, run, Some(started), Some("T"));
-    // Somebody else's end, of another type and of another time.
-    ledger.dropped(&store, "U", close, END);
-    ledger.dropped(&store, "T", Close { started: started - Duration::from_secs(1), ..close }, END);
-    assert_eq!(value(&store, "failed_total"), 0.0);
-    ledger.dropped(&store, "T", close, END);
-    ledger.dropped(&store, "T", close, END);
-    assert_eq!(value(&store, "failed_total"), 1.0);
-    assert_eq!(value(&store, "duration_seconds_sum"), 3.0);
-    assert_eq!(value(&store, "started_total"), 1.0);
+/// What the SDK tells a worker's interceptor of one run.
+struct Told {
+    hooks: Hooks,
+    ends: Arc<Ends>,
+}
+
+impl Told {
+    fn of(service: &MonitoringService) -> Self {
+        let options = WorkerOptions::new("queue").build();
+        ledger(service.store().expect("on"));
+        let ends = Arc::new(Ends::new(Part::of(service.running().expect("on")), &options));
+        Self { hooks: Hooks(ends.clone()), ends }
+    }
+
+    /// The run's function has returned, and this went to core.
+    fn sent(&self, run: &str, after_replay: bool, command: Command) {
+        self.ends.returned(RunKey::new(run), Returned::new("T", Duration::from_secs(3), after_replay));
+        self.complete(WorkflowActivationCompletion::from_cmds(run, vec![command]));
+    }
+
+    fn complete(&self, completion: WorkflowActivationCompletion) {
+        let told = self.hooks.on_workflow_activation_completion(&completion);
+        assert!(told.now_or_never().is_some());
+    }
+
+    fn activate(&self, run: &str, job: impl Into<WorkflowActivationJob>) {
+        let activation = WorkflowActivation { run_id: run.to_owned(), jobs: vec![job.into()], ..Default::default() };
+        let told = self.hooks.on_workflow_activation(&activation).now_or_never();
+        assert!(told.expect("at once").is_ok());
+    }
+
+    fn evict(&self, run: &str, reason: EvictionReason) {
+        self.activate(run, Job::RemoveFromCache(RemoveFromCache { message: String::new(), reason: reason.into() }));
+    }
+
+    fn query(&self, run: &str, query_id: &str) {
+        self.activate(run, Job::QueryWorkflow(QueryWorkflow { query_id: query_id.to_owned(), ..Default::default() }));
+    }
+}
+
+fn failure(category: ApplicationErrorCategory) -> Command {
+    let info = ApplicationFailureInfo { category: category.into(), ..Default::default() };
+    let failure_info = Some(FailureInfo::ApplicationFailureInfo(info));
+    Command::FailWorkflowExecution(FailWorkflowExecution {
+        failure: Some(Failure { failure_info, ..Default::default() }),
+    })
+}
+
+fn benign() -> Command {
+    failure(ApplicationErrorCategory::Benign)
+}
+
+/// Failures and durations.
+fn counted(service: &MonitoringService) -> (f64, f64) {
+    let store = service.store().expect("on");
+    (value(store, "failed_total"), value(store, "duration_seconds_count"))
 }
 
 #[test]
-fn a_benign_failure_that_was_not_accepted_is_let_go() {
-    let store = Store::new(2_000);
-    let ledger = ledger(&store);
-    ledger.has_worker(1_000);
-    ledger.has_worker(100);
-    let started = std::time::SystemTime::now() - Duration::from_secs(3);
-    let close = Close { duration: Duration::from_secs(3), started };
-    ledger.ended(&store, RunKey::new("a"), Some(started), Some("T"));
-    ledger.dropped(&store, "T", close, REFUSED);
-    assert_eq!(ledger.remembered()[3], 0);
-    // With a cache that may be full, it is held.
-    ledger.ended(&store, RunKey::new("a"), Some(started), Some("T"));
-    ledger.dropped(&store, "T", close, FULL);
-    assert_eq!(ledger.remembered()[3], 1);
-    ledger.dropped(&store, "T", close, END);
-    assert_eq!(value(&store, "failed_total"), 1.0);
+fn what_the_server_made_of_an_end_decides() {
+    use EvictionReason::*;
+    for (reason, is_accepted) in [
+        (WorkflowExecutionEnding, true),
+        (CacheFull, true),
+        (Unspecified, true),
+        (UnhandledCommand, false),
+        (TaskNotFound, false),
+        (Fatal, false),
+        (Nondeterminism, false),
+        (LangFail, false),
+        (LangRequested, false),
+        (CacheMiss, false),
+        (PaginationOrHistoryFetch, false),
+    ] {
+        let service = MonitoringService::for_test();
+        let told = Told::of(&service);
+        told.sent("benign", false, benign());
+        told.sent("ordinary", false, failure(ApplicationErrorCategory::Unspecified));
+        told.sent("completed", false, Command::CompleteWorkflowExecution(Default::default()));
+        assert_eq!(counted(&service), (0.0, 0.0), "{reason:?}: before the answer");
+        for _ in 0..2 {
+            ["benign", "ordinary", "completed", "nobody"].iter().for_each(|run| told.evict(run, reason));
+        }
+        let expected = if is_accepted { (1.0, 3.0) } else { (0.0, 0.0) };
+        assert_eq!(counted(&service), expected, "{reason:?}");
+        assert_eq!(told.ends.remembered(), 0);
+        let sum = value(service.store().expect("on"), "duration_seconds_sum");
+        assert_eq!(sum, if is_accepted { 9.0 } else { 0.0 }, "{reason:?}");
+    }
 }
 
 #[test]
-fn of_two_benign_failures_at_one_time_nobody_guesses() {
-    let store = Store::new(2_000);
-    let ledger = ledger(&store);
-    let started = std::time::SystemTime::now() - Duration::from_secs(3);
-    let (first, second) = (RunKey::new("a"), RunKey::new("b"));
-    ledger.ended(&store, first, Some(started), Some("T"));
-    ledger.ended(&store, second, Some(started + Duration::from_millis(1)), Some("T"));
-    ledger.dropped(&store, "T", Close { duration: Duration::from_secs(3), started }, END);
-    // The second is refused, and executes again: the first is the one that counts.
-    ledger.live(&store, second, "T", false, true);
-    assert_eq!((value(&store, "failed_total"), ledger.remembered()[3]), (0.0, 1));
-    ledger.dropped(&store, "T", Close { duration: Duration::from_secs(3), started }, END);
-    assert_eq!((value(&store, "failed_total"), ledger.remembered()[3]), (1.0, 0));
+fn what_was_sent_counts_and_not_what_was_returned() {
+    let service = MonitoringService::for_test();
+    let told = Told::of(&service);
+    // Returned, and then the task failed; whatever evicts it.
+    told.ends.returned(RunKey::new("a"), Returned::new("T", Duration::ZERO, false));
+    told.complete(WorkflowActivationCompletion::fail("a", Failure::default(), None));
+    told.evict("a", EvictionReason::CacheFull);
+    // Returned, and nothing that ends it was sent.
+    told.ends.returned(RunKey::new("b"), Returned::new("T", Duration::ZERO, false));
+    told.complete(WorkflowActivationCompletion::from_cmds("b", vec![]));
+    told.evict("b", EvictionReason::WorkflowExecutionEnding);
+    // Sent in a replay, in which nothing returns.
+    told.complete(WorkflowActivationCompletion::from_cmds("c", vec![benign()]));
+    told.evict("c", EvictionReason::WorkflowExecutionEnding);
+    assert_eq!(counted(&service), (0.0, 0.0));
+    // Refused, and then accepted.
+    told.sent("d", false, benign());
+    told.evict("d", EvictionReason::UnhandledCommand);
+    told.sent("d", true, benign());
+    told.evict("d", EvictionReason::CacheFull);
+    assert_eq!(counted(&service), (1.0, 1.0));
 }
 
 #[test]
-fn a_held_failure_too_many_is_counted() {
-    let store = Store::new(2_000);
-    let ledger = ledger(&store);
-    (0..5_000).for_each(|run| ledger.ended(&store, RunKey::new(&run.to_string()), None, Some("T")));
-    assert_eq!((value(&store, "failed_total"), ledger.remembered()[3]), (904.0, 4_096));
+fn a_query_on_a_closed_run_ends_nothing() {
+    let service = MonitoringService::for_test();
+    let told = Told::of(&service);
+    // Core handed out what the run had not handled when the server closed it.
+    told.sent("a", true, benign());
+    told.query("a", "legacy_query");
+    told.evict("a", EvictionReason::WorkflowExecutionEnding);
+    assert_eq!(counted(&service), (0.0, 0.0));
+    // Queries that come with the task, and one that comes after the end of a run that was there before.
+    told.sent("b", true, benign());
+    told.query("b", "1");
+    told.evict("b", EvictionReason::WorkflowExecutionEnding);
+    told.sent("c", false, benign());
+    told.query("c", "legacy_query");
+    told.evict("c", EvictionReason::WorkflowExecutionEnding);
+    assert_eq!(counted(&service), (2.0, 2.0));
+}
+
+#[test]
+fn two_workers_with_one_run_do_not_meet() {
+    let service = MonitoringService::for_test();
+    let (late, other) = (Told::of(&service), Told::of(&service));
+    late.sent("a", false, benign());
+    // Its task had timed out, and the other worker took it.
+    other.sent("a", false, benign());
+    late.evict("a", EvictionReason::TaskNotFound);
+    other.evict("a", EvictionReason::WorkflowExecutionEnding);
+    assert_eq!(counted(&service), (1.0, 1.0));
+}
+
+#[test]
+fn a_fault_of_the_worker_interceptor_stays_inside() {
+    let service = MonitoringService::for_test();
+    let log = log_of(|| {
+        fault::armed("worker interceptor", || {
+            let told = Told::of(&service);
+            told.sent("a", false, benign());
+            told.evict("a", EvictionReason::WorkflowExecutionEnding);
+        });
+    });
+    assert!(log.contains("Metric recording failed"), "{log}");
+    assert_eq!(counted(&service), (0.0, 0.0));
+}
+
+#[test]
+fn ends_that_nobody_evicts_are_bounded() {
+    let service = MonitoringService::for_test();
+    let told = Told::of(&service);
+    for run in 0..70_000 {
+        told.ends.returned(RunKey::new(&run.to_string()), Returned::new("T", Duration::ZERO, false));
+    }
+    assert_eq!(told.ends.remembered(), 65_536);
+}
+
+#[test]
+fn gauges_end_with_the_last_worker_of_their_queue() {
+    let service = MonitoringService::for_test();
+    let meter = service.temporal_meter();
+    let (first, second) = (Told::of(&service), Told::of(&service));
+    let slots = |queue: &'static str, value: u64| {
+        let own = meter.new_attributes(NewAttributes::from([MetricKeyValue::new("task_queue", queue)]));
+        meter.gauge("temporal_worker_task_slots_available".into()).record(value, &own);
+    };
+    let shown = |queue: &str| {
+        let line = format!("temporal_worker_task_slots_available{{task_queue=\"{queue}\"}} ");
+        service.render().lines().find_map(|l| l.strip_prefix(&line)?.parse::<f64>().ok())
+    };
+    slots("queue", 100);
+    slots("by hand", 100);
+    drop(first);
+    assert_eq!(shown("queue"), Some(100.0));
+    drop(second);
+    assert_eq!((shown("queue"), shown("by hand")), (Some(0.0), Some(100.0)));
+    // What core says on its way out.
+    slots("queue", 99);
+    assert_eq!(shown("queue"), Some(0.0));
+    let third = Told::of(&service);
+    slots("queue", 98);
+    assert_eq!(shown("queue"), Some(98.0));
+    drop(third);
+    assert_eq!(shown("queue"), Some(0.0));
+}
+
+#[test]
+fn a_workflow_type_that_nobody_registered_names_no_series() {
+    let service = MonitoringService::for_test();
+    let meter = service.temporal_meter();
+    let told = Told::of(&service);
+    let bound = |pairs: &[(&'static str, &'static str)]| {
+        let pairs = pairs.iter().map(|(name, value)| MetricKeyValue::new(*name, *value));
+        let own = meter.new_attributes(NewAttributes::from(pairs));
+        let mut failed = meter.counter("temporal_workflow_task_execution_failed".into());
+        failed.update_attributes(own);
+        failed
+    };
+    let foreign = bound(&[("task_queue", "queue"), ("workflow_type", "A")]);
+    let early = bound(&[("task_queue", "queue"), ("workflow_type", "T")]);
+    let activity = bound(&[("task_queue", "queue"), ("workflow_type", "B"), ("activity_type", "work")]);
+    let by_hand = bound(&[("task_queue", "another"), ("workflow_type", "C")]);
+    assert!(!service.render().contains("unregistered"));
+    foreign.adds(1);
+    early.adds(1);
+    told.ends.queue().runs("T");
+    [&foreign, &early, &activity, &by_hand].iter().for_each(|counter| counter.adds(1));
+    let text = service.render();
+    let family: Vec<&str> = lines(&text, "temporal_workflow_task_execution_failed{");
+    assert_eq!(
+        family,
+        [
+            "temporal_workflow_task_execution_failed{activity_type=\"work\",task_queue=\"queue\",workflow_type=\"B\"} 1",
+            "temporal_workflow_task_execution_failed{task_queue=\"another\",workflow_type=\"C\"} 1",
+            "temporal_workflow_task_execution_failed{task_queue=\"queue\",workflow_type=\"T\"} 1",
+            "temporal_workflow_task_execution_failed{task_queue=\"queue\",workflow_type=\"unregistered\"} 3",
+        ]
+    );
 }
 
 #[test]
@@ -227,7 +406,9 @@ fn a_run_starts_once_until_it_is_forgotten() {
     ledger.live(&store, reset, "T", true, true);
     assert_eq!(value(&store, "started_total"), 2.0);
     ledger.accepted(&store, "T", Outcome::Completed, None);
-    assert_eq!((value(&store, "completed_total"), value(&store, "duration_seconds_count")), (1.0, 1.0));
+    assert_eq!((value(&store, "completed_total"), value(&store, "duration_seconds_count")), (1.0, 0.0));
+    ledger.accepted(&store, "T", Outcome::Completed, Some(Duration::from_secs(1)));
+    assert_eq!((value(&store, "completed_total"), value(&store, "duration_seconds_count")), (2.0, 1.0));
 }
 
 #[test]
@@ -239,7 +420,7 @@ fn what_is_remembered_is_bounded() {
     for number in 0..70_000 {
         let run = RunKey::new(&number.to_string());
         ledger.live(&store, run, "T", number % 2 == 0, false);
-        ledger.ended(&store, run, None, Some("T"));
+        ledger.accepted_first_task(run);
         // Executed again and again, and so not forgotten.
         ledger.live(&store, kept, "T", false, false);
     }
@@ -253,10 +434,9 @@ fn one_half_alone_is_said_once() {
         let store = Store::new(2_000);
         store.ledger.has_interceptor();
         (0..3).for_each(|run| store.ledger.live(&store, RunKey::new(&run.to_string()), "T", false, false));
-        // Without the meter there are no outcomes, of benign failures neither.
-        store.ledger.ended(&store, RunKey::new("0"), None, Some("T"));
-        store.ledger.replayed_to_the_end(&store, RunKey::new("0"));
-        assert_eq!(value(&store, "failed_total"), 0.0);
+        // Without the meter there are no outcomes, of benign failures neither, and no durations.
+        store.ledger.closed(&store, "T", Duration::ZERO, true);
+        assert_eq!((value(&store, "failed_total"), value(&store, "duration_seconds_count")), (0.0, 0.0));
     });
     assert_eq!(log.matches("without its meter").count(), 1, "{log}");
     let log = log_of(|| {
@@ -271,30 +451,4 @@ fn one_half_alone_is_said_once() {
         store.ledger.accepted(&store, "T", Outcome::Failed, None);
     });
     assert_eq!(log, "");
-}
-
-#[test]
-fn an_outcome_leaves_no_latency_behind() {
-    let service = MonitoringService::for_test();
-    let (meter, store) = (service.temporal_meter(), service.store().expect("on"));
-    // Held, and as old as the run of the same type that core has metrics for.
-    let second = Duration::from_secs(1);
-    let started = std::time::SystemTime::now() - second;
-    ledger(store).ended(store, RunKey::new("benign"), Some(started), Some("T"));
-    let run = |has_outcome: bool| {
-        let own = meter.new_attributes(NewAttributes::from([MetricKeyValue::new("workflow_type", "T")]));
-        let mut latency = meter.histogram_duration("temporal_workflow_endtoend_latency".into());
-        latency.update_attributes(own.clone());
-        let mut outcome = meter.counter("temporal_workflow_completed".into());
-        outcome.update_attributes(own);
-        latency.records(second);
-        if has_outcome {
-            outcome.adds(1);
-        }
-    };
-    run(true);
-    assert_eq!((value(store, "completed_total"), value(store, "failed_total")), (1.0, 0.0));
-    // This one is the benign failure.
-    run(false);
-    assert_eq!((value(store, "completed_total"), value(store, "failed_total")), (1.0, 1.0));
 }

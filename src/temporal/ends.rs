@@ -1,0 +1,255 @@
+//! How runs end: what a worker sent to the server, and what the server made of it.
+//!
+//! The SDK tells a worker's interceptor about every activation and every completion, with the run's id. After the server
+//! has answered a completion that ends a run, core evicts the run, and the reason of the eviction is the answer: a refused
+//! completion has a reason of its own, which replaces any other. So nothing here waits, and nothing is guessed.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use lru::LruCache;
+use temporalio_common::protos::coresdk::{
+    workflow_activation::{
+        RemoveFromCache, WorkflowActivation, remove_from_cache::EvictionReason, workflow_activation_job::Variant,
+    },
+    workflow_commands::workflow_command::Variant as Command,
+    workflow_completion::{WorkflowActivationCompletion, workflow_activation_completion::Status},
+};
+use temporalio_sdk::{
+    WorkerOptions,
+    error::WorkerRunError,
+    interceptors::{Next, RunWorkerInput, WorkerInterceptor},
+};
+
+use super::{
+    ledger::{RunKey, remember},
+    queue::Queue,
+};
+use crate::{fault, service::Part, state};
+
+/// The id of a query that comes in a task of its own, and not with a workflow task.
+const QUERY_TASK: &str = "legacy_query";
+
+/// The runs of one worker that have returned and are still in its cache.
+pub(crate) struct Ends {
+    service: Part,
+    queue: Arc<Queue>,
+    has_ended: AtomicBool,
+    returned: Mutex<LruCache<RunKey, Returned>>,
+}
+
+/// A run whose function has returned, and not in a replay.
+pub(crate) struct Returned {
+    pub(crate) workflow_type: String,
+    pub(crate) ran: Duration,
+    /// It returned in the first task after a replay. That may be a query's: on a run that the server closed, core hands out
+    /// what the run had not handled yet, and sends none of the commands.
+    pub(crate) after_replay: bool,
+    /// The command that ends it, once it went to core.
+    sent: Option<Sent>,
+}
+
+#[derive(Clone, Copy)]
+enum Sent {
+    /// One that core counts, if the server accepts it.
+    Counted,
+    /// A failure that core does not count.
+    Benign,
+    /// One that core kept to itself: see `after_replay`.
+    ForQuery,
+}
+
+impl Returned {
+    pub(crate) fn new(workflow_type: &str, ran: Duration, after_replay: bool) -> Self {
+        Self { workflow_type: workflow_type.to_owned(), ran, after_replay, sent: None }
+    }
+}
+
+impl Ends {
+    /// Those of the worker that these options will make.
+    pub(crate) fn new(service: Part, options: &WorkerOptions) -> Self {
+        let queue = service.store().ledger.queues.instrument(&options.task_queue);
+        options.workflows().workflow_definitions().for_each(|workflow| queue.runs(&workflow.workflow_type));
+        // Not `new`, which takes memory for all that may come.
+        Self { service, queue, has_ended: AtomicBool::new(false), returned: Mutex::new(LruCache::unbounded()) }
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn runs(&self) -> MutexGuard<'_, LruCache<RunKey, Returned>> {
+        self.returned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The run's function has returned, and not in a replay.
+    pub(crate) fn returned(&self, run: RunKey, returned: Returned) {
+        remember(&mut self.runs(), run, returned);
+    }
+
+    /// Before the worker looks at an activation.
+    fn activated(&self, activation: &WorkflowActivation) {
+        for job in &activation.jobs {
+            match &job.variant {
+                Some(Variant::InitializeWorkflow(_)) => self.initialized(activation),
+                Some(Variant::QueryWorkflow(query)) if query.query_id == QUERY_TASK => {
+                    if let Some(run) = self.runs().get_mut(&RunKey::new(&activation.run_id))
+                        && run.after_replay
+                        && run.sent.is_some()
+                    {
+                        run.sent = Some(Sent::ForQuery);
+                    }
+                }
+                Some(Variant::RemoveFromCache(eviction)) => self.evicted(&activation.run_id, eviction),
+                _ => {}
+            }
+        }
+    }
+
+    /// An instance of a run is about to be made. The version is that of the last workflow task that the server accepted, if
+    /// there was one: then its start was counted where that one ran, even if the task left nothing to replay.
+    fn initialized(&self, activation: &WorkflowActivation) {
+        if !activation.last_sdk_version.is_empty() {
+            self.service.store().ledger.accepted_first_task(RunKey::new(&activation.run_id));
+        }
+    }
+
+    /// Core drops a run from its cache, and says why.
+    fn evicted(&self, run_id: &str, eviction: &RemoveFromCache) {
+        let Some(run) = self.runs().pop(&RunKey::new(run_id)) else { return };
+        let is_benign = match run.sent {
+            Some(Sent::Counted) => false,
+            Some(Sent::Benign) => true,
+            Some(Sent::ForQuery) | None => return,
+        };
+        match eviction.reason() {
+            // Without an answer that says otherwise. `Unspecified` is that of a query which came too late.
+            EvictionReason::WorkflowExecutionEnding | EvictionReason::CacheFull | EvictionReason::Unspecified => {
+                let store = self.service.store();
+                store.ledger.closed(store, &run.workflow_type, run.ran, is_benign);
+            }
+            // Refused, or unknown: it executes again, or the server has closed it.
+            _ => {}
+        }
+    }
+
+    /// Before a completion goes to core.
+    fn completed(&self, completion: &WorkflowActivationCompletion) {
+        let run = || RunKey::new(&completion.run_id);
+        match &completion.status {
+            Some(Status::Successful(success)) => {
+                let sent = success.commands.iter().find_map(|command| match &command.variant {
+                    Some(Command::FailWorkflowExecution(fail)) => {
+                        let is_benign = fail.failure.as_ref().is_some_and(|f| f.is_benign_application_failure());
+                        Some(if is_benign { Sent::Benign } else { Sent::Counted })
+                    }
+                    Some(
+                        Command::CompleteWorkflowExecution(_)
+                        | Command::CancelWorkflowExecution(_)
+                        | Command::ContinueAsNewWorkflowExecution(_),
+                    ) => Some(Sent::Counted),
+                    _ => None,
+                });
+                if sent.is_some()
+                    && let Some(run) = self.runs().get_mut(&run())
+                {
+                    run.sent = sent;
+                }
+            }
+            // The task fails, whatever the function returned.
+            Some(Status::Failed(_)) => {
+                self.runs().pop(&run());
+            }
+            None => {}
+        }
+    }
+
+    /// Runs a look at what the SDK tells, if there is anything to record.
+    fn note(&self, look: impl FnOnce()) {
+        if self.service.records() {
+            let _ = state::guarded("compozy_temporal_workflow_duration_seconds", self.service.store(), || {
+                fault::point("worker interceptor");
+                look();
+            });
+        }
+    }
+
+    /// The worker has ended.
+    fn end(&self) {
+        if !self.has_ended.swap(true, Relaxed) {
+            self.queue.worker_ended();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.runs().len()
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        // For a worker that was never run.
+        self.end();
+    }
+}
+
+/// A worker that runs, until its future ends, however it does.
+struct Running<'a>(&'a Ends);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// The hooks of a worker, as the SDK has them.
+pub(crate) struct Hooks(pub(crate) Arc<Ends>);
+
+type Hook<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+// Written out, as `async_trait` would have it.
+impl WorkerInterceptor for Hooks {
+    fn run_worker<'a>(
+        &'a self,
+        input: RunWorkerInput<'a>,
+        next: Next<'a, RunWorkerInput<'a>, Hook<'a, Result<(), WorkerRunError>>>,
+    ) -> Hook<'a, Result<(), WorkerRunError>> {
+        let running = Running(&self.0);
+        let run = next.run(input);
+        Box::pin(async move {
+            let _running = running;
+            run.await
+        })
+    }
+
+    fn on_workflow_activation_completion<'a, 'b, 'c>(
+        &'a self,
+        completion: &'b WorkflowActivationCompletion,
+    ) -> Hook<'c, ()>
+    where
+        'a: 'c,
+        'b: 'c,
+        Self: 'c,
+    {
+        self.0.note(|| self.0.completed(completion));
+        Box::pin(std::future::ready(()))
+    }
+
+    fn on_workflow_activation<'a, 'b, 'c>(&'a self, activation: &'b WorkflowActivation) -> Hook<'c, anyhow::Result<()>>
+    where
+        'a: 'c,
+        'b: 'c,
+        Self: 'c,
+    {
+        self.0.note(|| self.0.activated(activation));
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
