@@ -7,12 +7,13 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use temporalio_common::error::IncomingError;
 use temporalio_sdk::{
     ActivityOptions, ChildWorkflowOptions, ContinueAsNewOptions, LocalActivityOptions, SyncWorkflowContext,
     WorkflowContext, WorkflowContextView, WorkflowResult,
     activities::{ActivityContext, ActivityError, activities},
-    error::{ApplicationErrorCategory, ApplicationFailure},
-    workflows::{workflow, workflow_methods},
+    error::{ActivityExecutionError, ApplicationErrorCategory, ApplicationFailure},
+    workflows::{join_all, workflow, workflow_methods},
 };
 
 compozy_monitoring::families! {
@@ -67,6 +68,23 @@ pub enum Act {
     Flaky(u32),
     /// Runs these as children, one after the other.
     Children(Vec<Act>),
+    /// Fails its workflow task, each time, and then benignly.
+    ForceFail,
+    /// Benign, in a poll in which a waker was called that is not the SDK's.
+    ForeignWake,
+    /// Benign, because an activity was cancelled.
+    BenignWhenCancelled,
+    /// Benign, with details that cannot be encoded.
+    BadDetails,
+    /// Benign, or done, after a timer and when it is signalled.
+    BenignOnGo,
+    DoneOnGo,
+    /// A timer of so many milliseconds.
+    Sleep(u64),
+    /// Runs this as so many children at once.
+    FanOut(u32, Box<Act>),
+    /// A local activity that takes longer than a workflow task may.
+    LongLocalActivity,
     /// Holds its workflow task until [`Gate::open`], once; then what `then` says.
     Held {
         later: bool,
@@ -146,6 +164,21 @@ impl Activities {
             return Err(ApplicationFailure::new("not yet").into());
         }
         Ok(())
+    }
+
+    #[activity]
+    pub async fn rest(_: ActivityContext, milliseconds: u64) -> Result<(), ActivityError> {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        Ok(())
+    }
+}
+
+/// Nothing can be made of it.
+struct Unencodable;
+
+impl Serialize for Unencodable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("as told"))
     }
 }
 
@@ -233,6 +266,58 @@ impl Play {
                 let local = LocalActivityOptions::builder().start_to_close_timeout(Duration::from_secs(10)).build();
                 ctx.execute_local_activity(Activities::work, (id, 0), local).await?;
                 STEPS.increment(1);
+            }
+            Act::ForceFail => {
+                ctx.force_task_fail("as told");
+                return Err(benign());
+            }
+            Act::ForeignWake => {
+                let foreign = |cx: &mut std::task::Context<'_>| {
+                    let waker = cx.waker().clone();
+                    std::thread::spawn(move || waker.wake()).join().expect("woken");
+                    std::task::Poll::Ready(())
+                };
+                std::future::poll_fn(foreign).await;
+                return Err(benign());
+            }
+            Act::BenignWhenCancelled => {
+                let nobody = ActivityOptions::with_start_to_close_timeout(Duration::from_secs(60))
+                    .task_queue("nobody".to_owned())
+                    .build();
+                let cause = match ctx.execute_activity(Activities::rest, 0_u64, nobody).await {
+                    Err(ActivityExecutionError::Cancelled(cancelled)) => IncomingError::Cancelled(cancelled),
+                    other => panic!("{other:?}"),
+                };
+                let failure = ApplicationFailure::builder("nobody minds").category(ApplicationErrorCategory::Benign);
+                return Err(failure.cause(Box::new(cause)).build().into());
+            }
+            Act::BadDetails => {
+                let failure = ApplicationFailure::builder("nobody minds").category(ApplicationErrorCategory::Benign);
+                return Err(failure.details(Unencodable).build().into());
+            }
+            Act::BenignOnGo | Act::DoneOnGo => {
+                ctx.timer(Duration::from_millis(10)).await;
+                ctx.wait_condition(|play| play.gone > 0).await?;
+                if matches!(act, Act::BenignOnGo) {
+                    return Err(benign());
+                }
+            }
+            Act::Sleep(milliseconds) => {
+                ctx.timer(Duration::from_millis(milliseconds)).await;
+            }
+            Act::FanOut(number, act) => {
+                let mut children = Vec::new();
+                for child in 0..number {
+                    let options = ChildWorkflowOptions::workflow_id(format!("{id}-{child}"));
+                    children.push(ctx.start_child_workflow(Child::run, Act::clone(&act), options));
+                }
+                for child in join_all(children).await {
+                    let _ = child?.result().await;
+                }
+            }
+            Act::LongLocalActivity => {
+                let local = LocalActivityOptions::builder().start_to_close_timeout(Duration::from_secs(60)).build();
+                ctx.execute_local_activity(Activities::rest, 3_000_u64, local).await?;
             }
             Act::Children(acts) => {
                 for (number, act) in acts.into_iter().enumerate() {

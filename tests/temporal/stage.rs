@@ -25,16 +25,17 @@ use crate::{
 };
 
 /// A client of the server.
-async fn client(server: &Server) -> Client {
+async fn client(server: &Server, namespace: &str) -> Client {
     let target = Url::parse(&format!("http://{}", server.address)).expect("an address");
     let connection = Connection::connect(ConnectionOptions::new(target).build()).await.expect("a server");
-    Client::new(connection, ClientOptions::new("default").build()).expect("a client")
+    Client::new(connection, ClientOptions::new(namespace).build()).expect("a client")
 }
 
 /// One scenario: a task queue and a service of its own.
 pub struct Stage {
     pub service: MonitoringService,
     pub queue: String,
+    pub namespace: String,
     pub client: Client,
     pub server: &'static Server,
     started: AtomicU32,
@@ -52,6 +53,7 @@ pub const BOTH: Halves = Halves { meter: true, interceptor: true };
 /// A worker on a thread of its own.
 pub struct RunningWorker {
     stop: Option<oneshot::Sender<()>>,
+    kill: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -59,6 +61,16 @@ impl RunningWorker {
     /// Stops it as an operator would, and waits for that.
     pub fn stop(mut self) {
         self.end();
+    }
+
+    /// Drops it in the middle of what it does, with its runtime.
+    pub fn kill(mut self) {
+        if let Some(kill) = self.kill.take() {
+            let _ = kill.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 
     fn end(&mut self) {
@@ -84,23 +96,31 @@ static LOAD: RwLock<()> = RwLock::new(());
 /// Runs a scenario to its end, with a limit.
 pub fn play<F: Future<Output = ()>>(name: &str, scenario: impl FnOnce(Arc<Stage>) -> F) {
     let _beside_others = LOAD.read().unwrap_or_else(PoisonError::into_inner);
-    act_out(name, scenario);
+    act_out(name, "default", scenario);
+}
+
+/// The same, in a namespace that this makes.
+pub fn play_in<F: Future<Output = ()>>(namespace: &str, name: &str, scenario: impl FnOnce(Arc<Stage>) -> F) {
+    let _beside_others = LOAD.read().unwrap_or_else(PoisonError::into_inner);
+    Server::get().cli(&["operator", "namespace", "create", "--namespace", namespace]);
+    act_out(name, namespace, scenario);
 }
 
 /// The same, with nothing beside it.
 pub fn play_alone<F: Future<Output = ()>>(name: &str, scenario: impl FnOnce(Arc<Stage>) -> F) {
     let _alone = LOAD.write().unwrap_or_else(PoisonError::into_inner);
-    act_out(name, scenario);
+    act_out(name, "default", scenario);
 }
 
-fn act_out<F: Future<Output = ()>>(name: &str, scenario: impl FnOnce(Arc<Stage>) -> F) {
+fn act_out<F: Future<Output = ()>>(name: &str, namespace: &str, scenario: impl FnOnce(Arc<Stage>) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("Tokio");
     runtime.block_on(async {
         let server = Server::get();
         let stage = Stage {
             service: MonitoringService::for_test(),
             queue: name.to_owned(),
-            client: client(server).await,
+            namespace: namespace.to_owned(),
+            client: client(server, namespace).await,
             server,
             started: AtomicU32::new(0),
         };
@@ -117,7 +137,9 @@ impl Stage {
 
     pub fn worker_with(&self, cache: usize, halves: Halves) -> RunningWorker {
         let (service, queue, server) = (self.service.clone(), self.queue.clone(), self.server);
+        let namespace = self.namespace.clone();
         let (stop, stopped) = oneshot::channel();
+        let (kill, killed) = oneshot::channel();
         let (ready, is_ready) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -130,7 +152,7 @@ impl Stage {
                     service.instrument_worker(&mut options);
                 }
                 register(&mut options);
-                let mut worker = Worker::new(&runtime, client(server).await, options).expect("a worker");
+                let mut worker = Worker::new(&runtime, client(server, &namespace).await, options).expect("a worker");
                 let _running = service.track_worker();
                 let shut_down = worker.shutdown_handle();
                 tokio::spawn(async move {
@@ -138,11 +160,14 @@ impl Stage {
                     shut_down();
                 });
                 let _ = ready.send(());
-                worker.run().await.expect("the worker ends well");
+                tokio::select! {
+                    ended = worker.run() => ended.expect("the worker ends well"),
+                    Ok(()) = killed => {}
+                }
             });
         });
         is_ready.recv_timeout(Duration::from_secs(60)).expect("the worker starts");
-        RunningWorker { stop: Some(stop), thread: Some(thread) }
+        RunningWorker { stop: Some(stop), kill: Some(kill), thread: Some(thread) }
     }
 
     /// A workflow id that nobody else has.
