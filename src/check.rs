@@ -1,7 +1,7 @@
 //! What the macros assert while they compile, and what they say when it does not hold.
 //!
 //! Nothing of it is left in a binary: the macros call these functions in constants. Each is `track_caller`, so that the
-//! compiler points at the user's code and at nothing in here.
+//! compiler points at the user's code and at nothing in here; `__at!` chooses the word.
 
 use crate::{
     family::LabelDef,
@@ -34,28 +34,38 @@ pub const fn check_site(kind: Kind, name: &str, labels: &[&str]) {
 pub const fn check_labels(name: &str, labels: &[&str]) {
     let mut i = 0;
     while i < labels.len() {
-        check_label(name, labels[i]);
+        check_label(name, labels, i);
         i += 1;
     }
-    if let Some(label) = repeated(labels) {
-        fail(label_of(label, name).and(" is there twice"));
+}
+
+/// Of the families of one `families!`, each with its static: the static of the first that declares a family again. Empty
+/// when there is none.
+#[must_use]
+pub const fn declared_again<'a>(families: &[&str], statics: &[&'a str]) -> &'a str {
+    match repeated(families) {
+        Some(again) if again < statics.len() => statics[again],
+        _ => "",
     }
 }
 
-/// Checks the names of one `families!`: each once.
+/// Checks that a static is not the one that [`declared_again`] found.
 ///
 /// # Panics
-/// At compile time: a name that is there twice.
+/// At compile time: it is.
 #[track_caller]
-pub const fn check_names(names: &[&str]) {
-    if let Some(name) = repeated(names) {
-        fail(Message::new("the family").quote(name).and(" is declared twice"));
+pub const fn check_declared_once(again: &str, name: &str, family: &str) {
+    if labels::same(again, name) {
+        fail(Message::new("the family").quote(family).and(" is declared twice"));
     }
 }
 
-/// Checks a declared family.
+/// Checks a declared family, its labels' own rules apart.
+///
+/// # Panics
+/// At compile time: a name that breaks a rule, too many labels, too many series.
 #[track_caller]
-pub(crate) const fn check_family(kind: Kind, name: &str, all: &[LabelDef]) {
+pub const fn check_family(kind: Kind, name: &str, all: &[LabelDef]) {
     check_name(kind, name);
     if !labels::is_metric_name(name) {
         fail(
@@ -77,26 +87,49 @@ pub(crate) const fn check_family(kind: Kind, name: &str, all: &[LabelDef]) {
     let mut series = 1_usize;
     let mut i = 0;
     while i < all.len() {
-        check_label(name, all[i].name);
-        let mut j = 0;
-        while j < i {
-            if labels::same(all[i].name, all[j].name) {
-                fail(label_of(all[i].name, name).and(" is there twice"));
-            }
-            j += 1;
-        }
         if let Some(values) = all[i].values {
             series = series.saturating_mul(values.len());
-            if series > MOST_SERIES {
-                fail(
-                    Message::new("the closed sets of")
-                        .quote(name)
-                        .and(" have more than 2000 combinations, and each would be a series"),
-                );
-            }
-            check_set(name, all[i].name, values);
         }
         i += 1;
+    }
+    if series > MOST_SERIES {
+        fail(
+            Message::new("the closed sets of")
+                .quote(name)
+                .and(" have more than 2000 combinations, and each would be a series"),
+        );
+    }
+}
+
+/// Checks the help text of a declared family.
+///
+/// # Panics
+/// At compile time: nothing in it.
+#[track_caller]
+pub const fn check_help(name: &str, help: &str) {
+    if help.trim_ascii().is_empty() {
+        fail(Message::new("the doc comment of").quote(name).and(" is blank, and it is the help text of the family"));
+    }
+}
+
+/// Checks one label of a declared family.
+///
+/// # Panics
+/// At compile time: a label or a closed set that breaks a rule.
+#[track_caller]
+pub const fn check_family_label(name: &str, all: &[LabelDef], index: usize) {
+    // One more than may be, which `check_family` finds.
+    let mut names = [""; MOST_LABELS + 1];
+    let mut i = 0;
+    while i < all.len() && i < names.len() {
+        names[i] = all[i].name;
+        i += 1;
+    }
+    if index < i {
+        check_label(name, names.split_at(i).0, index);
+        if let Some(values) = all[index].values {
+            check_set(name, all[index].name, values);
+        }
     }
 }
 
@@ -107,10 +140,16 @@ const fn check_name(kind: Kind, name: &str) {
     }
 }
 
+/// Checks one label, with those beside it.
 #[track_caller]
-const fn check_label(name: &str, label: &str) {
+const fn check_label(name: &str, all: &[&str], index: usize) {
+    let label = all[index];
     if labels::is_reserved(label) {
         fail(label_of(label, name).and(" is reserved: `le`, `quantile` and `__*` belong to Prometheus"));
+    }
+    let before = all.split_at(index).0;
+    if labels::holds(before, label) {
+        fail(label_of(label, name).and(" is there twice"));
     }
     if labels::is_allowed(name, label) {
         return;
@@ -118,30 +157,81 @@ const fn check_label(name: &str, label: &str) {
     if !labels::is_plain_label(label) {
         fail(label_of(label, name).and(" is no label: it has lower-case letters, digits and `_`, and no digit first"));
     }
-    fail(not_allowed(name, label));
+    // The first of them speaks for all.
+    let mut i = 0;
+    while i < index {
+        if is_off_the_list(name, before, i) {
+            return;
+        }
+        i += 1;
+    }
+    fail(not_allowed(name, all));
 }
 
-const fn not_allowed(name: &str, label: &str) -> Message {
+/// Whether the label at this place could be on the list and is not; of two alike, the first.
+const fn is_off_the_list(name: &str, all: &[&str], index: usize) -> bool {
+    let label = all[index];
+    labels::is_plain_label(label)
+        && !labels::is_reserved(label)
+        && !labels::is_allowed(name, label)
+        && !labels::holds(all.split_at(index).0, label)
+}
+
+/// What to say of all labels that are off the list.
+const fn not_allowed(name: &str, all: &[&str]) -> Message {
+    let mut named = Message::new("");
+    let mut missing = Message::new("");
+    let mut count = 0;
+    let mut i = 0;
+    while i < all.len() {
+        if is_off_the_list(name, all, i) {
+            named = named.and(if count > 0 { "," } else { "" }).quote(all[i]);
+            missing = missing.and(if count > 0 { "," } else { "" }).and(all[i]);
+            count += 1;
+        }
+        i += 1;
+    }
+    let message = Message::new(if count > 1 { "the labels" } else { "the label" }).and(named.as_str()).and(" of");
+    let message = if name.is_empty() { message.and(" a metric with a computed name") } else { message.quote(name) };
+    let message = message.and(if count > 1 { " are" } else { " is" }).and(" not allowed\nallowed: ");
+
     let category = Category::of(name);
-    let message = label_of(label, name).and(" is not allowed\nallowed: ").and_list(category.core());
+    let message = message.and_list(category.core());
     if !category.is_extensible() {
         return message
             .and("; no other, because compozy-monitoring defines")
             .quote(category.pattern())
             .and("\na family of your own takes another name");
     }
-    let own = labels::APPLICATION;
-    let message = if own.is_empty() {
-        message.and("\nthe application has added none of its own in this build")
-    } else {
-        message.and("\nand the application's own: ").and(own)
+    let (message, own) = match labels::GIVEN {
+        None => (
+            message.and(
+                "\nno list of the application's own was given to this build: COMPOZY_METRIC_LABELS is not set\n\
+                 if .cargo/config.toml of the workspace has one: Cargo reads that file from the folder in which it is \
+                 called, and from those above it",
+            ),
+            "",
+        ),
+        Some(list) => {
+            let list = list.trim_ascii();
+            (
+                message
+                    .and(if list.is_empty() {
+                        "\nthe application's own list is empty"
+                    } else {
+                        "\nand the application's own: "
+                    })
+                    .and(list),
+                list,
+            )
+        }
     };
     message
         .and("\na label with few values and nothing personal can be added in .cargo/config.toml of the workspace:\n")
         .and("[env]\nCOMPOZY_METRIC_LABELS = { value = \"")
         .and(own)
         .and(if own.is_empty() { "" } else { "," })
-        .and(label)
+        .and(missing.as_str())
         .and("\", force = true }")
 }
 
@@ -150,8 +240,8 @@ const fn check_set(name: &str, label: &str, values: &[&str]) {
     if values.is_empty() {
         fail(label_of(label, name).and(" has a closed set without values"));
     }
-    if let Some(value) = repeated(values) {
-        fail(label_of(label, name).and(" has a closed set with").quote(value).and(" in it twice"));
+    if let Some(again) = repeated(values) {
+        fail(label_of(label, name).and(" has a closed set with").quote(values[again]).and(" in it twice"));
     }
     let mut i = 0;
     while i < values.len() {
@@ -185,15 +275,15 @@ const fn check_application(list: &str) {
     }
 }
 
-/// A text that is there twice.
-const fn repeated<'a>(all: &[&'a str]) -> Option<&'a str> {
+/// Where a text is there for the second time.
+const fn repeated(all: &[&str]) -> Option<usize> {
     if all.len() > 16 {
         return repeated_in_many(all);
     }
     let mut i = 0;
     while i < all.len() {
         if labels::holds(all.split_at(i).0, all[i]) {
-            return Some(all[i]);
+            return Some(i);
         }
         i += 1;
     }
@@ -201,7 +291,7 @@ const fn repeated<'a>(all: &[&'a str]) -> Option<&'a str> {
 }
 
 /// The same by hash: with some hundred, comparing each with each takes longer than the compiler allows a constant.
-const fn repeated_in_many<'a>(all: &[&'a str]) -> Option<&'a str> {
+const fn repeated_in_many(all: &[&str]) -> Option<usize> {
     const SLOTS: usize = 8_192;
     assert!(all.len() <= SLOTS / 2, "more than 4096 in one place");
     let mut slots = [0_u16; SLOTS];
@@ -210,7 +300,7 @@ const fn repeated_in_many<'a>(all: &[&'a str]) -> Option<&'a str> {
         let mut at = hash(all[i]) % SLOTS;
         while slots[at] > 0 {
             if labels::same(all[slots[at] as usize - 1], all[i]) {
-                return Some(all[i]);
+                return Some(i);
             }
             at = (at + 1) % SLOTS;
         }
@@ -367,16 +457,21 @@ mod tests {
         assert_eq!(repeated(&LARGE), None);
         let mut all = LARGE;
         all[MOST_SERIES - 1] = all[0];
-        assert_eq!(repeated(&all), Some(LARGE[0]));
+        assert_eq!(repeated(&all), Some(MOST_SERIES - 1));
     }
 
     #[test]
     fn the_message_names_the_label_the_family_what_is_allowed_and_where_to_add_one() {
-        let message = not_allowed("compozy_tasks_total", "user_id");
-        for part in ["`user_id`", "`compozy_tasks_total`", "workflow_type, version", "COMPOZY_METRIC_LABELS"] {
+        let message = not_allowed("compozy_tasks_total", &["path", "user_id", "email"]);
+        for part in [
+            "the labels `user_id`, `email` of `compozy_tasks_total` are not allowed",
+            "workflow_type, version",
+            "COMPOZY_METRIC_LABELS",
+            "user_id,email\", force = true }",
+        ] {
             assert!(message.as_str().contains(part), "{part} in {}", message.as_str());
         }
-        let message = not_allowed("compozy_http_requests_total", "queue");
+        let message = not_allowed("compozy_http_requests_total", &["queue"]);
         assert!(message.as_str().contains("allowed: method, path, status_code; no other"));
     }
 }

@@ -5,11 +5,9 @@
 
 use std::marker::PhantomData;
 
-use metrics::IntoF64;
-
 pub use crate::labels::Kind;
 use crate::{
-    check::check_family,
+    Number,
     handles::{Counter, Gauge, Handle, Histogram, Late, OUTSIDE},
     labels::begins,
 };
@@ -48,12 +46,8 @@ pub struct FamilyDef {
 }
 
 impl FamilyDef {
-    /// Describes a family; `families!` calls it.
-    ///
-    /// # Panics
-    /// In a `static`, so at compile time: a name, a label or a closed set that breaks a rule.
+    /// Describes a family; `families!` calls it, and checks what it describes.
     #[must_use]
-    #[track_caller]
     pub const fn new(
         name: &'static str,
         help: &'static str,
@@ -61,7 +55,6 @@ impl FamilyDef {
         labels: &'static [LabelDef],
         module: &'static str,
     ) -> Self {
-        check_family(kind, name, labels);
         Self { name, help, kind, labels, module }
     }
 }
@@ -137,6 +130,12 @@ pub trait ClosedLabel: Copy {
 pub struct Text;
 
 /// The type of a label: a [`ClosedLabel`] or [`Text`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no set of label values",
+    label = "expected `str` or a closed set",
+    note = "a label is free text, written `str`, or a closed set: `queue: Queue {{ Mail = \"mail\", Sms = \"sms\" }}`",
+    note = "an enum of your own is a closed set once it implements `compozy_monitoring::ClosedLabel`"
+)]
 pub trait LabelType {
     /// What a call site passes.
     type Arg<'a>: Copy;
@@ -214,58 +213,120 @@ impl<H: Handle, L> Family<H, L> {
     }
 }
 
+/// A family without labels: what records by itself, without `with`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "this family has labels, and records through `with`",
+    label = "a series of the family records, not the family",
+    note = "`FAMILY.with(..)` takes a value for each label, in the order of the declaration, and gives the handle of the \
+            series: `JOBS.with(\"mail\").increment(1)`"
+)]
+pub trait Unlabelled {}
+
+impl<H: Handle> Unlabelled for Family<H, ()> {}
+
+/// Never there: a family without labels has no `with`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "this family has no labels, and records without `with`",
+    label = "there is no label to give a value to",
+    note = "`JOBS.increment(1)`; labels are declared behind the name: `counter JOBS = \"compozy_jobs_total\" {{ queue: str }};`"
+)]
+pub trait Labelled {}
+
 impl<H: Handle> Family<H, ()> {
-    /// The handle of a family without labels.
-    #[inline]
-    pub fn handle(&'static self) -> H {
+    #[doc(hidden)]
+    pub fn with<V>(&'static self, _: V) -> H
+    where
+        Self: Labelled,
+    {
         self.late.dense(0)
     }
 }
 
-impl Family<Counter, ()> {
-    /// Adds to the counter.
+impl<H: Handle, L> Family<H, L> {
+    /// The handle of a family without labels.
     #[inline]
-    pub fn increment(&'static self, value: u64) {
+    pub fn handle(&'static self) -> H
+    where
+        Self: Unlabelled,
+    {
+        self.late.dense(0)
+    }
+}
+
+impl<L> Family<Counter, L> {
+    /// Adds to the counter.
+    #[doc(alias = "inc")]
+    #[doc(alias = "add")]
+    #[inline]
+    pub fn increment(&'static self, value: u64)
+    where
+        Self: Unlabelled,
+    {
         self.handle().increment(value);
     }
 
     /// Raises the counter to a value that was counted elsewhere; a smaller one changes nothing.
     #[inline]
-    pub fn absolute(&'static self, value: u64) {
+    pub fn absolute(&'static self, value: u64)
+    where
+        Self: Unlabelled,
+    {
         self.handle().absolute(value);
     }
 }
 
-impl Family<Gauge, ()> {
+impl<L> Family<Gauge, L> {
     /// Adds to the gauge.
+    #[doc(alias = "inc")]
+    #[doc(alias = "add")]
     #[inline]
-    pub fn increment<T: IntoF64>(&'static self, value: T) {
+    pub fn increment<T: Number>(&'static self, value: T)
+    where
+        Self: Unlabelled,
+    {
         self.handle().increment(value);
     }
 
     /// Takes from the gauge.
+    #[doc(alias = "dec")]
+    #[doc(alias = "sub")]
     #[inline]
-    pub fn decrement<T: IntoF64>(&'static self, value: T) {
+    pub fn decrement<T: Number>(&'static self, value: T)
+    where
+        Self: Unlabelled,
+    {
         self.handle().decrement(value);
     }
 
     /// Sets the gauge.
     #[inline]
-    pub fn set<T: IntoF64>(&'static self, value: T) {
+    pub fn set<T: Number>(&'static self, value: T)
+    where
+        Self: Unlabelled,
+    {
         self.handle().set(value);
     }
 }
 
-impl Family<Histogram, ()> {
+impl<L> Family<Histogram, L> {
     /// Records one sample, in seconds. A `Duration` is taken as seconds.
+    #[doc(alias = "observe")]
     #[inline]
-    pub fn record<T: IntoF64>(&'static self, value: T) {
+    pub fn record<T: Number>(&'static self, value: T)
+    where
+        Self: Unlabelled,
+    {
         self.handle().record(value);
     }
 
     /// Records the same sample several times.
     #[inline]
-    pub fn record_many<T: IntoF64>(&'static self, value: T, count: usize) {
+    pub fn record_many<T: Number>(&'static self, value: T, count: usize)
+    where
+        Self: Unlabelled,
+    {
         self.handle().record_many(value, count);
     }
 }
@@ -276,6 +337,8 @@ macro_rules! with {
         impl<H: Handle, $($label: LabelType),+> Family<H, ($($label,)+)> {
             $(#[$doc])*
             #[allow(clippy::too_many_arguments)]
+            #[doc(alias = "with_label_values")]
+            #[doc(alias = "labels")]
             #[inline(always)]
             pub fn with(&'static self, $($arg: $label::Arg<'_>),+) -> H {
                 if const { true $(&& $label::VALUES.is_some())+ } {

@@ -1,9 +1,9 @@
 //! The handles that macros and families give out, and what a call site keeps.
 
-use metrics::{IntoF64, Key, Label};
+use metrics::{Key, Label};
 
 use crate::{
-    MonitoringService,
+    MonitoringService, Number,
     family::{FamilyDef, Kind},
     recorder::{
         Resolved, Store,
@@ -532,35 +532,35 @@ impl Counter {
 impl Gauge {
     /// Adds to the gauge.
     #[inline]
-    pub fn increment<T: IntoF64>(&self, value: T) {
-        self.0.record(GaugeOp::Add(value.into_f64()));
+    pub fn increment<T: Number>(&self, value: T) {
+        self.0.record(GaugeOp::Add(value.to_f64()));
     }
 
     /// Takes from the gauge.
     #[inline]
-    pub fn decrement<T: IntoF64>(&self, value: T) {
-        self.0.record(GaugeOp::Add(-value.into_f64()));
+    pub fn decrement<T: Number>(&self, value: T) {
+        self.0.record(GaugeOp::Add(-value.to_f64()));
     }
 
     /// Sets the gauge.
     #[inline]
-    pub fn set<T: IntoF64>(&self, value: T) {
-        self.0.record(GaugeOp::Set(value.into_f64()));
+    pub fn set<T: Number>(&self, value: T) {
+        self.0.record(GaugeOp::Set(value.to_f64()));
     }
 }
 
 impl Histogram {
     /// Records one sample; in a `_seconds` family, in seconds. A `Duration` is taken as seconds.
     #[inline]
-    pub fn record<T: IntoF64>(&self, value: T) {
-        self.0.record(HistogramOp { value: value.into_f64(), times: 1 });
+    pub fn record<T: Number>(&self, value: T) {
+        self.0.record(HistogramOp { value: value.to_f64(), times: 1 });
     }
 
     /// Records the same sample several times.
     #[inline]
-    pub fn record_many<T: IntoF64>(&self, value: T, count: usize) {
+    pub fn record_many<T: Number>(&self, value: T, count: usize) {
         if count > 0 {
-            self.0.record(HistogramOp { value: value.into_f64(), times: count as u64 });
+            self.0.record(HistogramOp { value: value.to_f64(), times: count as u64 });
         }
     }
 }

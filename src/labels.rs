@@ -28,8 +28,11 @@ use core::fmt;
 /// The variable of the build that holds the application's own labels: names separated by commas.
 pub const EXTENSION_VARIABLE: &str = "COMPOZY_METRIC_LABELS";
 
+/// The list that was given to this build, if one was.
+pub(crate) const GIVEN: Option<&str> = option_env!("COMPOZY_METRIC_LABELS");
+
 /// The application's own labels in this build; empty when it has none.
-pub const APPLICATION: &str = match option_env!("COMPOZY_METRIC_LABELS") {
+pub const APPLICATION: &str = match GIVEN {
     Some(list) => list,
     None => "",
 };

@@ -79,6 +79,8 @@ mod http;
     )
 )]
 pub mod labels;
+mod missing;
+mod number;
 mod scope;
 mod service;
 
@@ -112,6 +114,7 @@ pub use http::OpenApiDocument;
 #[cfg_attr(docsrs, doc(cfg(feature = "http-poem")))]
 pub use http::{HttpMetrics, HttpMetricsEndpoint, MetricsEndpoint, MetricsRoute};
 pub use metrics;
+pub use number::Number;
 pub use scope::Scoped;
 pub use service::{MonitoringService, RenderError};
 #[cfg(feature = "prometheus")]
@@ -124,7 +127,9 @@ pub use temporal::WorkerGuard;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
-        check::{check_labels, check_names, check_site},
+        check::{
+            check_declared_once, check_family, check_family_label, check_help, check_labels, check_site, declared_again,
+        },
         family::{FamilyDef, Kind, LabelDef},
         handles::{COMPILED, Site, describe, is_on, resolve},
     };

@@ -126,31 +126,64 @@ macro_rules! __handle {
         SITE.handle()
     }};
     // Anything else: evaluated only while monitoring is on.
-    ($kind:ident, $describe:ident; [] []; $name:literal $(, $($rest:tt)*)?) => {{
-        $crate::__check!([$kind $name] []; $($($rest)*)?);
-        $crate::__computed!($kind; $name $(, $($rest)*)?)
-    }};
-    ($kind:ident, $describe:ident; [] []; $name:expr $(, $($rest:tt)*)?) => {{
-        $crate::__check!([] []; $($($rest)*)?);
-        $crate::__computed!($kind; $name $(, $($rest)*)?)
-    }};
+    ($kind:ident, $describe:ident; [] []; $name:literal $(, $($rest:tt)*)?) => {
+        $crate::__check!([$kind; $name $(, $($rest)*)?] [$kind $name] []; $($($rest)*)?)
+    };
+    ($kind:ident, $describe:ident; [] []; $name:expr $(, $($rest:tt)*)?) => {
+        $crate::__check!([$kind; $name $(, $($rest)*)?] [] []; $($($rest)*)?)
+    };
+    ($kind:ident, $describe:ident; [] []; $($rest:tt)*) => {
+        $crate::__no_site!()
+    };
 }
 
-/// `[kind name, if it is literal] [literal labels so far]; labels left`
+/// `[what __computed takes] [kind name, if it is literal] [literal labels so far]; labels left`
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __check {
-    ($head:tt [$($known:literal)*]; $label:literal => $value:expr $(, $($rest:tt)*)?) => {
-        $crate::__check!($head [$($known)* $label]; $($($rest)*)?);
+    ($then:tt $head:tt [$($known:literal)*]; $label:literal => $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__check!($then $head [$($known)* $label]; $($($rest)*)?)
     };
-    ($head:tt $known:tt; $label:expr => $value:expr $(, $($rest:tt)*)?) => {
-        $crate::__check!($head $known; $($($rest)*)?);
+    // As in other languages and libraries.
+    ($then:tt $head:tt $known:tt; $label:literal $(, $($rest:tt)*)?) => {
+        $crate::__no_site!()
     };
-    ([$kind:ident $name:literal] [$($label:literal)*]; $($labels:expr)? $(,)?) => {
+    ($then:tt $head:tt $known:tt; $label:literal = $($rest:tt)*) => {
+        $crate::__no_site!()
+    };
+    ($then:tt $head:tt $known:tt; $label:literal : $($rest:tt)*) => {
+        $crate::__no_site!()
+    };
+    ($then:tt $head:tt $known:tt; $label:ident = $($rest:tt)*) => {
+        $crate::__no_site!()
+    };
+    ($then:tt $head:tt $known:tt; $label:ident : $($rest:tt)*) => {
+        $crate::__no_site!()
+    };
+    ($then:tt $head:tt $known:tt; $label:expr => $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__check!($then $head $known; $($($rest)*)?)
+    };
+    ([$($then:tt)*] [$kind:ident $name:literal] [$($label:literal)*]; $($labels:expr)? $(,)?) => {{
         const _: () = $crate::__private::check_site($crate::__private::Kind::$kind, $name, &[$($label),*]);
-    };
-    ([] [$($label:literal)*]; $($labels:expr)? $(,)?) => {
+        $crate::__computed!($($then)*)
+    }};
+    ([$($then:tt)*] [] [$($label:literal)*]; $($labels:expr)? $(,)?) => {{
         const _: () = $crate::__private::check_labels("", &[$($label),*]);
+        $crate::__computed!($($then)*)
+    }};
+    ($then:tt $head:tt $known:tt; $($rest:tt)*) => {
+        $crate::__no_site!()
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __no_site {
+    () => {
+        ::core::compile_error!(
+            "the name comes first, then each label as a quoted name, `=>` and its value: \
+             `counter!(\"compozy_jobs_total\", \"queue\" => queue)`"
+        )
     };
 }
 
@@ -230,85 +263,537 @@ macro_rules! __describe_with {
 /// ```
 #[macro_export]
 macro_rules! families {
-    (
-        $list_vis:vis list $list:ident;
-        $($(#[doc = $doc:literal])* $vis:vis $kind:ident $name:ident = $metric:literal $({ $($labels:tt)* })?;)*
-    ) => {
-        $crate::families! { $($(#[doc = $doc])* $vis $kind $name = $metric $({ $($labels)* })?;)* }
-
-        /// The families declared here, for `MonitoringService::register`.
-        $list_vis static $list: &[&'static dyn $crate::DeclaredFamily] = &[$(&$name),*];
+    ($(#[$($about:tt)*])* $vis:vis list $list:ident; $($families:tt)*) => {
+        $crate::__families! { [[$(#[$($about)*])*] [$vis] $list] $($families)* }
     };
-    ($($(#[doc = $doc:literal])* $vis:vis $kind:ident $name:ident = $metric:literal $({ $($labels:tt)* })?;)*) => {
-        $($crate::__family! {
-            [[$($doc)*] [$vis] $kind $name $metric] [] []; $($($labels)*)?
-        })*
-        const _: () = $crate::__private::check_names(&[$($metric),*]);
+    ($($families:tt)*) => {
+        $crate::__families! { [] $($families)* }
     };
 }
 
-/// `[[docs] [vis] kind name metric] [label types] [[label name, its text in the documentation]..]; labels left`
+/// `[the list, if there is one] families`
+///
+/// An attribute is matched by its name, all in one go: what is passed on, and to what, is known without recursion, which
+/// would limit how many families a block can have. What an error may point at is matched as `tt`: see `__at`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __families {
+    (
+        [$($list:tt)*]
+        $(
+            $(#[
+                $(doc $($doc:tt)+)?
+                $(cfg($($cfg:tt)*))?
+                $(cfg_attr($($cfg_attr:tt)*))?
+                $(allow($($allow:tt)*))?
+                $(expect($($expect:tt)*))?
+                $(warn($($warn:tt)*))?
+                $(deny($($deny:tt)*))?
+                $(deprecated $($deprecated:tt)*)?
+            ])*
+            $vis:vis $kind:ident $name:tt = $metric:literal $({ $($labels:tt)* })?;
+        )*
+    ) => {
+        $($crate::__kind! {
+            $kind
+            [
+                [$($([$($doc)+])?)*]
+                [$($(#[cfg($($cfg)*)])?)*]
+                [$(
+                    $(#[cfg_attr($($cfg_attr)*)])?
+                    $(#[allow($($allow)*)])?
+                    $(#[expect($($expect)*)])?
+                    $(#[warn($($warn)*)])?
+                    $(#[deny($($deny)*)])?
+                    $(#[deprecated $($deprecated)*])?
+                )*]
+                [$vis]
+            ]
+            $name $metric; $($($labels)*)?
+        })*
+
+        const _: () = {
+            const __AGAIN: &str = $crate::__private::declared_again(
+                &[$($($(#[cfg($($cfg)*)])?)* $metric),*],
+                &[$($($(#[cfg($($cfg)*)])?)* ::core::stringify!($name)),*],
+            );
+            $($crate::__at! { $name check_declared_once(__AGAIN, ::core::stringify!($name), $metric) })*
+        };
+
+        $crate::__list! { [$($list)*] $([$($(#[cfg($($cfg)*)])?)*] $name)* }
+    };
+    ([$($list:tt)*] $($families:tt)*) => {
+        $crate::__fault! { [] [] $($families)* }
+        // Empty, so that its users do not miss it as well.
+        $crate::__list! { [$($list)*] }
+    };
+}
+
+/// `[the list, if there is one] [cfgs] family..`
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __list {
+    ([] $($families:tt)*) => {};
+    ([[$($about:tt)*] [$($vis:tt)*] $list:tt] $([$($cfg:tt)*] $name:tt)*) => {
+        $($about)*
+        /// The families declared here, for `MonitoringService::register`.
+        #[allow(deprecated, reason = "a deprecated family is still there")]
+        $($vis)* static $list: &[&'static dyn $crate::DeclaredFamily] = &[$($($cfg)* &$name),*];
+    };
+}
+
+/// `at function(arguments)`: calls a function of `check` in a constant, and an error in it points at the word `at`.
+///
+/// The compiler takes for the place of a call that of its first word. Here it is the user's own, under which the function
+/// is imported. The inner macro is what makes it count: it gives the word and the parentheses different contexts, and of
+/// two that it cannot join, the compiler takes the first. The word has to come as a `tt` all the way: it forgets the place
+/// of an `ident`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __at {
+    ($at:tt $function:ident $arguments:tt) => {
+        const _: () = {
+            use $crate::__private::$function as $at;
+            macro_rules! at {
+                                () => {
+                                    $at $arguments
+                                };
+                            }
+            at!()
+        };
+    };
+}
+
+/// `at literals`: an error with this text that points at a word.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __error {
+    ($at:tt $($text:tt)*) => {
+        const _: () = {
+            use ::core::compile_error as $at;
+            macro_rules! at {
+                () => {
+                    $at! { ::core::concat!($($text)*) }
+                };
+            }
+            at! {}
+        };
+    };
+}
+
+/// `[attributes so far] [visibility] what is left of a block that does not read as one`: an error for what is wrong, and
+/// the families all the same, where they can be made out.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fault {
+    ([] []) => {};
+    ([$($attributes:tt)+] $vis:tt) => {
+        ::core::compile_error!("there is no family behind the last doc comment or attribute");
+    };
+    ($attributes:tt $vis:tt #![$at:tt $($rest_of_it:tt)*] $($rest:tt)*) => {
+        $crate::__error! { $at "`#!` is for modules: before a family stands `#`, without `!`" }
+        $crate::__fault! { $attributes $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[doc = $($it:tt)+] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[doc = $($it)+]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[doc($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[doc($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[cfg($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[cfg($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[cfg_attr($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[cfg_attr($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[allow($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[allow($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[expect($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[expect($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[warn($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[warn($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[deny($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[deny($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[deprecated $($it:tt)*] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[deprecated $($it)*]] $vis $($rest)* }
+    };
+    ($attributes:tt $vis:tt #[$at:tt $($it:tt)*] $($rest:tt)*) => {
+        $crate::__error! {
+            $at "`#[", ::core::stringify!($at), "]` is not passed on to a family: it takes doc comments, `doc`, `cfg`, \
+                 `cfg_attr`, `allow`, `expect`, `warn`, `deny` and `deprecated`"
+        }
+        $crate::__fault! { $attributes $vis $($rest)* }
+    };
+    ($attributes:tt [] pub($($to:tt)*) $($rest:tt)*) => {
+        $crate::__fault! { $attributes [pub($($to)*)] $($rest)* }
+    };
+    ($attributes:tt [] pub $($rest:tt)*) => {
+        $crate::__fault! { $attributes [pub] $($rest)* }
+    };
+    ($attributes:tt $vis:tt static $at:tt $($rest:tt)*) => {
+        $crate::__error! { $at "a family is a `static` by itself: leave that word out" }
+        $crate::__fault! { $attributes $vis $at $($rest)* }
+    };
+    ($attributes:tt $vis:tt const $at:tt $($rest:tt)*) => {
+        $crate::__error! { $at "a family is a `static` by itself: leave out `const`" }
+        $crate::__fault! { $attributes $vis $at $($rest)* }
+    };
+    ($attributes:tt $vis:tt list $at:tt; $($rest:tt)*) => {
+        $crate::__error! { $at "the list stands first, before the families" }
+        $crate::__list! { [[] $vis $at] }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    // A family, whatever its kind.
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal { $($labels:tt)* }; $($rest:tt)*) => {
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric { $($labels)* }; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal; $($rest:tt)*) => {
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal { $($labels:tt)* }, $($rest:tt)*) => {
+        $crate::__error! { $name "a family ends in `;`, not in `,`" }
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric { $($labels)* }; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal, $($rest:tt)*) => {
+        $crate::__error! { $name "a family ends in `;`, not in `,`" }
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal ($($labels:tt)*) $($rest:tt)*) => {
+        $crate::__error! { $name "labels stand in braces: `= ", ::core::stringify!($metric), " { queue: str };`" }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal [$($labels:tt)*] $($rest:tt)*) => {
+        $crate::__error! { $name "labels stand in braces: `= ", ::core::stringify!($metric), " { queue: str };`" }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal { $($labels:tt)* } $($rest:tt)*) => {
+        $crate::__error! { $name "the family `", $metric, "` does not end in `;`" }
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric { $($labels)* }; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal $($rest:tt)*) => {
+        $crate::__error! { $name "the family `", $metric, "` does not end in `;`" }
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $($rest:tt)*) => {
+        $crate::__error! {
+            $name "the name of a family is a literal: `", ::core::stringify!($kind $name), " = \"compozy_..\";`"
+        }
+    };
+    ($attributes:tt $vis:tt $kind:tt $metric:literal $($rest:tt)*) => {
+        $crate::__error! {
+            $kind "the family ", ::core::stringify!($metric), " has no name in the program: `", ::core::stringify!($kind),
+            " NAME = ", ::core::stringify!($metric), ";`"
+        }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt $($rest:tt)*) => {
+        $crate::__fault_here! { [$kind] $kind }
+    };
+    ($attributes:tt $vis:tt $at:tt) => {
+        $crate::__fault_here! { [$at] $at }
+    };
+}
+
+/// A family that reads as one, among others that do not.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fault_aside {
+    ([$($attributes:tt)*] [$($vis:tt)*] $($family:tt)*) => {
+        $crate::__families! { [] $($attributes)* $($vis)* $($family)* }
+    };
+}
+
+/// `[word] word`: what cannot be made out. A second copy tells whether it is a word that can be pointed at.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fault_here {
+    ([$at:tt] $_at:ident) => {
+        $crate::__error! {
+            $at "this is no family: it reads `/// Its help text`, `pub counter JOBS = \"compozy_jobs_total\" { queue: str };`"
+        }
+    };
+    ([$at:tt] $_at:tt) => {
+        ::core::compile_error!(::core::concat!(
+            "`", ::core::stringify!($at), "` does not belong here: a family reads `/// Its help text`, `pub counter JOBS = \
+             \"compozy_jobs_total\" { queue: str };`"
+        ));
+    };
+}
+
+/// `kind [[docs] [cfgs] [attributes] [vis]] name metric; labels`
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __kind {
+    (counter [$($head:tt)*] $name:tt $metric:literal; $($labels:tt)*) => {
+        $crate::__family! { [$($head)* Counter counter $name $metric] [0] [] [] []; $($labels)* }
+    };
+    (gauge [$($head:tt)*] $name:tt $metric:literal; $($labels:tt)*) => {
+        $crate::__family! { [$($head)* Gauge gauge $name $metric] [0] [] [] []; $($labels)* }
+    };
+    (histogram [$($head:tt)*] $name:tt $metric:literal; $($labels:tt)*) => {
+        $crate::__family! { [$($head)* Histogram histogram $name $metric] [0] [] [] []; $($labels)* }
+    };
+    // What is none, and what was meant: the family is there all the same, so that its users do not miss it as well.
+    (Gauge $head:tt $name:tt $($family:tt)*) => {
+        $crate::__error! { $name "the kind of a family is written small: `gauge ", ::core::stringify!($name), "`" }
+        $crate::__kind! { gauge $head $name $($family)* }
+    };
+    (Histogram $head:tt $name:tt $($family:tt)*) => {
+        $crate::__error! { $name "the kind of a family is written small: `histogram ", ::core::stringify!($name), "`" }
+        $crate::__kind! { histogram $head $name $($family)* }
+    };
+    (Counter $head:tt $name:tt $($family:tt)*) => {
+        $crate::__error! { $name "the kind of a family is written small: `counter ", ::core::stringify!($name), "`" }
+        $crate::__kind! { counter $head $name $($family)* }
+    };
+    ($kind:ident $head:tt $name:tt $($family:tt)*) => {
+        $crate::__error! { $name "`", ::core::stringify!($kind), "` is no kind of family: counter, gauge, histogram" }
+    };
+}
+
+/// `[[docs] [cfgs] [attributes] [vis] kind name metric] [place of the next label] [labels] [closed sets] [its attributes];
+/// labels left`
+///
+/// A label that is known is `[name place type documentation]`, a closed set `[name] its enum`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __family {
-    ($head:tt [$($type:tt)*] [$($known:tt)*]; $label:ident : str $(, $($rest:tt)*)?) => {
+    // What stands on a label.
+    ([$a:tt $b:tt $c:tt $d:tt $kind:ident $word:ident $name:tt $metric:literal] $at:tt $known:tt $sets:tt $on:tt; #[cfg $($it:tt)*] $($rest:tt)*) => {
+        $crate::__error! { $name "`#[cfg]` stands on a family: a label that comes and goes changes what `with` takes" }
+        $crate::__family! { [$a $b $c $d $kind $word $name $metric] $at $known $sets $on; $($rest)* }
+    };
+    ($head:tt $at:tt $known:tt $sets:tt [$($on:tt)*]; #[$($it:tt)*] $($rest:tt)*) => {
+        $crate::__family! { $head $at $known $sets [$($on)* #[$($it)*]]; $($rest)* }
+    };
+    // Quoted, as at a call site.
+    (
+        [$a:tt $b:tt $c:tt $d:tt $kind:ident $word:ident $name:tt $metric:literal] $at:tt $known:tt $sets:tt $on:tt;
+        $label:literal $($rest:tt)*
+    ) => {
+        $crate::__error! { $name "a label is a name without quotes, and its type: `{ queue: str }`, not `", ::core::stringify!($label), "`" }
+        $crate::__family! { [$a $b $c $d $kind $word $name $metric] $at $known $sets []; }
+    };
+    // Free text.
+    ($head:tt [$($at:tt)*] [$($known:tt)*] $sets:tt [$(#[doc = $doc:expr])*]; $label:tt : str $(, $($rest:tt)*)?) => {
         $crate::__family! {
-            $head [$($type)* [$crate::Text]] [$($known)* [$label "free text, up to the cap on series",]];
-            $($($rest)*)?
+            $head [$($at)* + 1]
+            [$($known)* [$label [$($at)*] [$crate::Text] ["free text, up to the cap on series", $($doc,)*]]]
+            $sets []; $($($rest)*)?
         }
     };
+    // A closed set that is declared here.
     (
-        [$docs:tt [$vis:vis] $($head:tt)*] [$($type:tt)*] [$($known:tt)*];
-        $label:ident : $set:ident { $first:ident = $one:literal $(, $variant:ident = $value:literal)* $(,)? }
+        $head:tt [$($at:tt)*] [$($known:tt)*] [$($sets:tt)*] [$($on:tt)*];
+        $label:tt : $set:tt {
+            $(
+                $(#[
+                    $(doc $($doc:tt)*)?
+                    $(cfg($($cfg:tt)*))?
+                    $(cfg_attr($($cfg_attr:tt)*))?
+                    $(allow($($allow:tt)*))?
+                    $(deprecated $($deprecated:tt)*)?
+                    $(serde $($serde:tt)*)?
+                ])*
+                $variant:ident = $value:literal
+            ),+ $(,)?
+        }
         $(, $($rest:tt)*)?
     ) => {
-        #[doc = concat!("The values of the label `", stringify!($label), "`: a closed set.")]
-        #[allow(dead_code, reason = "a closed set says what can be, not what this module uses")]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        $vis enum $set {
-            #[doc = concat!("`", $one, "`")]
-            $first,
-            $(#[doc = concat!("`", $value, "`")] $variant,)*
-        }
-
-        impl $crate::ClosedLabel for $set {
-            const VALUES: &'static [&'static str] = &[$one $(, $value)*];
-            #[inline]
-            fn index(self) -> usize {
-                self as usize
-            }
-        }
-
         $crate::__family! {
-            [$docs [$vis] $($head)*]
-            [$($type)* [$set]]
-            [$($known)* [$label "`", $one, "`", $(", `", $value, "`",)* " ([`", stringify!($set), "`])",]];
-            $($($rest)*)?
+            $head [$($at)* + 1]
+            [$($known)* [$label [$($at)*] [$set] [$("`", $value, "`, ",)+ "the values of [`", ::core::stringify!($set), "`]",]]]
+            [$($sets)* [$set
+                #[doc = ::core::concat!("The values of the label `", ::core::stringify!($label), "`: a closed set.")]
+                $($on)*
+                #[allow(dead_code, reason = "a closed set says what can be, not what this module uses")]
+                #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+                pub enum $set {
+                    $(
+                        #[doc = ::core::concat!("`", $value, "`")]
+                        $(
+                            $(#[doc $($doc)*])?
+                            $(#[cfg($($cfg)*)])?
+                            $(#[cfg_attr($($cfg_attr)*)])?
+                            $(#[allow($($allow)*)])?
+                            $(#[deprecated $($deprecated)*])?
+                            $(#[serde $($serde)*])?
+                        )*
+                        $variant,
+                    )+
+                }
+
+                impl $crate::ClosedLabel for $set {
+                    const VALUES: &'static [&'static str] = &[$($($(#[cfg($($cfg)*)])?)* $value),+];
+                    #[inline]
+                    fn index(self) -> usize {
+                        self as usize
+                    }
+                }
+            ]]
+            []; $($($rest)*)?
         }
     };
-    ($head:tt [$($type:tt)*] [$($known:tt)*]; $label:ident : $set:path $(, $($rest:tt)*)?) => {
-        $crate::__family! {
-            $head [$($type)* [$set]] [$($known)* [$label "the values of [`", stringify!($set), "`]",]]; $($($rest)*)?
+    // What people write at first. The label is there all the same, so that its users do not complain as well.
+    ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : & $($lifetime:lifetime)? str $(, $($rest:tt)*)?) => {
+        $crate::__error! { $label "a label that is free text is written `str`, without `&`: `", ::core::stringify!($label), ": str`" }
+        $crate::__family! { $head $at $known $sets []; $label: str $(, $($rest)*)? }
+    };
+    ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : String $(, $($rest:tt)*)?) => {
+        $crate::__error! { $label "a label that is free text is written `str`, and takes a `&str`: `", ::core::stringify!($label), ": str`" }
+        $crate::__family! { $head $at $known $sets []; $label: str $(, $($rest)*)? }
+    };
+    ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : $set:tt { $($variants:tt)* } $(, $($rest:tt)*)?) => {
+        $crate::__error! {
+            $set "a closed set has a variant and its text for each value: `",
+            ::core::stringify!($label), ": ", ::core::stringify!($set), " { Mail = \"mail\", Sms = \"sms\" }`"
         }
+        $crate::__family! { $head $at $known $sets []; $label: str $(, $($rest)*)? }
+    };
+    ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : str $next:tt $($rest:tt)*) => {
+        $crate::__error! { $label "there is no `,` behind the label `", ::core::stringify!($label), "`" }
+        $crate::__family! { $head $at $known $sets []; $label: str, $next $($rest)* }
+    };
+    ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : { $($variants:tt)* } $(, $($rest:tt)*)?) => {
+        $crate::__error! {
+            $label "a closed set has a name: `", ::core::stringify!($label), ": Queue { Mail = \"mail\", Sms = \"sms\" }`"
+        }
+        $crate::__family! { $head $at $known $sets []; $label: str $(, $($rest)*)? }
+    };
+    ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt $(, $($rest:tt)*)?) => {
+        $crate::__error! {
+            $label "the label `", ::core::stringify!($label), "` has no type: `", ::core::stringify!($label),
+            ": str` is free text, `", ::core::stringify!($label), ": Queue { Mail = \"mail\" }` a closed set"
+        }
+        $crate::__family! { $head $at $known $sets []; $label: str $(, $($rest)*)? }
+    };
+    ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt = $($rest:tt)*) => {
+        $crate::__error! {
+            $label "behind a label stands `:` and its type: `", ::core::stringify!($label), ": str`; its value is given to `with`"
+        }
+        $crate::__family! { $head $at $known $sets []; }
+    };
+    ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt => $($rest:tt)*) => {
+        $crate::__error! {
+            $label "behind a label stands `:` and its type: `", ::core::stringify!($label), ": str`; its value is given to `with`"
+        }
+        $crate::__family! { $head $at $known $sets []; }
+    };
+    // A closed set of one's own, or one of another family.
+    ($head:tt [$($at:tt)*] [$($known:tt)*] $sets:tt [$(#[doc = $doc:expr])*]; $label:tt : $($set:tt)::+ $(, $($rest:tt)*)?) => {
+        $crate::__family! {
+            $head [$($at)* + 1]
+            [$($known)* [$label [$($at)*] [$($set)::+] ["the values of [`", ::core::stringify!($($set)::+), "`]", $($doc,)*]]]
+            $sets []; $($($rest)*)?
+        }
+    };
+    ($head:tt [$($at:tt)*] [$($known:tt)*] $sets:tt [$(#[doc = $doc:expr])*]; $label:tt : $set:ty $(, $($rest:tt)*)?) => {
+        $crate::__family! {
+            $head [$($at)* + 1]
+            [$($known)* [$label [$($at)*] [$set] ["the values of [`", ::core::stringify!($set), "`]", $($doc,)*]]]
+            $sets []; $($($rest)*)?
+        }
+    };
+    ($head:tt $at:tt $known:tt $sets:tt [$($on:tt)+]; $label:tt : $($rest:tt)*) => {
+        $crate::__error! { $label "on a label stands a doc comment; attributes only where its closed set is declared" }
+        $crate::__family! { $head $at $known $sets []; $label: $($rest)* }
     };
     (
-        [[$($doc:literal)*] [$vis:vis] $kind:ident $name:ident $metric:literal]
-        [$([$type:ty])*] [$([$label:ident $($about:tt)*])*];
+        [
+            [$([$($doc:tt)+])*] [$($cfg:tt)*] [$($attribute:tt)*] [$($vis:tt)*]
+            $kind:ident $word:ident $name:tt $metric:literal
+        ]
+        $at:tt [$([$label:tt [$($place:tt)*] [$($type:tt)+] [$($about:tt)*]])*] [$([$set:tt $($declared:tt)*])*] [];
     ) => {
-        $(#[doc = $doc])*
-        #[doc = concat!(
-            "\n\n`", $metric, "`, a ", stringify!($kind), " of ", $crate::__series!($([$label $($about)*])*)
+        $crate::__sets! { [$($cfg)*] [$($vis)*] $name $([$set $($declared)*])* }
+
+        $($cfg)*
+        $(#[doc $($doc)+])*
+        #[doc = ::core::concat!(
+            "\n\n`", $metric, "`, a ", ::core::stringify!($word), " of ", $crate::__series!($([$label $($about)*])*)
         )]
-        $vis static $name: $crate::Family<$crate::__kind!(handle $kind), ($($type,)*)> = {
+        $($attribute)*
+        $($vis)* static $name: $crate::Family<$crate::$kind, ($($($type)+,)*)> = {
+            const __HELP: &str = $crate::__help!($([$($doc)+])*);
+            const __LABELS: &[$crate::__private::LabelDef] =
+                &[$($crate::__private::LabelDef::of::<$($type)+>(::core::stringify!($label))),*];
+            $crate::__at! { $name check_family($crate::__private::Kind::$kind, $metric, __LABELS) }
+            $($crate::__at! { $label check_family_label($metric, __LABELS, $($place)*) })*
+            $crate::__documented! { $name $metric $([$($doc)+])* }
             static DEF: $crate::__private::FamilyDef = $crate::__private::FamilyDef::new(
                 $metric,
-                concat!($($doc),*),
-                $crate::__kind!(kind $kind),
-                &[$($crate::__private::LabelDef::of::<$type>(stringify!($label))),*],
-                module_path!(),
+                __HELP,
+                $crate::__private::Kind::$kind,
+                __LABELS,
+                ::core::module_path!(),
             );
             $crate::Family::new(&DEF)
         };
+    };
+}
+
+/// A family has a help text. One without any doc comment is only warned of: version 0.1 took it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __documented {
+    ($name:tt $metric:literal $([($($settings:tt)*)])*) => {
+        const _: () = {
+            #[deprecated(note = "a family has a doc comment, which is its help text: `/// Jobs done.`")]
+            const $name: () = ();
+            $name
+        };
+    };
+    ($name:tt $metric:literal $($doc:tt)*) => {
+        $crate::__at! { $name check_help($metric, __HELP) }
+    };
+}
+
+/// The help text: the doc comments, without settings such as `doc(hidden)`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __help {
+    ($([$(($($settings:tt)*))? $(= $($text:tt)+)?])*) => {
+        ::core::concat!($($($($text)+,)?)*)
+    };
+}
+
+/// `[cfgs] [visibility] family [set its enum]..`: the closed sets of a family. Each family has a module for them, so that
+/// of two sets of one name the compiler says no more than that the name is there twice.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __sets {
+    ($cfg:tt $vis:tt $name:tt) => {};
+    ([$($cfg:tt)*] $vis:tt $name:tt $([$set:tt $($declared:tt)*])+) => {
+        $($cfg)*
+        #[allow(non_snake_case, unreachable_pub, reason = "the module of a family has its name")]
+        mod $name {
+            $($($declared)*)+
+        }
+        $crate::__share! { [$($cfg)*] $vis $name $($set)+ }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __share {
+    ([$($cfg:tt)*] $vis:tt $name:tt) => {};
+    ([$($cfg:tt)*] [$($vis:tt)*] $name:tt $set:ident $($rest:tt)*) => {
+        macro_rules! __declare_a_closed_set_once_and_name_it_without_braces_elsewhere {
+            () => {
+                $($cfg)*
+                #[allow(unused_imports, reason = "a closed set that its module does not use")]
+                $($vis)* use $name::$set;
+            };
+        }
+        __declare_a_closed_set_once_and_name_it_without_braces_elsewhere! {}
+        $crate::__share! { [$($cfg)*] [$($vis)*] $name $($rest)* }
     };
 }
 
@@ -319,34 +804,11 @@ macro_rules! __series {
     () => {
         "one series."
     };
-    ($([$label:ident $($about:tt)*])+) => {
-        concat!("one series for each combination of\n\n", $("- `", stringify!($label), "`: ", $($about)* "\n"),+)
-    };
-}
-
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __kind {
-    (handle counter) => {
-        $crate::Counter
-    };
-    (handle gauge) => {
-        $crate::Gauge
-    };
-    (handle histogram) => {
-        $crate::Histogram
-    };
-    (kind counter) => {
-        $crate::__private::Kind::Counter
-    };
-    (kind gauge) => {
-        $crate::__private::Kind::Gauge
-    };
-    (kind histogram) => {
-        $crate::__private::Kind::Histogram
-    };
-    ($what:ident $kind:ident) => {
-        ::core::compile_error!(concat!("`", stringify!($kind), "` is no kind of family: counter, gauge, histogram"))
+    ($([$label:tt $($about:tt)*])+) => {
+        ::core::concat!(
+            "one series for each combination of\n\n",
+            $("- `", ::core::stringify!($label), "`: ", $($about)* "\n"),+
+        )
     };
 }
 

@@ -2,9 +2,9 @@
 
 use std::marker::PhantomData;
 
-use metrics::{IntoF64, Key, Label};
+use metrics::{Key, Label};
 
-use crate::{MonitoringService, family::FamilyDef};
+use crate::{MonitoringService, Number, family::FamilyDef};
 
 /// Whether this build records anything.
 pub const COMPILED: bool = false;
@@ -132,23 +132,23 @@ impl Counter {
 impl Gauge {
     /// Nothing in this build.
     #[inline(always)]
-    pub fn increment<T: IntoF64>(&self, _: T) {}
+    pub fn increment<T: Number>(&self, _: T) {}
 
     /// Nothing in this build.
     #[inline(always)]
-    pub fn decrement<T: IntoF64>(&self, _: T) {}
+    pub fn decrement<T: Number>(&self, _: T) {}
 
     /// Nothing in this build.
     #[inline(always)]
-    pub fn set<T: IntoF64>(&self, _: T) {}
+    pub fn set<T: Number>(&self, _: T) {}
 }
 
 impl Histogram {
     /// Nothing in this build.
     #[inline(always)]
-    pub fn record<T: IntoF64>(&self, _: T) {}
+    pub fn record<T: Number>(&self, _: T) {}
 
     /// Nothing in this build.
     #[inline(always)]
-    pub fn record_many<T: IntoF64>(&self, _: T, _: usize) {}
+    pub fn record_many<T: Number>(&self, _: T, _: usize) {}
 }

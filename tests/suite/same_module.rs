@@ -36,6 +36,13 @@ fn one_module_compiles_in_every_build_and_records_where_there_is_a_recorder() {
         "# HELP compozy_lookup_seconds Time of one lookup.",
         r#"compozy_lookup_seconds_bucket{queue="q1",le="0.5"} 1"#,
         r#"compozy_named_total{queue="literal"} 1"#,
+        "# HELP compozy_of_the_system What the system has.",
+        "compozy_of_the_system 0",
+        r#"compozy_old_duration_seconds_count{outcome="bad",queue="q1"} 1"#,
+        // Of `values`: 3 + 1 - 1 + 0.5 + 6 + 13 + 1 + 0.25.
+        r#"compozy_values{kind="sum"} 23.75"#,
+        "compozy_values_seconds_sum 3",
+        "compozy_values_total 9294967298",
         "compozy_monitoring_errors_total 0",
         "compozy_monitoring_rejected_labels_total 0",
     ] {

@@ -15,6 +15,30 @@ families! {
     /// Tasks that wait,
     /// by priority.
     pub gauge TASKS_WAITING = "compozy_tasks_waiting" { priority: Priority };
+    /// What the system has.
+    #[cfg(unix)]
+    #[allow(dead_code)]
+    gauge OF_UNIX = "compozy_of_the_system";
+    /// The same of another system: the name is there once.
+    #[cfg(not(unix))]
+    gauge OF_ANOTHER = "compozy_of_the_system";
+    /// What nobody should use any more.
+    #[deprecated(note = "use `TASK_DURATION`")]
+    #[doc(hidden)]
+    pub histogram OLD_DURATION = "compozy_old_duration_seconds" {
+        /// Where it waited.
+        queue: str,
+        #[derive(PartialOrd)]
+        outcome: Outcome {
+            /// Well.
+            Good = "good",
+            #[cfg(not(unix))]
+            Strange = "strange",
+            #[cfg(unix)]
+            #[allow(dead_code)]
+            Bad = "bad",
+        },
+    };
 }
 
 /// An enum of the application's own.
@@ -39,6 +63,9 @@ pub fn work(queue: &str, items: u64, owned: String) {
     TASK_DURATION.with(TaskType::Parallel, queue).record_many(std::time::Duration::from_millis(20), 2);
     TASKS_WAITING.with(Priority::High).set(3);
     TASKS_WAITING.with(Priority::Low).increment(2.5);
+    values(&[1, 2, 3]);
+    #[allow(deprecated)]
+    OLD_DURATION.with(queue, Outcome::Bad).record(1);
     TASKS_WAITING.with(Priority::Low).decrement(1);
 
     counter!("compozy_task_items_processed_total").increment(10);
@@ -54,4 +81,38 @@ pub fn work(queue: &str, items: u64, owned: String) {
     histogram!("compozy_lookup_seconds", "queue" => queue.to_owned()).record(0.3);
     const NAME: &str = "compozy_named_total";
     counter!(NAME, "queue" => "literal").increment(1);
+}
+
+/// Every kind of number, and what the compiler takes a literal for.
+fn values(waiting: &[u8]) {
+    let depth = gauge!("compozy_values", "kind" => "sum");
+    depth.set(waiting.len());
+    depth.increment(1);
+    depth.increment(-1);
+    depth.increment(0.5);
+    depth.increment(1 << 20);
+    depth.decrement(1_i64 << 20);
+    for value in waiting {
+        depth.increment(value);
+    }
+    depth.increment(1_u8);
+    depth.increment(1_u16);
+    depth.increment(1_u32);
+    depth.increment(1_u64);
+    depth.increment(1_u128);
+    depth.increment(1_usize);
+    depth.increment(1_i8);
+    depth.increment(1_i16);
+    depth.increment(1_i32);
+    depth.increment(1_i64);
+    depth.increment(1_i128);
+    depth.increment(1_isize);
+    depth.increment(1_f32);
+    depth.increment(std::num::NonZero::<usize>::MIN);
+    depth.increment(std::time::Duration::from_millis(250));
+    histogram!("compozy_values_seconds").record(waiting.len());
+    // A counter takes `u64`, and whatever becomes one by itself.
+    counter!("compozy_values_total").increment(waiting.len().try_into().unwrap_or(u64::MAX));
+    counter!("compozy_values_total").increment(5_000_000_000);
+    counter!("compozy_values_total").increment(u32::MAX.into());
 }
