@@ -355,10 +355,10 @@ macro_rules! __at {
         const _: () = {
             use $crate::__private::$function as $at;
             macro_rules! at {
-                                () => {
-                                    $at $arguments
-                                };
-                            }
+                                        () => {
+                                            $at $arguments
+                                        };
+                                    }
             at!()
         };
     };

@@ -160,7 +160,7 @@ fn a_build_without_a_list_is_told_so_and_where_cargo_looks_for_it() {
     // Cargo reads `.cargo/config.toml` of the folder it is called in: from elsewhere it is not found.
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bad-labels/Cargo.toml");
     let check = |list: Option<&str>| {
-        let mut command = Command::new(env!("CARGO"));
+        let mut command = crate::common::cargo_command();
         command.current_dir(std::env::temp_dir()).env_remove("COMPOZY_METRIC_LABELS").arg("check").arg("--quiet");
         command.args(["--message-format", "json", "--features", "cases", "--target-dir"]).arg(target());
         command.arg("--manifest-path").arg(&fixture);

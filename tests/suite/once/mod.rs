@@ -2,6 +2,7 @@
 //! `scripts/test` runs it in the last one only and leaves it out of the others (`-- --skip once::`).
 
 mod compile_fail;
+mod first_day;
 mod flood;
 mod hostile;
 mod instances;

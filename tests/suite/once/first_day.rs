@@ -71,7 +71,7 @@ fn the_first_example_of_the_readme_runs_as_copied() {
     fs::copy(root.join("Cargo.lock"), package.join("Cargo.lock")).expect("copied");
 
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first-day");
-    let built = Command::new(env!("CARGO"))
+    let built = crate::common::cargo_command()
         .current_dir(&package)
         .env_remove("COMPOZY_METRIC_LABELS")
         .args(["build", "--quiet", "--config", "profile.dev.debug=false", "--target-dir"])
