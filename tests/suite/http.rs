@@ -692,8 +692,9 @@ async fn counted_as(app: &impl Endpoint, service: &MonitoringService, path: &str
         .header(header::HOST, "example.org")
         .finish();
     let asked = std::panic::AssertUnwindSafe(app.get_response(request)).catch_unwind();
-    // Some never come.
-    let _ = tokio::time::timeout(Duration::from_millis(30), asked).await;
+    // Long enough for all others, however busy the machine is.
+    let patience = if path.ends_with("never") { Duration::from_millis(300) } else { Duration::from_secs(60) };
+    let _ = tokio::time::timeout(patience, asked).await;
     let text = service.render();
     assert_eq!(value(&text, "compozy_http_requests_in_flight"), 0.0);
     let mut grown = samples(&text).into_iter().filter(|(series, n)| {
