@@ -14,6 +14,7 @@ mod lint;
 mod lock;
 mod manifest;
 mod names;
+mod pieces;
 mod pool;
 mod report;
 mod resolve;

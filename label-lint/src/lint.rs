@@ -18,7 +18,7 @@ use crate::{
     finding::{Finding, Place, Text},
     lock,
     names::{Names, Source},
-    pool,
+    pieces, pool,
     rules::{Level, Rule},
     scope::{self, Facts},
     settings,
@@ -189,11 +189,11 @@ fn read(file: &File, max_bytes: u64, words: &AhoCorasick) -> Read {
     };
     let mut all =
         Read { lines: text.lines().count(), has_words: words.is_match(&text), is_read: true, ..Read::default() };
-    for piece in source::pieces(&text) {
+    for piece in pieces::pieces(&text) {
         let base = piece.start;
         let part = &text[piece];
         let has_words = part.len() == text.len() && all.has_words || words.is_match(part);
-        if part.len() > source::MAX_PIECE {
+        if part.len() > pieces::MAX_PIECE {
             all.facts.scope.is_open = true;
             if has_words {
                 all.findings.push(finding(file, &text, source::too_large(part), base));
@@ -250,7 +250,7 @@ fn check_all(
         }
         let lines = Text::new(&text);
         let settings = &tree.settings[file.settings];
-        for piece in source::pieces(&text).into_iter().filter(|piece| piece.len() <= source::MAX_PIECE) {
+        for piece in pieces::pieces(&text).into_iter().filter(|piece| piece.len() <= pieces::MAX_PIECE) {
             let context = Context {
                 names,
                 file: *index,
