@@ -152,12 +152,12 @@ async fn connect() -> Result<Client, Box<dyn Error>> {
 async fn work(service: &MonitoringService) -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::from_current_tokio(service.temporal_runtime_options())?;
     let mut options = WorkerOptions::new("compozy").build();
-    service.instrument_worker(&mut options);
     options.register_activities(jobs::Activities);
     options.register_workflow::<jobs::Greeting>()?;
     options.register_workflow::<jobs::Failing>()?;
     options.register_workflow::<jobs::Timer>()?;
     options.register_workflow::<jobs::Counter>()?;
+    service.instrument_worker(&mut options);
 
     service.set_workers_configured(1);
     let mut worker = Worker::new(&runtime, connect().await?, options)?;

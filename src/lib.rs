@@ -151,3 +151,7 @@ struct Operations;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/migration.md")]
 struct Migration;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/temporal.md")]
+struct Temporal;

@@ -5,12 +5,13 @@
 //! completion has a reason of its own, which replaces any other. So nothing here waits, and nothing is guessed.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -240,7 +241,8 @@ impl WorkerInterceptor for Hooks {
         Self: 'c,
     {
         self.0.note(|| self.0.completed(completion));
-        Box::pin(std::future::ready(()))
+        // Without a size, and so without an allocation.
+        Box::pin(poll_fn(|_| Poll::Ready(())))
     }
 
     fn on_workflow_activation<'a, 'b, 'c>(&'a self, activation: &'b WorkflowActivation) -> Hook<'c, anyhow::Result<()>>
@@ -250,6 +252,6 @@ impl WorkerInterceptor for Hooks {
         Self: 'c,
     {
         self.0.note(|| self.0.activated(activation));
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(poll_fn(|_| Poll::Ready(Ok(()))))
     }
 }

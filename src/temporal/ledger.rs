@@ -25,7 +25,7 @@ use crate::{
     state,
 };
 
-/// How many runs are remembered in each list; the one that was longest unused goes first. A run takes about 64 bytes.
+/// How many runs are remembered in each list; the one that was longest unused goes first. A run takes about 80 bytes.
 const REMEMBERED: usize = 65_536;
 
 /// A run id, hashed: 128 bits stand for 36 bytes.
