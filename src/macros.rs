@@ -213,11 +213,15 @@ macro_rules! __describe_with {
 
 /// Declares families: their names, kinds, labels and, in the doc comment, their help.
 ///
-/// Each becomes a `static` of type [`Family`](crate::Family). A label is a closed set (`TaskType { Basic = "basic" }`
+/// Each becomes a `static` of type [`Family`](crate::Family); a family without a doc comment is a warning. A label is a closed set (`TaskType { Basic = "basic" }`
 /// declares the enum, a bare path names a [`ClosedLabel`](crate::ClosedLabel) of your own) or free text (`str`), which
 /// is sanitised and capped. A family whose labels are all closed sets shows all its series as soon as it is touched;
 /// one with free text shows a series when it is first recorded. `pub list NAME;` in front makes a list for
 /// [`register`](crate::MonitoringService::register).
+///
+/// Attributes are passed on: `doc`, `cfg`, `cfg_attr`, `allow`, `expect`, `warn`, `deny` and `deprecated` of a family, all of a
+/// closed set that is declared in place. A family that a `cfg` leaves out is not in the list. A closed set is declared once
+/// in a module; other families name it without braces.
 ///
 /// ```
 /// use compozy_monitoring::MonitoringService;
