@@ -219,8 +219,8 @@ macro_rules! __describe_with {
 /// one with free text shows a series when it is first recorded. `pub list NAME;` in front makes a list for
 /// [`register`](crate::MonitoringService::register).
 ///
-/// Attributes are passed on: `doc`, `cfg`, `cfg_attr`, `allow`, `expect`, `warn`, `deny` and `deprecated` of a family, all of a
-/// closed set that is declared in place. A family that a `cfg` leaves out is not in the list. A closed set is declared once
+/// Attributes are passed on: `doc`, `cfg`, `cfg_attr`, `allow`, `expect`, `warn`, `deny` and `deprecated` of a family; all that
+/// stand before a label, to the closed set that it declares. A family that a `cfg` leaves out is not in the list. A closed set is declared once
 /// in a module; other families name it without braces.
 ///
 /// ```
@@ -358,12 +358,8 @@ macro_rules! __at {
     ($at:tt $function:ident $arguments:tt) => {
         const _: () = {
             use $crate::__private::$function as $at;
-            macro_rules! at {
-                                        () => {
-                                            $at $arguments
-                                        };
-                                    }
-            at!()
+            macro_rules! __here (() => { $at $arguments });
+            __here!()
         };
     };
 }
@@ -375,12 +371,8 @@ macro_rules! __error {
     ($at:tt $($text:tt)*) => {
         const _: () = {
             use ::core::compile_error as $at;
-            macro_rules! at {
-                () => {
-                    $at! { ::core::concat!($($text)*) }
-                };
-            }
-            at! {}
+            macro_rules! __here (() => { $at! { ::core::concat!($($text)*) } });
+            __here! {}
         };
     };
 }
@@ -789,13 +781,11 @@ macro_rules! __sets {
 macro_rules! __share {
     ([$($cfg:tt)*] $vis:tt $name:tt) => {};
     ([$($cfg:tt)*] [$($vis:tt)*] $name:tt $set:ident $($rest:tt)*) => {
-        macro_rules! __declare_a_closed_set_once_and_name_it_without_braces_elsewhere {
-            () => {
-                $($cfg)*
-                #[allow(unused_imports, reason = "a closed set that its module does not use")]
-                $($vis)* use $name::$set;
-            };
-        }
+        macro_rules! __declare_a_closed_set_once_and_name_it_without_braces_elsewhere (() => {
+            $($cfg)*
+            #[allow(unused_imports, reason = "a closed set that its module does not use")]
+            $($vis)* use $name::$set;
+        });
         __declare_a_closed_set_once_and_name_it_without_braces_elsewhere! {}
         $crate::__share! { [$($cfg)*] [$($vis)*] $name $($rest)* }
     };
