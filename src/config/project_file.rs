@@ -16,7 +16,7 @@ impl Config {
     /// Reads the `monitoring:` section of a project file.
     ///
     /// Other sections may hold anything, as long as the file is valid YAML. A missing or null section is the default,
-    /// and so is a null value.
+    /// and so is a null value. Of a file with several documents, one may have the section, whichever.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,7 +29,7 @@ impl Config {
     /// ```
     ///
     /// # Errors
-    /// A file that cannot be read (a missing one included) or is not YAML, an unknown key in the section, a value of
+    /// A file that cannot be read (a missing one included) or is not YAML, a section that is there twice, an unknown key in it, a value of
     /// the wrong kind, a path that cannot be an endpoint. The error names the file, the line and the key.
     pub fn from_project_file(file: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let file = file.as_ref();
@@ -68,20 +68,31 @@ fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
         problem(file, Some(line), None, &format!("is not valid YAML: {}", error.info()), "a project file in YAML")
     })?;
     let mut config = Config::default();
-    let Some(root) = documents.first() else { return Ok(config) };
-    let top = match &untagged(root).data {
-        YamlData::Mapping(top) => top,
-        YamlData::Value(Scalar::Null) => return Ok(config),
-        _ => {
-            let line = Some(root.span.start.line());
-            return Err(problem(file, line, None, "is not a mapping of sections", "a project file in YAML"));
+    // A section is in one of the documents, whichever; and each document is one of sections.
+    let mut found: Option<&MarkedYaml<'_>> = None;
+    for document in &documents {
+        let top = match &untagged(document).data {
+            YamlData::Mapping(_) => entries(document),
+            YamlData::Value(Scalar::Null) => continue,
+            _ => {
+                let line = Some(document.span.start.line());
+                return Err(problem(file, line, None, "is not a mapping of sections", "a project file in YAML"));
+            }
+        };
+        for (key, section) in top {
+            if untagged(key).data.as_str() != Some(SECTION) {
+                continue;
+            }
+            if let Some(first) = found.replace(section) {
+                let text = format!("is there twice, first on line {}", first.span.start.line());
+                let line = Some(key.span.start.line());
+                return Err(problem(file, line, Some(SECTION), &text, "one such section in the whole file"));
+            }
         }
-    };
-    let Some((_, section)) = top.iter().find(|(key, _)| key.data.as_str() == Some(SECTION)) else {
-        return Ok(config);
-    };
+    }
+    let Some(section) = found else { return Ok(config) };
     let keys = match &untagged(section).data {
-        YamlData::Mapping(keys) => keys,
+        YamlData::Mapping(_) => entries(section),
         YamlData::Value(Scalar::Null) => return Ok(config),
         other => {
             let line = Some(section.span.start.line());
@@ -128,6 +139,26 @@ fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
         }
     }
     Ok(config)
+}
+
+/// The keys and values of a mapping, with those that it merges (`<<`) and does not have itself: as the other programs that
+/// read the file have it.
+fn entries<'a, 'input>(node: &'a MarkedYaml<'input>) -> Vec<(&'a MarkedYaml<'input>, &'a MarkedYaml<'input>)> {
+    let YamlData::Mapping(mapping) = &untagged(node).data else { return Vec::new() };
+    let is_merge = |key: &MarkedYaml<'_>| key.data.as_str() == Some("<<");
+    let mut all: Vec<_> = mapping.iter().filter(|(key, _)| !is_merge(key)).collect();
+    for (_, merged) in mapping.iter().filter(|(key, _)| is_merge(key)) {
+        let merged = match &untagged(merged).data {
+            YamlData::Sequence(several) => several.iter().flat_map(entries).collect(),
+            _ => entries(merged),
+        };
+        for (key, value) in merged {
+            if !all.iter().any(|(known, _)| known.data == key.data) {
+                all.push((key, value));
+            }
+        }
+    }
+    all
 }
 
 /// The node below a tag on a collection (`!!map`); a tag says nothing about the keys in it.
@@ -191,6 +222,66 @@ mod tests {
         let text = "base: &m {enabled: true, path: /m}\nmonitoring: *m\n";
         assert_eq!(parse("p", text).unwrap(), Config::default().enabled(true).path("/m"));
         assert!(parse("p", "monitoring: !!map {enabled: true}\n").unwrap().enabled);
+    }
+
+    #[test]
+    fn the_section_is_found_in_whichever_document_it_is() {
+        let on = Config::default().enabled(true);
+        for text in [
+            "name: x\n---\nmonitoring:\n  enabled: true\n",
+            "---\n---\nmonitoring:\n  enabled: true\n",
+            "# nothing\n---\n# nothing\n---\nmonitoring: {enabled: true}\n...\n",
+            "monitoring: {enabled: true}\n---\nname: x\n--- ~\n",
+            "%YAML 1.2\n---\nname: x\n...\n%YAML 1.2\n---\nmonitoring: {enabled: true}\n",
+            "\u{feff}---\r\nname: x\r\n---\r\nmonitoring:\r\n  enabled: true\r\n",
+            "---\n\"monitoring\": {'enabled': true}\n",
+            "? monitoring\n: enabled: true\n",
+            "!!str monitoring: {enabled: true}\n",
+        ] {
+            let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+            assert_eq!(parse("p", text), Ok(on.clone()), "{text:?}");
+        }
+        for text in ["---\n", "---\n---\n", "# nothing\n---\n# nothing\n", "...\n", "%YAML 1.2\n---\n"] {
+            assert_eq!(parse("p", text), Ok(Config::default()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_merged_counts_where_the_mapping_itself_says_nothing() {
+        let on = Config::default().enabled(true);
+        for (text, expected) in [
+            ("base: &b {monitoring: {enabled: true}}\n<<: *b\n", on.clone()),
+            ("x: &x {enabled: true}\nmonitoring:\n  <<: *x\n", on.clone()),
+            ("x: &x {enabled: false, path: /m}\nmonitoring:\n  <<: *x\n  enabled: true\n", on.clone().path("/m")),
+            ("x: &x {enabled: true}\ny: &y {enabled: false, path: /m}\nmonitoring:\n  <<: [*x, *y]\n", on.path("/m")),
+        ] {
+            assert_eq!(parse("p", text), Ok(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn two_sections_are_an_error_that_names_both() {
+        let message = error("monitoring:\n  enabled: true\n---\nname: x\nmonitoring:\n  enabled: false\n");
+        let expected = "compozy.yaml, line 5, key monitoring: is there twice, first on line 2; accepted: one such section \
+                        in the whole file";
+        assert_eq!(message, expected);
+        for text in [
+            "monitoring: {enabled: true}\nmonitoring: {enabled: false}\n",
+            "monitoring: {enabled: true, enabled: false}\n",
+            "monitoring: {enabled: true}\n\"monitoring\": {enabled: false}\n",
+        ] {
+            let message = error(text);
+            assert!(
+                message.starts_with("compozy.yaml, line 1") || message.starts_with("compozy.yaml, line 2"),
+                "{message}"
+            );
+        }
+        let message = error("name: x\n---\n- a\n");
+        assert!(message.starts_with("compozy.yaml, line 3: is not a mapping of sections"), "{message}");
+        let message = error("name: x\n---\nmonitoring: *elsewhere\n");
+        assert!(message.starts_with("compozy.yaml, line 3: is not valid YAML"), "{message}");
+        let message = error("name: x\n---\nmonitoring:\n\tenabled: true\n");
+        assert!(message.starts_with("compozy.yaml, line 4: is not valid YAML"), "{message}");
     }
 
     #[test]
