@@ -15,13 +15,12 @@ pub(crate) struct Family {
     pub(crate) value: f64,
 }
 
-/// All of them, sorted by name.
-pub(crate) fn families() -> Vec<Family> {
-    #[allow(unused_mut)]
-    let mut all = Vec::new();
+/// Who reads some of them, with the name that its faults are told in.
+pub(crate) type Collector = (&'static str, fn() -> Vec<Family>);
+
+pub(crate) const COLLECTORS: &[Collector] = &[
     #[cfg(feature = "process")]
-    all.extend(process::families());
+    ("process", process::families),
     #[cfg(feature = "tokio-runtime")]
-    all.extend(tokio_runtime::families());
-    all
-}
+    ("tokio", tokio_runtime::families),
+];

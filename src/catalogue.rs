@@ -24,6 +24,8 @@ crate::families! {
     pub(crate) counter REJECTED_LABELS = "compozy_monitoring_rejected_labels_total";
     /// Series refused because their family is at its cap, counted at each look-up
     pub(crate) counter OVERFLOWED_SERIES = "compozy_monitoring_overflowed_series_total";
+    /// Records lost because their handle was taken while monitoring was off
+    pub(crate) counter EARLY_HANDLES = "compozy_monitoring_early_handle_records_total";
     /// Records lost to a fault of monitoring
     pub(crate) counter ERRORS = "compozy_monitoring_errors_total";
 }
@@ -67,7 +69,7 @@ crate::families! {
 
 /// All of them, so that nobody else can take a name: those without labels are there, at zero, from the first scrape.
 pub(crate) fn declare(store: &Store) {
-    for counter in [&UPTIME, &REJECTED_LABELS, &OVERFLOWED_SERIES, &ERRORS] {
+    for counter in [&UPTIME, &REJECTED_LABELS, &OVERFLOWED_SERIES, &EARLY_HANDLES, &ERRORS] {
         store.family::<CounterCell>(counter.late.def());
     }
     store.family::<GaugeCell>(HEALTH.late.def());

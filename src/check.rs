@@ -245,12 +245,12 @@ const fn check_set(name: &str, label: &str, values: &[&str]) {
     }
     let mut i = 0;
     while i < values.len() {
-        if !is_value(values[i]) {
+        if values[i].is_empty() || !labels::is_clean_value(values[i]) {
             fail(
                 label_of(label, name)
                     .and(" has a closed set with")
                     .quote(values[i])
-                    .and(" in it: a value has 1 to 128 bytes, none of them a control character"),
+                    .and(" in it: a value has 1 to 128 characters, none of them a control character"),
             );
         }
         i += 1;
@@ -320,18 +320,6 @@ const fn hash(text: &str) -> usize {
         i += 1;
     }
     (hash ^ (hash >> 32)) as usize
-}
-
-const fn is_value(value: &str) -> bool {
-    let bytes = value.as_bytes();
-    let mut i = 0;
-    while i < bytes.len() {
-        if bytes[i].is_ascii_control() {
-            return false;
-        }
-        i += 1;
-    }
-    !bytes.is_empty() && bytes.len() <= 128
 }
 
 const fn label_of(label: &str, name: &str) -> Message {
@@ -458,6 +446,23 @@ mod tests {
         let mut all = LARGE;
         all[MOST_SERIES - 1] = all[0];
         assert_eq!(repeated(&all), Some(MOST_SERIES - 1));
+    }
+
+    #[test]
+    fn a_value_of_a_set_may_be_as_long_as_any_other_value() {
+        check_set("compozy_tasks_total", "queue", &[&"é".repeat(128)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a value has 1 to 128 characters, none of them a control character")]
+    fn a_value_of_a_set_has_no_control_character_beyond_ascii_either() {
+        check_set("compozy_tasks_total", "queue", &["o\u{85}ne"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a value has 1 to 128 characters, none of them a control character")]
+    fn a_value_of_a_set_is_no_longer_than_any_other_value() {
+        check_set("compozy_tasks_total", "queue", &[&"é".repeat(129)]);
     }
 
     #[test]

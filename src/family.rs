@@ -9,7 +9,7 @@ pub use crate::labels::Kind;
 use crate::{
     Number,
     handles::{Counter, Gauge, Handle, Histogram, Late, OUTSIDE},
-    labels::begins,
+    labels::{OTHER, begins},
 };
 
 /// A label of a declared family: its name, and its values when they are a closed set.
@@ -158,7 +158,7 @@ impl<T: ClosedLabel> LabelType for T {
 
     #[inline]
     fn text<'a>(arg: Self::Arg<'a>) -> &'a str {
-        T::VALUES.get(arg.index()).copied().unwrap_or("other")
+        T::VALUES.get(arg.index()).copied().unwrap_or(OTHER)
     }
 }
 
@@ -233,6 +233,14 @@ impl<H: Handle> Unlabelled for Family<H, ()> {}
     note = "`JOBS.increment(1)`; labels are declared behind the name: `counter JOBS = \"compozy_jobs_total\" {{ queue: str }};`"
 )]
 pub trait Labelled {}
+
+impl<H: Handle, L> Family<H, L> {
+    /// Removes all series of the family, as `remove` does with one.
+    #[inline]
+    pub fn clear(&'static self) {
+        self.late.clear();
+    }
+}
 
 impl<H: Handle> Family<H, ()> {
     #[doc(hidden)]
@@ -331,9 +339,9 @@ impl<L> Family<Histogram, L> {
     }
 }
 
-/// `with` for one number of labels.
+/// `with` and `remove` for one number of labels.
 macro_rules! with {
-    ($(#[$doc:meta])* $($label:ident $arg:ident),+) => {
+    ($(#[$doc:meta])* $($label:ident $arg:ident),+; $(#[$removed:meta])*) => {
         impl<H: Handle, $($label: LabelType),+> Family<H, ($($label,)+)> {
             $(#[$doc])*
             #[allow(clippy::too_many_arguments)]
@@ -354,33 +362,70 @@ macro_rules! with {
                     self.late.text(|| [$($label::text($arg)),+])
                 }
             }
+
+            $(#[$removed])*
+            #[allow(clippy::too_many_arguments)]
+            #[inline(always)]
+            pub fn remove(&'static self, $($arg: $label::Arg<'_>),+) {
+                self.late.remove(|| [$($label::text($arg)),+]);
+            }
         }
     };
 }
 
 with!(
     /// The handle of the series with this label value.
-    A a
+    A a;
+    /// Removes the series with these label values, for what is gone: a session that ended, a queue that was deleted.
+    ///
+    /// It is not shown any more, and no longer counts for the cap on series. The next record shows it again and begins
+    /// at 0, also through a handle that was taken before: drop those first. A record that another thread makes
+    /// meanwhile counts wholly before the removal or wholly after it. Nothing happens to a series that is not there.
+    ///
+    /// While the service is stopped it removes all the same. Workflow code that replays removes nothing.
+    ///
+    /// Until its first removal a family finds its series without a lock; from then on, free text is looked up under
+    /// one, and so is a record into a series of closed sets that was removed before.
+    ///
+    /// ```
+    /// compozy_monitoring::families! {
+    ///     /// Mails that wait.
+    ///     pub gauge MAILS_WAITING = "compozy_mails_waiting" { method: str };
+    /// }
+    /// let service = compozy_monitoring::MonitoringService::for_test();
+    /// service.in_scope(|| {
+    ///     MAILS_WAITING.with("smtp").set(3);
+    ///     MAILS_WAITING.with("file").set(1);
+    ///     MAILS_WAITING.remove("smtp");
+    /// });
+    /// # #[cfg(feature = "prometheus")]
+    /// service.snapshot().assert(r#"compozy_mails_waiting{method="file"} 1"#);
+    /// ```
 );
 with!(
     /// The handle of the series with these label values, in the order of the declaration.
-    A a, B b
+    A a, B b;
+    /// Removes the series with these label values, as with one label.
 );
 with!(
     /// The handle of the series with these label values, in the order of the declaration.
-    A a, B b, C c
+    A a, B b, C c;
+    /// Removes the series with these label values, as with one label.
 );
 with!(
     /// The handle of the series with these label values, in the order of the declaration.
-    A a, B b, C c, D d
+    A a, B b, C c, D d;
+    /// Removes the series with these label values, as with one label.
 );
 with!(
     /// The handle of the series with these label values, in the order of the declaration.
-    A a, B b, C c, D d, E e
+    A a, B b, C c, D d, E e;
+    /// Removes the series with these label values, as with one label.
 );
 with!(
     /// The handle of the series with these label values, in the order of the declaration.
-    A a, B b, C c, D d, E e, F f
+    A a, B b, C c, D d, E e, F f;
+    /// Removes the series with these label values, as with one label.
 );
 
 /// A declared family of any kind and labels: what [`MonitoringService::register`](crate::MonitoringService::register)

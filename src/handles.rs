@@ -4,12 +4,13 @@ use metrics::{Key, Label};
 
 use crate::{
     MonitoringService, Number,
-    family::{FamilyDef, Kind},
+    family::FamilyDef,
     recorder::{
         Resolved, Store,
-        cell::{Apart, Apply, Cell, CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
+        cell::{Apply, Cell, CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp, Slot},
         store::{FamilyIn, Table},
-        table::Found,
+        table::Series,
+        text::{Place, TextFamily},
     },
     state::{self, GLOBAL, Target},
     sync::OnceLock,
@@ -48,7 +49,9 @@ pub enum Repr<C: Cell> {
     /// A series of a declared family with closed labels: asks at every record.
     Late(&'static LateCore<C>, usize),
     /// A series of the global service.
-    Kept(&'static C),
+    Kept(&'static Series<C>),
+    /// Taken while monitoring was off, with labels that nobody kept: says so when it records after the start.
+    Early(&'static Early),
     /// Whatever the labels led to, or a handle of the `metrics` crate.
     Elsewhere(Held<C>),
 }
@@ -56,7 +59,23 @@ pub enum Repr<C: Cell> {
 /// What has to be dropped. By value, out of line: a call site whose handle needs no drop must not keep it in memory for
 /// one, which would cost a disabled record more than its load and its branch.
 #[derive(Debug)]
-pub struct Held<C: Cell>(Option<std::sync::Arc<Elsewhere<C>>>);
+pub struct Held<C: Cell>(Option<Holding<C>>);
+
+#[derive(Debug)]
+enum Holding<C: Cell> {
+    /// A series of the global service that can be removed.
+    Counted(std::sync::Arc<Series<C>>),
+    Elsewhere(std::sync::Arc<Elsewhere<C>>),
+}
+
+impl<C: Cell> Clone for Holding<C> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Counted(series) => Self::Counted(series.clone()),
+            Self::Elsewhere(elsewhere) => Self::Elsewhere(elsewhere.clone()),
+        }
+    }
+}
 
 /// A series that is not in a `static`.
 #[derive(Debug)]
@@ -67,7 +86,7 @@ enum Elsewhere<C: Cell> {
 
 impl<C: Cell> Held<C> {
     fn new(elsewhere: Elsewhere<C>) -> Self {
-        Self(Some(std::sync::Arc::new(elsewhere)))
+        Self(Some(Holding::Elsewhere(std::sync::Arc::new(elsewhere))))
     }
 }
 
@@ -88,8 +107,8 @@ impl<C: Cell> Drop for Held<C> {
 
 #[inline(never)]
 #[allow(improper_ctypes_definitions, reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind")]
-extern "C" fn drop_held<C: Cell>(held: std::sync::Arc<Elsewhere<C>>) {
-    state::contained(|| drop(held));
+extern "C" fn drop_held<C: Cell>(held: Holding<C>) {
+    state::discard_held(held);
 }
 
 impl<C: Cell> Apply<C> for Elsewhere<C> {
@@ -115,7 +134,8 @@ impl<C: Cell> Clone for Repr<C> {
             Self::Off => Self::Off,
             Self::Site(site) => Self::Site(site),
             Self::Late(late, index) => Self::Late(late, *index),
-            Self::Kept(cell) => Self::Kept(cell),
+            Self::Kept(series) => Self::Kept(series),
+            Self::Early(early) => Self::Early(early),
             Self::Elsewhere(held) => Self::Elsewhere(held.clone()),
         }
     }
@@ -147,11 +167,12 @@ impl<C: Cell> Repr<C> {
             Self::Off => {}
             Self::Site(site) => site.record(state, op),
             Self::Late(late, index) => late.record(state, *index, op),
-            Self::Kept(cell) => {
+            Self::Kept(series) => {
                 if state & GLOBAL != 0 {
-                    cell.apply(op);
+                    series.apply(op);
                 }
             }
+            Self::Early(early) => early.record(),
             Self::Elsewhere(held) => {
                 if let Some(held) = &held.0 {
                     record_elsewhere(held, state, op);
@@ -165,10 +186,11 @@ impl<C: Cell> Repr<C> {
             Self::Off => C::raw_noop(),
             Self::Elsewhere(mut held) => match held.0.take() {
                 None => C::raw_noop(),
-                Some(held) => match &*held {
+                Some(Holding::Elsewhere(held)) => match &*held {
                     Elsewhere::Raw(raw) => raw.clone(),
                     Elsewhere::Resolved(_) => C::raw_from(held),
                 },
+                Some(counted) => C::raw_from(std::sync::Arc::new(AsTarget(Self::Elsewhere(Held(Some(counted)))))),
             },
             late => C::raw_from(std::sync::Arc::new(AsTarget(late))),
         }
@@ -177,8 +199,17 @@ impl<C: Cell> Repr<C> {
 
 /// Where the handle itself is a pointer to follow.
 #[inline(never)]
-extern "C" fn record_elsewhere<C: Cell>(held: &Elsewhere<C>, state: u8, op: C::Op) {
-    state::contained(|| match held {
+extern "C" fn record_elsewhere<C: Cell>(held: &Holding<C>, state: u8, op: C::Op) {
+    let elsewhere = match held {
+        Holding::Counted(series) => {
+            if state & GLOBAL != 0 {
+                series.apply(op);
+            }
+            return;
+        }
+        Holding::Elsewhere(elsewhere) => elsewhere,
+    };
+    state::contained(|| match &**elsewhere {
         Elsewhere::Resolved(resolved) => {
             if !resolved.global || state & GLOBAL != 0 {
                 resolved.series.apply(op);
@@ -202,6 +233,35 @@ impl<C: Cell> Apply<C> for AsTarget<C> {
     }
 }
 
+/// What a handle knows that was taken while monitoring was off: its family, or where it was taken.
+#[derive(Debug)]
+pub struct Early(&'static str);
+
+impl Early {
+    /// The name of the family; of one with a computed name, the call site.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// A handle that is taken now.
+    #[inline(always)]
+    pub fn handle<H: Handle>(&'static self) -> H {
+        H::wrap(Repr::Early(self))
+    }
+
+    /// For `extern "C"` see [`state::contained`].
+    #[cold]
+    #[inline(never)]
+    extern "C" fn record(&self) {
+        state::contained(|| {
+            if let Some(store) = state::target().store() {
+                let _ = state::guarded(self.0, store, || store.health.early(self.0));
+            }
+        });
+    }
+}
+
 /// A call site with literal name and labels: resolves once and keeps what it found.
 #[derive(Debug)]
 pub struct SiteCore<C: Cell> {
@@ -219,6 +279,30 @@ impl<C: Cell> SiteCore<C> {
         } else {
             self.record_slow(op);
         }
+    }
+
+    /// Makes the series, so that it is there, at 0, before anything is recorded.
+    #[inline(always)]
+    fn take(&'static self) {
+        let state = state::load_for_handle();
+        if state != 0 && (state != GLOBAL || self.kept.get().is_none()) {
+            self.take_slow();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    extern "C" fn take_slow(&'static self) {
+        state::contained(|| {
+            let target = state::target();
+            let is_global = matches!(target, Target::Global(_));
+            let Some(store) = target.store().filter(|_| !is_global || self.kept.get().is_none()) else { return };
+            let found = state::guarded(self.key.name(), store, || store.present(&self.key));
+            // What is refused the first record is told.
+            if let Some(found) = found.filter(|found| is_global && !matches!(found, Resolved::Nothing)) {
+                self.kept.get_or_init(|| found);
+            }
+        });
     }
 
     #[cold]
@@ -260,6 +344,7 @@ impl<H: Handle> Site<H> {
     /// The handle, which asks the site at every record.
     #[inline]
     pub fn handle(&'static self) -> H {
+        self.0.take();
         H::wrap(Repr::Site(&self.0))
     }
 }
@@ -268,24 +353,27 @@ impl<H: Handle> Site<H> {
 #[derive(Debug)]
 pub struct LateCore<C: Cell> {
     def: &'static FamilyDef,
+    early: Early,
     kept: OnceLock<Kept<C>>,
 }
 
 /// A family of the global service.
 #[derive(Debug)]
 enum Kept<C: Cell> {
-    Dense(std::sync::Arc<[Apart<C>]>),
-    Other(FamilyIn<C>),
+    Dense(std::sync::Arc<[Slot<C>]>),
+    Text(std::sync::Arc<TextFamily<C>>),
+    /// Another kind's, or one that nobody declared: asked for at each look-up.
+    Elsewhere,
 }
 
 impl<C: Cell> LateCore<C> {
     #[inline(always)]
     fn record(&'static self, state: u8, index: usize, op: C::Op) {
         if state::is_global(state)
-            && let Some(Kept::Dense(cells)) = self.kept.get()
-            && let Some(Apart(cell)) = cells.get(index)
+            && let Some(Kept::Dense(slots)) = self.kept.get()
+            && let Some(slot) = slots.get(index)
         {
-            cell.apply(op);
+            slot.apply(op);
         } else {
             self.record_slow(index, op);
         }
@@ -314,35 +402,58 @@ impl<C: Cell> LateCore<C> {
         // As at a call site: found before it is kept.
         let family = store.family(self.def);
         let series = store.series_of(&family, values);
+        self.keep(target, &family);
+        series
+    }
+
+    fn keep(&'static self, target: &Target, family: &FamilyIn<C>) {
         if matches!(target, Target::Global(_)) {
             self.kept.get_or_init(|| match family {
                 FamilyIn::Own(family) => match &family.table {
-                    Table::Dense(dense) => Kept::Dense(dense.cells().clone()),
-                    Table::Text(_) => Kept::Other(FamilyIn::Own(family)),
+                    Table::Dense(dense) => Kept::Dense(dense.slots().clone()),
+                    Table::Text(text) => Kept::Text(text.clone()),
                 },
-                other => Kept::Other(other),
+                FamilyIn::Forward(_) | FamilyIn::Refused => Kept::Elsewhere,
             });
         }
-        series
+    }
+
+    /// As [`SiteCore::take`], for a family of closed sets.
+    #[inline(always)]
+    fn take(&'static self) {
+        let state = state::load_for_handle();
+        if state != 0 && (state != GLOBAL || self.kept.get().is_none()) {
+            self.take_slow();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    extern "C" fn take_slow(&'static self) {
+        state::contained(|| {
+            let target = state::target();
+            let is_global = matches!(target, Target::Global(_));
+            let Some(store) = target.store().filter(|_| !is_global || self.kept.get().is_none()) else { return };
+            let _ = state::guarded(self.def.name, store, || self.keep(&target, &store.look_up(self.def)));
+        });
     }
 
     /// A series whose labels are free text, resolved now; the values are not even lined up while monitoring is off.
     #[inline(always)]
     fn text<'a, const N: usize>(&'static self, values: impl FnOnce() -> [&'a str; N]) -> Repr<C> {
         let state = state::load_for_handle();
-        if state == 0 { Repr::Off } else { self.text_on(state, &values()) }
+        if state == 0 { Repr::Early(&self.early) } else { self.text_on(state, &values()) }
     }
 
     #[inline(never)]
     fn text_on(&'static self, state: u8, values: &[&str]) -> Repr<C> {
         if state::is_global(state)
-            && let Some(Kept::Other(FamilyIn::Own(family))) = self.kept.get()
-            && let Table::Text(table) = &family.table
+            && let Some(Kept::Text(text)) = self.kept.get()
         {
-            match table.ready(values) {
-                Some(Found::Series(series)) => return Repr::Kept(&series.cell),
-                Some(Found::Overflow(series)) if C::KIND != Kind::Gauge => return Repr::Kept(&series.cell),
-                Some(Found::Overflow(_)) => return Repr::Off,
+            match text.ready(values) {
+                Some(Place::Kept(series)) => return Repr::Kept(series),
+                Some(Place::Counted(series)) => return Repr::Elsewhere(Held(Some(Holding::Counted(series)))),
+                Some(Place::Nowhere) => return Repr::Off,
                 None => {}
             }
         }
@@ -353,9 +464,25 @@ impl<C: Cell> LateCore<C> {
     #[inline(never)]
     fn text_slow(&'static self, values: &[&str]) -> Repr<C> {
         let target = state::target();
-        let Some(store) = target.store() else { return Repr::Off };
-        let series = state::guarded(self.def.name, store, || self.series(&target, store, values));
-        series.map_or(Repr::Off, |series| Repr::resolved(series, &target))
+        let Some(store) = target.store() else { return Repr::Early(&self.early) };
+        // The handle is made in there too: it allocates.
+        let find = || Repr::resolved(self.series(&target, store, values), &target);
+        state::guarded(self.def.name, store, find).unwrap_or(Repr::Off)
+    }
+
+    #[inline(always)]
+    fn remove<'a, const N: usize>(&'static self, values: impl FnOnce() -> [&'a str; N]) {
+        if state::can_remove() {
+            self.remove_slow(Some(&values()));
+        }
+    }
+
+    #[inline(never)]
+    fn remove_slow(&'static self, values: Option<&[&str]>) {
+        let target = state::target_to_remove();
+        if let Some(store) = target.store() {
+            let _ = state::guarded(self.def.name, store, || store.remove::<C>(self.def, values));
+        }
     }
 }
 
@@ -368,13 +495,13 @@ pub struct Late<H: Handle>(LateCore<H::Cell>);
 
 impl<H: Handle> Late<H> {
     pub(crate) const fn new(def: &'static FamilyDef) -> Self {
-        Self(LateCore { def, kept: OnceLock::new() })
+        Self(LateCore { def, early: Early(def.name), kept: OnceLock::new() })
     }
 
     /// A family of one run of a model.
     #[cfg(all(test, models))]
     pub(crate) fn of_this_run(def: &'static FamilyDef) -> Self {
-        Self(LateCore { def, kept: OnceLock::default() })
+        Self(LateCore { def, early: Early(def.name), kept: OnceLock::default() })
     }
 
     pub(crate) fn def(&self) -> &'static FamilyDef {
@@ -383,12 +510,24 @@ impl<H: Handle> Late<H> {
 
     #[inline(always)]
     pub(crate) fn dense(&'static self, index: usize) -> H {
+        self.0.take();
         H::wrap(Repr::Late(&self.0, index))
     }
 
     #[inline(always)]
     pub(crate) fn text<'a, const N: usize>(&'static self, values: impl FnOnce() -> [&'a str; N]) -> H {
         H::wrap(self.0.text(values))
+    }
+
+    #[inline(always)]
+    pub(crate) fn remove<'a, const N: usize>(&'static self, values: impl FnOnce() -> [&'a str; N]) {
+        self.0.remove(values);
+    }
+
+    pub(crate) fn clear(&'static self) {
+        if state::can_remove() {
+            self.0.remove_slow(None);
+        }
     }
 
     pub(crate) fn declare(&'static self, service: &MonitoringService) {
@@ -408,8 +547,8 @@ impl<H: Handle> Late<H> {
 pub fn resolve<H: Handle>(key: &Key) -> H {
     let target = state::target();
     let Some(store) = target.store() else { return H::wrap(Repr::Off) };
-    let resolved = state::guarded(key.name(), store, || store.resolve::<H::Cell>(key));
-    H::wrap(resolved.map_or(Repr::Off, |series| Repr::resolved(series, &target)))
+    let find = || Repr::resolved(store.resolve::<H::Cell>(key), &target);
+    H::wrap(state::guarded(key.name(), store, find).unwrap_or(Repr::Off))
 }
 
 /// The recorder of a muted thread: its handles are ours, and so silent as long as their thread is muted.

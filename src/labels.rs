@@ -43,6 +43,29 @@ const BUILD_INFO: &[&str] = &["version", "commit_hash", "rust_version"];
 /// Every category's.
 const CORE: &[&str] = &["method", "path", "status_code", "workflow_type", "version", "commit_hash", "rust_version"];
 
+/// The value of every label of the series that stands for all others of its family.
+pub(crate) const OTHER: &str = "other";
+/// The longest label value, in characters.
+pub(crate) const LONGEST_VALUE: usize = 128;
+
+/// Whether a label value can stay as it is: not too long, and without control characters.
+pub(crate) const fn is_clean_value(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    let (mut characters, mut i) = (0, 0);
+    while i < bytes.len() {
+        // In two bytes, the control characters U+0080 to U+009F begin with 0xc2.
+        if bytes[i].is_ascii_control() || bytes[i] == 0xc2 && bytes[i + 1] < 0xa0 {
+            return false;
+        }
+        // Every byte but the first of a character begins with the bits 10.
+        if bytes[i] & 0xc0 != 0x80 {
+            characters += 1;
+        }
+        i += 1;
+    }
+    characters <= LONGEST_VALUE
+}
+
 /// Which labels a family may carry, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Category {
@@ -264,6 +287,13 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether series can be added up in one. Two gauges in one series would overwrite each other, so a gauge that has no
+    /// series of its own is dropped.
+    #[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
+    pub(crate) const fn adds_up(self) -> bool {
+        !matches!(self, Self::Gauge)
+    }
+
     /// The word of the exposition format.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -507,6 +537,17 @@ mod tests {
         }
         assert_eq!(entries(" a, b").collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(entries("").count(), 0);
+    }
+
+    #[test]
+    fn a_clean_value_has_128_characters_at_most_and_none_that_controls() {
+        for clean in ["", "a", "é\u{a0}", &"é".repeat(128), &"\u{1f600}".repeat(128), "\u{2028}", "ä\u{c0}"] {
+            assert!(is_clean_value(clean), "{clean:?}");
+        }
+        assert!(!is_clean_value(&"é".repeat(129)) && !is_clean_value(&"x".repeat(129)));
+        for c in (0..=0x2ff).filter_map(char::from_u32) {
+            assert_eq!(is_clean_value(&format!("a{c}")), !c.is_control(), "{c:?}");
+        }
     }
 
     #[test]

@@ -131,7 +131,7 @@ pub mod __private {
             check_declared_once, check_family, check_family_label, check_help, check_labels, check_site, declared_again,
         },
         family::{FamilyDef, Kind, LabelDef},
-        handles::{COMPILED, Site, describe, is_on, resolve},
+        handles::{COMPILED, Early, Site, describe, is_on, resolve},
     };
 }
 

@@ -127,10 +127,10 @@ macro_rules! __handle {
     }};
     // Anything else: evaluated only while monitoring is on.
     ($kind:ident, $describe:ident; [] []; $name:literal $(, $($rest:tt)*)?) => {
-        $crate::__check!([$kind; $name $(, $($rest)*)?] [$kind $name] []; $($($rest)*)?)
+        $crate::__check!([$kind $name; $name $(, $($rest)*)?] [$kind $name] []; $($($rest)*)?)
     };
     ($kind:ident, $describe:ident; [] []; $name:expr $(, $($rest:tt)*)?) => {
-        $crate::__check!([$kind; $name $(, $($rest)*)?] [] []; $($($rest)*)?)
+        $crate::__check!([$kind ::core::concat!(::core::file!(), ":", ::core::line!()); $name $(, $($rest)*)?] [] []; $($($rest)*)?)
     };
     ($kind:ident, $describe:ident; [] []; $($rest:tt)*) => {
         $crate::__no_site!()
@@ -187,15 +187,17 @@ macro_rules! __no_site {
     };
 }
 
+/// `Kind, what to call it while its name is not evaluated; name and labels`
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __computed {
-    ($kind:ident; $name:expr $(, $label:expr $(=> $value:expr)?)* $(,)?) => {
+    ($kind:ident $called:expr; $name:expr $(, $label:expr $(=> $value:expr)?)* $(,)?) => {
         if $crate::__private::COMPILED && $crate::__private::is_on() {
             let key = $crate::metrics::key_var!($name $(, $label $(=> $value)?)*);
             $crate::__private::resolve::<$crate::$kind>(&key)
         } else {
-            $crate::$kind::noop()
+            static EARLY: $crate::__private::Early = $crate::__private::Early::new($called);
+            EARLY.handle::<$crate::$kind>()
         }
     };
 }

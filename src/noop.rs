@@ -39,6 +39,24 @@ impl<H: Handle> Site<H> {
     }
 }
 
+/// What a handle would know that was taken while monitoring was off: nothing.
+#[derive(Debug)]
+pub struct Early;
+
+impl Early {
+    /// Of a family.
+    #[must_use]
+    pub const fn new(_: &'static str) -> Self {
+        Self
+    }
+
+    /// The empty handle.
+    #[inline(always)]
+    pub fn handle<H: Handle>(&'static self) -> H {
+        H::NOOP
+    }
+}
+
 /// The place of a value that its closed set does not have.
 pub(crate) const OUTSIDE: usize = usize::MAX;
 
@@ -60,6 +78,12 @@ impl<H: Handle> Late<H> {
     pub(crate) fn text<'a, const N: usize>(&'static self, _: impl FnOnce() -> [&'a str; N]) -> H {
         H::NOOP
     }
+
+    #[inline(always)]
+    pub(crate) fn remove<'a, const N: usize>(&'static self, _: impl FnOnce() -> [&'a str; N]) {}
+
+    #[inline(always)]
+    pub(crate) fn clear(&'static self) {}
 
     pub(crate) fn declare(&'static self, _: &MonitoringService) {}
 }

@@ -25,7 +25,8 @@ pub(crate) use running::Running;
 ///
 /// Cheap to clone. Whatever happens to monitoring, a service can be used: an inert one records nothing and renders
 /// nothing. The last clone's drop does what [`shutdown`](Self::shutdown) does, without blocking; the middleware and the
-/// endpoint hold a clone each.
+/// endpoint hold a clone each. So keep it as long as monitoring is to run: a log line at level `INFO` says when it stops,
+/// and why.
 ///
 /// ```
 /// use compozy_monitoring::{Config, MonitoringService};
@@ -37,15 +38,21 @@ pub(crate) use running::Running;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
+#[must_use = "monitoring stops when the last clone of the service is dropped"]
 pub struct MonitoringService {
     path: Arc<str>,
-    /// Why it is inert, if it is.
-    inert: &'static str,
-    #[cfg(feature = "prometheus")]
-    running: Option<Arc<Running>>,
+    /// What runs, on or off; or why nothing does.
+    running: Result<Arc<Running>, &'static str>,
 }
 
+/// Nothing runs in this build.
+#[cfg(not(feature = "prometheus"))]
+#[derive(Debug)]
+enum Running {}
+
 const DISABLED: &str = "monitoring is disabled; MONITORING_ENABLED=true enables it";
+#[cfg(not(feature = "prometheus"))]
+const NO_FEATURE: &str = "this binary was built without the feature `prometheus` of compozy-monitoring";
 
 impl fmt::Debug for MonitoringService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,6 +71,18 @@ impl MonitoringService {
     ///
     /// Needs no async runtime.
     ///
+    /// The compiler warns when nobody keeps the service, for then monitoring stops at once:
+    ///
+    /// ```compile_fail
+    /// # #![deny(unused_must_use)]
+    /// # use compozy_monitoring::{Config, ConfigError, MonitoringService};
+    /// fn init(config: Config) -> Result<(), ConfigError> {
+    ///     MonitoringService::new(config)?;
+    ///     Ok(())
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// Only a configuration that no restart would mend: a path that cannot be an endpoint, a cap out of range.
     pub fn new(config: impl Into<Option<Config>>) -> Result<Self, ConfigError> {
@@ -75,26 +94,21 @@ impl MonitoringService {
 
     #[cfg(feature = "prometheus")]
     fn start(config: Config) -> Self {
-        let path = config.path.as_str().into();
-        if !config.enabled {
-            return Self { path, inert: DISABLED, running: None };
-        }
-        match Running::global(&config) {
-            Ok(running) => Self { path, inert: "", running: Some(running) },
-            Err(error) => {
-                tracing::error!(error, "Prometheus exporter initialization failed");
-                Self { path, inert: error, running: None }
-            }
-        }
+        let running = if config.enabled {
+            Running::global(&config)
+                .inspect_err(|error| tracing::error!(error, "Prometheus exporter initialization failed"))
+        } else {
+            Err(DISABLED)
+        };
+        Self { path: config.path.into(), running }
     }
 
     #[cfg(not(feature = "prometheus"))]
     fn start(config: Config) -> Self {
-        const NO_FEATURE: &str = "this binary was built without the feature `prometheus` of compozy-monitoring";
         if config.enabled {
             warn!("Monitoring is enabled, but {NO_FEATURE}: no metrics");
         }
-        Self { path: config.path.into(), inert: if config.enabled { NO_FEATURE } else { DISABLED } }
+        Self { path: config.path.into(), running: Err(if config.enabled { NO_FEATURE } else { DISABLED }) }
     }
 
     /// A service of its own for a test: enabled, nothing global, as many in one process as there are tests.
@@ -108,14 +122,12 @@ impl MonitoringService {
     /// # #[cfg(feature = "prometheus")]
     /// assert!(service.render().contains("compozy_jobs_total 1"));
     /// ```
-    #[must_use]
     pub fn for_test() -> Self {
-        Self {
-            path: Config::default().path.into(),
-            inert: "this binary was built without the feature `prometheus` of compozy-monitoring",
-            #[cfg(feature = "prometheus")]
-            running: Some(Running::hermetic()),
-        }
+        #[cfg(feature = "prometheus")]
+        let running = Ok(Running::hermetic());
+        #[cfg(not(feature = "prometheus"))]
+        let running = Err(NO_FEATURE);
+        Self { path: Config::default().path.into(), running }
     }
 
     /// Whether this service records: enabled, started, and not shut down.
@@ -157,7 +169,7 @@ impl MonitoringService {
     #[must_use]
     pub fn recorder(&self) -> &dyn metrics::Recorder {
         #[cfg(feature = "prometheus")]
-        if let Some(running) = &self.running
+        if let Ok(running) = &self.running
             && running.is_on()
         {
             return running.recorder();
@@ -209,8 +221,8 @@ impl MonitoringService {
     /// number of calls, from any clone.
     pub fn shutdown(&self) {
         #[cfg(feature = "prometheus")]
-        if let Some(running) = &self.running {
-            running.stop();
+        if let Ok(running) = &self.running {
+            running.stop("it was shut down");
         }
     }
 
@@ -227,11 +239,13 @@ impl MonitoringService {
     /// ```
     #[must_use]
     pub fn off_reason(&self) -> Option<&'static str> {
-        #[cfg(feature = "prometheus")]
-        if let Some(running) = &self.running {
-            return (!running.is_on()).then_some("monitoring was shut down");
+        match &self.running {
+            #[cfg(feature = "prometheus")]
+            Ok(running) => (!running.is_on()).then_some("monitoring was shut down"),
+            #[cfg(not(feature = "prometheus"))]
+            Ok(running) => match **running {},
+            Err(reason) => Some(reason),
         }
-        Some(self.inert)
     }
 
     #[doc(hidden)]
@@ -252,17 +266,23 @@ impl MonitoringService {
 impl MonitoringService {
     /// The storage, while the service is on.
     pub(crate) fn store(&self) -> Option<&Arc<crate::recorder::Store>> {
-        self.running.as_ref().filter(|running| running.is_on()).map(|running| running.store())
+        self.running.as_ref().ok().filter(|running| running.is_on()).map(|running| running.store())
+    }
+
+    /// A text of the storage; empty when the service is off, and when it fails, which is logged.
+    pub(crate) fn rendered(&self, render: impl FnOnce(&crate::recorder::Store) -> String) -> String {
+        let text = self.store().and_then(|store| crate::state::guarded("render", store, || render(store)));
+        text.unwrap_or_default()
     }
 
     /// The scope of this service, for this thread and as long as it lives.
     pub(crate) fn enter(&self) -> crate::state::Entered<'_> {
-        crate::state::enter(self.running.as_ref())
+        crate::state::enter(self.running.as_ref().ok())
     }
 
     /// What runs, on or off.
     #[cfg(any(feature = "http-poem", feature = "temporal"))]
     pub(crate) fn running(&self) -> Option<&Arc<Running>> {
-        self.running.as_ref()
+        self.running.as_ref().ok()
     }
 }

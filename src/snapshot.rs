@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, fmt::Write};
 
-use crate::MonitoringService;
+use crate::{MonitoringService, recorder::Store};
 
 /// All series of a service at one moment, from [`MonitoringService::snapshot`].
 ///
@@ -95,16 +95,14 @@ fn grows(name: &str) -> bool {
 impl MonitoringService {
     /// All series now, for a test to look at; empty when the service is off.
     ///
-    /// It leaves out what the clock and the system decide: `compozy_uptime_seconds_total` and `process_*`.
+    /// It has what was recorded. What is read at each scrape is left out: the uptime, the families of the process and those
+    /// of the Tokio runtime.
     #[must_use]
     #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
     pub fn snapshot(&self) -> Snapshot {
-        let text = self.render();
+        let text = self.rendered(Store::render_recorded);
         let lines = text.lines().filter(|line| !line.starts_with('#'));
-        let ours = |(series, _): &(Series, f64)| {
-            series.name != "compozy_uptime_seconds_total" && !series.name.starts_with("process_")
-        };
-        Snapshot(lines.filter_map(line).filter(ours).collect())
+        Snapshot(lines.filter_map(line).collect())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     recorder::Store,
     service::Running,
     sync::{
-        OnceLock,
+        self, OnceLock,
         atomic::{AtomicU8, Ordering::Relaxed},
         shared,
     },
@@ -43,6 +43,8 @@ thread_local! {
     static LATE_SCOPES: Cell<u32> = const { Cell::new(0) };
     /// Whether this thread is muted. Needs no destructor either.
     static MUTED: Cell<bool> = const { Cell::new(false) };
+    /// In how many slow paths this thread is. Nor does this.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
 /// What a thread's scope says.
@@ -94,7 +96,6 @@ pub(crate) fn set_global(on: bool) {
 }
 
 /// Whether the global service is on.
-#[cfg(feature = "temporal")]
 pub(crate) fn is_global_on() -> bool {
     load() & GLOBAL != 0
 }
@@ -118,6 +119,22 @@ pub(crate) fn set_global_store(store: Arc<Store>) {
 /// Where a record of this thread goes now.
 pub(crate) fn target() -> Target {
     let state = load_for_handle();
+    target_if(state, state & GLOBAL != 0)
+}
+
+/// Where a removal of this thread goes: as a record, but to the process's one service also while that is stopped, for its
+/// storage goes on with the next.
+pub(crate) fn target_to_remove() -> Target {
+    if MUTED.get() { Target::Off } else { target_if(load_for_handle(), true) }
+}
+
+/// Whether there is anything to remove from.
+#[inline]
+pub(crate) fn can_remove() -> bool {
+    load() != 0 || STORE.get().is_some()
+}
+
+fn target_if(state: u8, is_global_open: bool) -> Target {
     if state & LOCAL != 0 {
         // A thread that is being torn down has no scope any more.
         match SCOPE.try_with(|scope| scope.try_borrow().map_or(Scope::Off, |scope| scope.clone())) {
@@ -132,7 +149,7 @@ pub(crate) fn target() -> Target {
         }
     }
     match STORE.get() {
-        Some(store) if state & GLOBAL != 0 => Target::Global(store),
+        Some(store) if is_global_open => Target::Global(store),
         _ => Target::Off,
     }
 }
@@ -177,8 +194,50 @@ pub(crate) fn is_on_here() -> bool {
     !matches!(target(), Target::Off)
 }
 
-/// Runs a slow path of instrumentation: whatever it does, the application goes on.
+/// How deep slow paths can lie in each other: a log line of one may record, and that may have something to say itself.
+const DEEPEST: u32 = 3;
+
+/// One slow path that this thread is in.
+struct Level;
+
+impl Level {
+    /// Nothing where this thread must not go in: it holds a lock of ours, or it is in too deep. Both come from an allocator
+    /// that records metrics, which would wait for itself or call itself without end.
+    fn enter() -> Option<Self> {
+        if cfg!(models) {
+            return Some(Self);
+        }
+        let depth = DEPTH.get();
+        if depth >= DEEPEST || sync::is_held() {
+            return None;
+        }
+        Some(Self::one_more())
+    }
+
+    fn one_more() -> Self {
+        if !cfg!(models) {
+            DEPTH.set(DEPTH.get().saturating_add(1));
+        }
+        Self
+    }
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        if !cfg!(models) {
+            DEPTH.set(DEPTH.get().saturating_sub(1));
+        }
+    }
+}
+
+/// Runs a slow path of instrumentation: whatever it does, the application goes on. Nothing where it would wait for itself.
 pub(crate) fn guarded<R>(metric: &str, store: &Store, run: impl FnOnce() -> R) -> Option<R> {
+    let _level = Level::enter()?;
+    caught(metric, store, run)
+}
+
+/// Runs a part of a slow path whose fault is to be told in its own name.
+pub(crate) fn caught<R>(metric: &str, store: &Store, run: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => Some(result),
         Err(payload) => {
@@ -198,6 +257,19 @@ pub(crate) fn contained(run: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
         discard(payload);
     }
+}
+
+/// Runs a slow path that has no store to tell its faults: nothing where it would wait for itself.
+pub(crate) fn slow(run: impl FnOnce()) {
+    if let Some(_level) = Level::enter() {
+        contained(run);
+    }
+}
+
+/// Drops what a handle holds: it may be somebody else's, and an allocator may record that it is freed.
+pub(crate) fn discard_held(held: impl Sized) {
+    let _level = Level::one_more();
+    contained(|| drop(held));
 }
 
 /// Drops what a panic left, which can panic again; what that leaves is leaked.

@@ -2,7 +2,121 @@
 //! (`--cfg models` is its own, no build of a user has it), and tries every order in which threads can meet in them.
 
 #[cfg(not(models))]
-pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock, RwLock, atomic};
+pub(crate) use self::marked::{Mutex, MutexGuard, RwLock};
+#[cfg(not(models))]
+pub(crate) use std::sync::{OnceLock, atomic};
+
+/// Whether this thread holds one of this module's locks. Then a record that would take one is left out: it comes from
+/// within, by way of the program's allocator, and would wait for itself.
+pub(crate) fn is_held() -> bool {
+    #[cfg(not(models))]
+    return marked::HELD.get() > 0;
+    #[cfg(models)]
+    return false;
+}
+
+/// The standard library's locks, which also mark the thread that holds one: see [`is_held`].
+#[cfg(not(models))]
+mod marked {
+    use std::{
+        cell::Cell,
+        marker::PhantomData,
+        ops::{Deref, DerefMut},
+        sync::{LockResult, PoisonError},
+    };
+
+    thread_local! {
+        /// How many this thread holds. Needs no destructor, and so no allocation.
+        pub(super) static HELD: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// One lock that this thread holds.
+    #[derive(Debug)]
+    struct Mark(PhantomData<*const ()>);
+
+    impl Mark {
+        #[inline]
+        fn new() -> Self {
+            HELD.set(HELD.get().wrapping_add(1));
+            Self(PhantomData)
+        }
+    }
+
+    impl Drop for Mark {
+        #[inline]
+        fn drop(&mut self) {
+            HELD.set(HELD.get().wrapping_sub(1));
+        }
+    }
+
+    /// The guard of a lock. Fields are dropped in this order: the lock first.
+    #[derive(Debug)]
+    pub(crate) struct Guard<G>(G, #[allow(dead_code, reason = "held for its drop")] Mark);
+
+    pub(crate) type MutexGuard<'a, T> = Guard<std::sync::MutexGuard<'a, T>>;
+    type ReadGuard<'a, T> = Guard<std::sync::RwLockReadGuard<'a, T>>;
+    type WriteGuard<'a, T> = Guard<std::sync::RwLockWriteGuard<'a, T>>;
+
+    impl<G: Deref> Deref for Guard<G> {
+        type Target = G::Target;
+        #[inline]
+        fn deref(&self) -> &G::Target {
+            &self.0
+        }
+    }
+
+    impl<G: DerefMut> DerefMut for Guard<G> {
+        #[inline]
+        fn deref_mut(&mut self) -> &mut G::Target {
+            &mut self.0
+        }
+    }
+
+    /// Marks the thread before it waits for the lock: what is between must not record either.
+    #[inline]
+    fn marked<G>(lock: impl FnOnce() -> LockResult<G>) -> LockResult<Guard<G>> {
+        let mark = Mark::new();
+        match lock() {
+            Ok(guard) => Ok(Guard(guard, mark)),
+            Err(poisoned) => Err(PoisonError::new(Guard(poisoned.into_inner(), mark))),
+        }
+    }
+
+    /// [`std::sync::Mutex`].
+    #[derive(Debug, Default)]
+    pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(std::sync::Mutex::new(value))
+        }
+
+        #[inline]
+        pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+            marked(|| self.0.lock())
+        }
+    }
+
+    /// [`std::sync::RwLock`].
+    #[derive(Debug, Default)]
+    pub(crate) struct RwLock<T>(std::sync::RwLock<T>);
+
+    impl<T> RwLock<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(std::sync::RwLock::new(value))
+        }
+
+        #[inline]
+        pub(crate) fn read(&self) -> LockResult<ReadGuard<'_, T>> {
+            marked(|| self.0.read())
+        }
+
+        #[inline]
+        pub(crate) fn write(&self) -> LockResult<WriteGuard<'_, T>> {
+            marked(|| self.0.write())
+        }
+    }
+}
 
 /// Statics: ordinary ones, or in a model those of one run of it.
 #[cfg(not(models))]
@@ -62,6 +176,10 @@ mod modelled {
     pub(crate) struct RwLock<T>(loom::sync::RwLock<T>);
 
     impl<T> RwLock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::RwLock::new(value))
+        }
+
         pub(crate) fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
             self.0.read()
         }

@@ -17,9 +17,10 @@ pub(super) fn families() -> Vec<Family> {
         threads,
     } = collect();
     let whole = |value: Option<u64>| value.map(|value| value as f64);
+    let limit = |value: Option<u64>| value.map(limit);
     let all = [
         ("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.", cpu_seconds_total),
-        ("process_max_fds", "Maximum number of open file descriptors; 0 is unlimited.", whole(max_fds)),
+        ("process_max_fds", "Maximum number of open file descriptors.", limit(max_fds)),
         ("process_open_fds", "Number of open file descriptors.", whole(open_fds)),
         ("process_resident_memory_bytes", "Resident memory size in bytes.", whole(resident_memory_bytes)),
         (
@@ -31,8 +32,8 @@ pub(super) fn families() -> Vec<Family> {
         ("process_virtual_memory_bytes", "Virtual memory size in bytes.", whole(virtual_memory_bytes)),
         (
             "process_virtual_memory_max_bytes",
-            "Maximum amount of virtual memory available in bytes; 0 is unlimited.",
-            whole(virtual_memory_max_bytes),
+            "Maximum amount of virtual memory available in bytes.",
+            limit(virtual_memory_max_bytes),
         ),
     ];
     let kind = |name: &str| if name.ends_with("_total") { "counter" } else { "gauge" };
@@ -40,9 +41,20 @@ pub(super) fn families() -> Vec<Family> {
     told.map(|(name, help, value)| Family { name, help, kind: kind(name), value }).collect()
 }
 
+/// A limit as the collectors of other languages print it: where there is none, the highest number of 64 bits, so that the
+/// share in use is small. `metrics-process` says 0 for it, and a process that runs has no limit of 0.
+fn limit(value: u64) -> f64 {
+    if value == 0 { u64::MAX as f64 } else { value as f64 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_that_is_none_is_the_highest_number() {
+        assert_eq!((limit(0), limit(1_024), limit(u64::MAX)), (18_446_744_073_709_551_615.0, 1_024.0, limit(0)));
+    }
 
     #[test]
     #[cfg(target_os = "linux")]

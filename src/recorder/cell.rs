@@ -1,6 +1,10 @@
 //! The value of one series: a few atomics that any thread may change at any time.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{
+    fmt::Debug,
+    ops::Deref,
+    sync::{Arc, PoisonError},
+};
 
 use super::{
     open::{Open, OpenFamily},
@@ -9,7 +13,11 @@ use super::{
 };
 use crate::{
     family::Kind,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    state,
+    sync::{
+        OnceLock, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 /// Upper bounds of the histogram buckets in seconds, from the specification, section 3.3; `+Inf` follows.
@@ -34,6 +42,10 @@ pub trait Cell: Default + Debug + Send + Sync + Sized + 'static {
     fn apply_raw(raw: &Self::Raw, op: Self::Op);
     /// Whether nothing was ever recorded, as far as the value tells.
     fn is_untouched(&self) -> bool;
+    /// How many samples were dropped because they are no numbers, since this was last asked.
+    fn take_faults(&self) -> u64 {
+        0
+    }
     /// A foreign handle that does nothing.
     fn raw_noop() -> Self::Raw;
     /// A foreign handle on something that can apply changes.
@@ -63,30 +75,111 @@ pub trait Apply<C: Cell>: Send + Sync + 'static {
     fn apply(&self, op: C::Op);
 }
 
-/// A cell of a dense table, in a cache line that it shares with no other: threads on different series do not meet. Eight
+/// A place of a dense table, in a cache line that it shares with no other: threads on different series do not meet. Eight
 /// counters in one line took four times what they take apart (`contention/counter-many` in the bench target `recording`).
 #[derive(Debug, Default)]
 #[repr(align(64))]
-pub(crate) struct Apart<C>(pub(crate) C);
+pub(crate) struct Slot<C> {
+    /// The value until the first removal.
+    first: C,
+    /// The value since then, under a lock: nothing from a removal to the next record.
+    later: OnceLock<Box<RwLock<Option<Arc<C>>>>>,
+}
 
-/// A cell of a dense table, kept alive by its own handle.
+/// The value of a place that is to be shown.
+pub(crate) enum Shown<'a, C> {
+    First(&'a C),
+    Later(Arc<C>),
+}
+
+impl<C> Deref for Shown<'_, C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        match self {
+            Self::First(cell) => cell,
+            Self::Later(cell) => cell,
+        }
+    }
+}
+
+impl<C: Cell> Slot<C> {
+    #[inline(always)]
+    pub(crate) fn apply(&self, op: C::Op) {
+        if self.later.get().is_none() {
+            self.first.apply(op);
+        } else {
+            self.apply_later(op);
+        }
+    }
+
+    /// For `extern "C"` see [`state::contained`].
+    #[inline(never)]
+    extern "C" fn apply_later(&self, op: C::Op) {
+        state::slow(|| {
+            let Some(later) = self.later.get() else { return };
+            if let Some(cell) = &*later.read().unwrap_or_else(PoisonError::into_inner) {
+                return cell.apply(op);
+            }
+            let new = Arc::<C>::default();
+            later.write().unwrap_or_else(PoisonError::into_inner).get_or_insert(new).apply(op);
+        });
+    }
+
+    /// The value; nothing from a removal to the next record.
+    pub(crate) fn shown(&self) -> Option<Shown<'_, C>> {
+        match self.later.get() {
+            None => Some(Shown::First(&self.first)),
+            Some(later) => later.read().unwrap_or_else(PoisonError::into_inner).clone().map(Shown::Later),
+        }
+    }
+
+    /// Forgets the value; says what was wrong with it, see [`Cell::take_faults`]. A record that has just looked whether there
+    /// was a removal goes to the value that is forgotten: it came before.
+    pub(crate) fn remove(&self) -> u64 {
+        let later = match self.later.get() {
+            Some(later) => later,
+            None => {
+                let new = Box::new(RwLock::new(None));
+                let _ = self.later.set(new);
+                let Some(later) = self.later.get() else { return 0 };
+                later
+            }
+        };
+        let removed = later.write().unwrap_or_else(PoisonError::into_inner).take();
+        removed.map_or(0, |cell| cell.take_faults())
+    }
+
+    /// As [`Cell::take_faults`], of all that the place has held.
+    pub(crate) fn take_faults(&self) -> u64 {
+        let later = self.later.get().and_then(|_| self.shown()).map_or(0, |cell| cell.take_faults());
+        self.first.take_faults().saturating_add(later)
+    }
+}
+
+/// A place of a dense table, kept alive by its own handle.
 #[derive(Debug)]
 pub(crate) struct DenseCell<C> {
-    pub(crate) cells: Arc<[Apart<C>]>,
+    pub(crate) slots: Arc<[Slot<C>]>,
     pub(crate) index: usize,
 }
 
 impl<C: Cell> Apply<C> for DenseCell<C> {
     fn apply(&self, op: C::Op) {
-        if let Some(Apart(cell)) = self.cells.get(self.index) {
-            cell.apply(op);
+        if let Some(slot) = self.slots.get(self.index) {
+            slot.apply(op);
         }
     }
 }
 
 impl<C: Cell> Apply<C> for Series<C> {
+    #[inline]
     fn apply(&self, op: C::Op) {
-        self.cell.apply(op);
+        if self.is_removed() {
+            self.apply_anew(op);
+        } else {
+            self.cell.apply(op);
+        }
     }
 }
 
@@ -351,6 +444,10 @@ impl Cell for HistogramCell {
         self.buckets.iter().all(|bucket| bucket.load(Relaxed) == 0)
     }
 
+    fn take_faults(&self) -> u64 {
+        self.take_not_numbers()
+    }
+
     fn raw_noop() -> metrics::Histogram {
         metrics::Histogram::noop()
     }
@@ -448,8 +545,11 @@ impl BoundedCell {
 
 #[cfg(feature = "temporal")]
 impl Apply<HistogramCell> for Series<BoundedCell> {
-    fn apply(&self, HistogramOp { value, times }: HistogramOp) {
-        let cell = &self.cell;
+    fn apply(&self, op: HistogramOp) {
+        if self.is_removed() {
+            return self.apply_anew(op);
+        }
+        let (cell, HistogramOp { value, times }) = (&self.cell, op);
         if value.is_nan() {
             cell.not_numbers.fetch_add(times, Relaxed);
             return;

@@ -5,12 +5,11 @@ use std::fmt::Write;
 use metrics_exporter_prometheus::formatting;
 
 use super::{
-    cell::{Apart, BUCKET_LABELS, Cell, CounterCell, GaugeCell, HistogramCell},
+    cell::{BUCKET_LABELS, Cell, CounterCell, GaugeCell, HistogramCell, Slot},
     guard,
     open::{Open, OpenFamily, SummaryCell},
     store::{FamilyStore, Table},
 };
-use crate::family::Kind;
 
 /// A value as lines of the format.
 pub(crate) trait Print {
@@ -119,10 +118,11 @@ impl Print for super::cell::BoundedCell {
     }
 }
 
+/// The help of a name that nobody described: without any, `promtool` finds fault with the text.
+const NO_HELP: &str = "Not described";
+
 fn head<C: Print>(name: &str, help: Option<&str>, out: &mut String) {
-    if let Some(help) = help {
-        formatting::write_help_line(out, name, None, None, &guard::clean_help(help));
-    }
+    formatting::write_help_line(out, name, None, None, &guard::clean_help(help.unwrap_or(NO_HELP)));
     formatting::write_type_line(out, name, None, None, C::TYPE);
 }
 
@@ -143,21 +143,18 @@ pub(crate) fn family<C: Cell + Print>(family: &FamilyStore<C>, out: &mut String)
     let before = out.len();
     match &family.table {
         Table::Dense(dense) => {
-            let cells = dense.cells();
             for &index in dense.order.iter() {
-                let (Some(Apart(cell)), Some(labels)) = (cells.get(index), dense.label_texts.get(index)) else {
-                    continue;
-                };
+                let shown = dense.slots().get(index).and_then(Slot::shown);
+                let (Some(cell), Some(labels)) = (shown, dense.label_texts.get(index)) else { continue };
                 if index < dense.size || !cell.is_untouched() {
                     cell.print(def.name, labels, out);
                 }
             }
         }
         Table::Text(table) => {
-            // A gauge over the cap is dropped, so its overflow series has nothing to say.
-            let overflow = table.overflow().filter(|_| def.kind != Kind::Gauge);
-            let mut overflow = overflow.map(|series| (series.label_text.as_ref(), &series.cell));
-            for (labels, cell) in table.sorted().iter() {
+            let sorted = table.sorted();
+            let mut overflow = table.overflow().map(|series| (series.label_text.as_ref(), &series.cell));
+            for (labels, cell) in sorted.iter() {
                 if let Some((other, cell)) = overflow.take_if(|(other, _)| *other < labels) {
                     cell.print(def.name, other, out);
                 }
@@ -175,7 +172,7 @@ pub(crate) fn family<C: Cell + Print>(family: &FamilyStore<C>, out: &mut String)
 
 /// A family that nobody declared; nothing when it has no series yet.
 pub(crate) fn open(open: &Open, help: Option<&str>, out: &mut String) {
-    fn print<T: Print>(family: &OpenFamily<T>, help: Option<&str>, out: &mut String) {
+    fn print<T: Print + Send + Sync + 'static>(family: &OpenFamily<T>, help: Option<&str>, out: &mut String) {
         let all = family.sorted();
         if all.is_empty() {
             return;

@@ -5,17 +5,14 @@ use std::{borrow::Cow, fmt::Write};
 use metrics::Key;
 use metrics_exporter_prometheus::formatting;
 
-use crate::labels::{is_allowed, is_ours, is_reserved};
+use crate::labels::{LONGEST_VALUE, is_allowed, is_clean_value, is_ours, is_reserved};
 
-/// Values are cut to this many characters.
-pub(crate) const LONGEST_VALUE: usize = 128;
 /// What stands for a control character, line breaks included.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// A label value as it is kept: at most 128 characters, none of them a control character.
+/// A label value as it is kept: see [`is_clean_value`].
 pub(crate) fn clean_value(value: &str) -> Cow<'_, str> {
-    let short = value.len() <= LONGEST_VALUE || value.chars().nth(LONGEST_VALUE).is_none();
-    if short && !value.chars().any(char::is_control) {
+    if is_clean_value(value) {
         return Cow::Borrowed(value);
     }
     let clean = |c: char| if c.is_control() { REPLACEMENT } else { c };
@@ -62,27 +59,38 @@ pub(crate) struct Labels {
     pub(crate) unchanged: bool,
 }
 
-/// The labels of a key as a family of this name keeps them. Only names of ours are held to the list: a foreign
-/// library's labels are its own affair.
+/// The labels of a key as a family of this name keeps them, whatever their order. Only names of ours are held to the list:
+/// a foreign library's labels are its own affair.
 pub(crate) fn labels(family: &str, key: &Key) -> Labels {
     let mut kept = Labels { labels: Vec::new(), dropped: Vec::new(), unchanged: true };
     let ours = is_ours(family);
+    // A name given twice: the last one wins, as in the exporter.
+    let mut given: Vec<(&str, &str)> = Vec::new();
     for label in key.labels() {
-        let name = label_name(label.key());
-        if ours && !is_allowed(family, &name) {
+        match given.iter_mut().find(|(known, _)| *known == label.key()) {
+            Some((name, value)) => {
+                *value = label.value();
+                kept.dropped.push(label_name(name));
+            }
+            None => given.push((label.key(), label.value())),
+        }
+    }
+    // Names that stay as they are come first: of two that become one, the one that was called so keeps the name.
+    let mut given: Vec<_> = given.into_iter().map(|(name, value)| (label_name(name), name, value)).collect();
+    given.sort_unstable_by_key(|(clean, name, _)| (clean != name, *name));
+    for (mut name, written, value) in given {
+        let is_taken = |name: &String| kept.labels.iter().any(|(known, _)| known == name);
+        // As Prometheus does it: `exported_` until nobody has the name.
+        while is_reserved_once_clean(written) && is_taken(&name) {
+            name.insert_str(0, EXPORTED);
+        }
+        if is_taken(&name) || ours && !is_allowed(family, &name) {
             kept.dropped.push(name);
             continue;
         }
-        let value = clean_value(label.value());
+        let value = clean_value(value);
         kept.unchanged &= matches!(value, Cow::Borrowed(_));
-        // A name given twice: the last one wins, as in the exporter.
-        match kept.labels.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => {
-                *known = value.into_owned();
-                kept.dropped.push(name);
-            }
-            None => kept.labels.push((name, value.into_owned())),
-        }
+        kept.labels.push((name, value.into_owned()));
     }
     kept.labels.retain(|(_, value)| !value.is_empty());
     kept
@@ -103,9 +111,20 @@ pub(crate) fn clean_help(text: &str) -> String {
     double_backslashes(text.trim()).chars().map(clean).collect()
 }
 
+/// What goes before a label of a name that the format or Prometheus has for itself.
+const EXPORTED: &str = "exported_";
+
+fn valid_label_name(name: &str) -> String {
+    if name.is_empty() { "_".to_owned() } else { formatting::sanitize_label_key(name) }
+}
+
+fn is_reserved_once_clean(name: &str) -> bool {
+    is_reserved(&valid_label_name(name))
+}
+
 fn label_name(name: &str) -> String {
-    let name = if name.is_empty() { "_".to_owned() } else { formatting::sanitize_label_key(name) };
-    if is_reserved(&name) { format!("exported_{}", name.trim_start_matches('_')) } else { name }
+    let name = valid_label_name(name);
+    if is_reserved(&name) { format!("{EXPORTED}{}", name.trim_start_matches('_')) } else { name }
 }
 
 #[cfg(test)]
@@ -135,10 +154,45 @@ mod tests {
         );
         let Labels { labels, dropped, .. } = labels("x_total", &key);
         let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
-        assert_eq!(labels, [pair("b_c", "2"), pair("a", "x\\\\y"), pair("exported_le", "3")]);
+        assert_eq!(labels, [pair("a", "x\\\\y"), pair("b_c", "2"), pair("exported_le", "3")]);
         assert_eq!(dropped, ["b_c"]);
         let text = label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         assert_eq!(&*text, r#"a="x\\\\y",b_c="2",exported_le="3""#);
+    }
+
+    #[test]
+    fn names_that_become_one_are_told_apart_or_dropped_whatever_their_order() {
+        let kept = |pairs: &[(&'static str, &'static str)]| {
+            let key = Key::from_parts("x", pairs.iter().map(|(k, v)| Label::new(*k, *v)).collect::<Vec<_>>());
+            let Labels { labels, dropped, .. } = labels("x", &key);
+            let text = label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            (text.into_string(), dropped.join(" "))
+        };
+        for (pairs, text, dropped) in [
+            (vec![("le", "1"), ("exported_le", "2")], r#"exported_exported_le="1",exported_le="2""#, ""),
+            (
+                vec![("quantile", "1"), ("exported_quantile", "2"), ("exported_exported_quantile", "3")],
+                r#"exported_exported_exported_quantile="1",exported_exported_quantile="3",exported_quantile="2""#,
+                "",
+            ),
+            (vec![("__name__", "1"), ("__name", "2"), ("exported_name", "3")], "", ""),
+            (vec![("a.b", "1"), ("a_b", "2")], r#"a_b="2""#, "a_b"),
+            (vec![("a-b", "1"), ("a.b", "2"), ("c", "3")], r#"a_b="1",c="3""#, "a_b"),
+            (vec![("", "1"), ("_", "2")], r#"_="2""#, "_"),
+        ] {
+            let first = kept(&pairs);
+            if !text.is_empty() {
+                assert_eq!(first, (text.to_owned(), dropped.to_owned()));
+            }
+            for turn in 1..pairs.len() {
+                let mut turned = pairs.clone();
+                turned.rotate_left(turn);
+                assert_eq!(kept(&turned), first, "{turned:?}");
+            }
+            let mut reversed = pairs.clone();
+            reversed.reverse();
+            assert_eq!(kept(&reversed), first, "{reversed:?}");
+        }
     }
 
     #[test]
@@ -158,8 +212,8 @@ mod tests {
         };
         let pair = |kept: &str, dropped: &str| (kept.to_owned(), dropped.to_owned());
         assert_eq!(kept("compozy_jobs_total"), pair("path version", "user_id exported_le"));
-        assert_eq!(kept("compozy_http_jobs_total"), pair("path", "user_id exported_le version"));
-        assert_eq!(kept("jobs_total"), pair("user_id exported_le path version", ""));
+        assert_eq!(kept("compozy_http_jobs_total"), pair("path", "user_id version exported_le"));
+        assert_eq!(kept("jobs_total"), pair("path user_id version exported_le", ""));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     sync::{
-        Mutex, PoisonError,
+        PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -11,7 +11,7 @@ use std::{
 
 use tracing::{error, warn};
 
-use crate::state;
+use crate::{state, sync::Mutex};
 
 /// How long a caught fault keeps `compozy_monitoring_health` at 0.
 const UNHEALTHY_AFTER_FAULT: Duration = Duration::from_secs(60);
@@ -20,6 +20,7 @@ const UNHEALTHY_AFTER_FAULT: Duration = Duration::from_secs(60);
 pub(crate) struct Health {
     errors: AtomicU64,
     rejected_labels: AtomicU64,
+    early_records: AtomicU64,
     last_fault: Mutex<Option<Instant>>,
     logged: Mutex<HashSet<(String, &'static str)>>,
 }
@@ -60,6 +61,21 @@ impl Health {
         }
     }
 
+    /// A record of a handle that was taken while monitoring was off: counted each time, logged once a family.
+    #[cold]
+    pub(crate) fn early(&self, metric: &str) {
+        self.early_records.fetch_add(1, Relaxed);
+        if self.first("early", metric) {
+            log(|| {
+                warn!(
+                    metric,
+                    "Records are lost: their handle was taken while monitoring was off, and its labels are unknown; take \
+                     it again after the start"
+                )
+            });
+        }
+    }
+
     /// A name too many: logged once.
     #[cold]
     pub(crate) fn too_many_names(&self, metric: &str, cap: usize) {
@@ -87,6 +103,10 @@ impl Health {
 
     pub(crate) fn rejected_labels(&self) -> u64 {
         self.rejected_labels.load(Relaxed)
+    }
+
+    pub(crate) fn early_records(&self) -> u64 {
+        self.early_records.load(Relaxed)
     }
 
     pub(crate) fn is_healthy(&self) -> bool {

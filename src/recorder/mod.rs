@@ -7,5 +7,6 @@ mod health;
 pub(crate) mod open;
 pub(crate) mod store;
 pub(crate) mod table;
+pub(crate) mod text;
 
 pub(crate) use store::{Resolved, Store, StoreRecorder};

@@ -9,7 +9,7 @@ use std::{
     fmt,
     hash::BuildHasherDefault,
     num::NonZeroU32,
-    sync::{Arc, LazyLock, PoisonError},
+    sync::{Arc, LazyLock, PoisonError, Weak},
     time::Duration,
 };
 
@@ -26,13 +26,15 @@ use super::{
     guard,
     health::Health,
     store::Resolved,
-    table::{OTHER, Series},
+    table::{Home, Series},
 };
 use crate::{
     family::Kind,
     fault,
+    labels::OTHER,
+    state,
     sync::{
-        Mutex, OnceLock, RwLock,
+        Mutex, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -56,19 +58,19 @@ pub enum Open {
 impl Open {
     pub(crate) fn new(kind: Kind, name: &str, cap: usize) -> Self {
         match kind {
-            Kind::Counter => Self::Counter(OpenFamily::new(name, cap, Default::default)),
-            Kind::Gauge => Self::Gauge(OpenFamily::new(name, cap, Default::default)),
+            Kind::Counter => Self::Counter(OpenFamily::new(kind, name, cap, Default::default)),
+            Kind::Gauge => Self::Gauge(OpenFamily::new(kind, name, cap, Default::default)),
             Kind::Histogram if name.ends_with("_seconds") => {
-                Self::Histogram(OpenFamily::new(name, cap, Default::default))
+                Self::Histogram(OpenFamily::new(kind, name, cap, Default::default))
             }
-            Kind::Histogram => Self::Summary(OpenFamily::new(name, cap, Default::default)),
+            Kind::Histogram => Self::Summary(OpenFamily::new(kind, name, cap, Default::default)),
         }
     }
 
     /// A histogram with these upper bounds.
     #[cfg(feature = "temporal")]
     pub(crate) fn bounded(name: &str, bounds: &'static [f64], cap: usize) -> Self {
-        Self::Bounded(OpenFamily::new(name, cap, move || BoundedCell::new(bounds)))
+        Self::Bounded(OpenFamily::new(Kind::Histogram, name, cap, move || BoundedCell::new(bounds)))
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -81,32 +83,29 @@ impl Open {
         }
     }
 
-    pub(crate) fn name(&self) -> &str {
-        match self {
-            Self::Counter(family) => &family.name,
-            Self::Gauge(family) => &family.name,
-            Self::Histogram(family) => &family.name,
-            Self::Summary(family) => &family.name,
-            #[cfg(feature = "temporal")]
-            Self::Bounded(family) => &family.name,
-        }
-    }
-
-    /// One series as a call site keeps it.
-    pub(crate) fn series<C: Cell>(&self, key: &Key, health: &Health) -> Resolved<C> {
+    /// One series as a call site keeps it. Without `health` nothing is told, and nothing counted as refused.
+    pub(crate) fn series<C: Cell>(&self, key: &Key, health: Option<&Health>) -> Resolved<C> {
         let series = match (C::opened(self), self) {
-            (Some(family), _) => family.get(C::KIND, key, health).map(Resolved::Series),
-            (None, Self::Summary(family)) => {
-                family.get(C::KIND, key, health).and_then(C::raw_samples).map(Resolved::Raw)
-            }
+            (Some(family), _) => family.get(key, health).map(Resolved::Series),
+            (None, Self::Summary(family)) => family.get(key, health).and_then(C::raw_samples).map(Resolved::Raw),
             #[cfg(feature = "temporal")]
-            (None, Self::Bounded(family)) => {
-                family.get(C::KIND, key, health).and_then(C::raw_samples).map(Resolved::Raw)
-            }
+            (None, Self::Bounded(family)) => family.get(key, health).and_then(C::raw_samples).map(Resolved::Raw),
             // The caller compared the kinds.
             (None, _) => None,
         };
         series.unwrap_or(Resolved::Nothing)
+    }
+
+    /// Removes the series of a key, or all.
+    pub(crate) fn remove(&self, key: Option<&Key>) {
+        match self {
+            Self::Counter(family) => family.remove(key),
+            Self::Gauge(family) => family.remove(key),
+            Self::Histogram(family) => family.remove(key),
+            Self::Summary(family) => family.remove(key),
+            #[cfg(feature = "temporal")]
+            Self::Bounded(family) => family.remove(key),
+        }
     }
 
     /// Samples dropped because they are no numbers, since this was last asked.
@@ -135,6 +134,7 @@ impl Open {
 
 /// Series by key.
 pub struct OpenFamily<T> {
+    kind: Kind,
     pub(crate) name: String,
     /// Makes the value of a new series.
     new_cell: Box<dyn Fn() -> T + Send + Sync>,
@@ -142,10 +142,18 @@ pub struct OpenFamily<T> {
     cap: usize,
     /// Keys as call sites spell them: the fast way in.
     spelled: RwLock<Map<Key, Arc<Series<T>>>>,
-    /// The series themselves, by their text: labels sorted, values clean. Locked before `spelled`.
-    series: Mutex<Map<Box<str>, Arc<Series<T>>>>,
-    overflow: OnceLock<Arc<Series<T>>>,
+    /// The series themselves. Locked before `spelled`.
+    own: Mutex<Own<T>>,
     overflowed: AtomicU64,
+    /// Itself, for its series.
+    home: Weak<Self>,
+}
+
+struct Own<T> {
+    /// By their text: labels sorted, values clean.
+    series: Map<Box<str>, Arc<Series<T>>>,
+    /// The one that stands for all others; it may be one of `series`.
+    overflow: Option<Arc<Series<T>>>,
 }
 
 impl<T> fmt::Debug for OpenFamily<T> {
@@ -154,37 +162,51 @@ impl<T> fmt::Debug for OpenFamily<T> {
     }
 }
 
-impl<T> OpenFamily<T> {
-    fn new(name: &str, cap: usize, new_cell: impl Fn() -> T + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self {
+impl<T: Send + Sync + 'static> OpenFamily<T> {
+    fn new(kind: Kind, name: &str, cap: usize, new_cell: impl Fn() -> T + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new_cyclic(|home| Self {
+            kind,
             name: name.to_owned(),
             cap,
             new_cell: Box::new(new_cell),
             spelled: RwLock::default(),
-            series: Mutex::default(),
-            overflow: OnceLock::default(),
+            own: Mutex::new(Own { series: Map::default(), overflow: None }),
             overflowed: AtomicU64::new(0),
+            home: home.clone(),
         })
     }
 
-    /// The series of a key; nothing for a gauge over the cap, because two gauges in one would overwrite each other.
-    pub(crate) fn get(&self, kind: Kind, key: &Key, health: &Health) -> Option<Arc<Series<T>>> {
+    fn new_series(&self, text: Box<str>) -> Arc<Series<T>> {
+        Arc::new(Series::bare(text, (self.new_cell)(), self.home.clone()))
+    }
+
+    /// The series of this text, made on first sight; nothing at the cap.
+    fn of_text(&self, own: &mut Own<T>, text: &str) -> Option<Arc<Series<T>>> {
+        if let Some(series) = own.series.get(text) {
+            return Some(series.clone());
+        }
+        let is_overflow = |series: &&Arc<Series<T>>| *series.label_text == *text;
+        if let Some(series) = own.overflow.as_ref().filter(is_overflow) {
+            return Some(series.clone());
+        }
+        if own.series.len() >= self.cap {
+            return None;
+        }
+        let series = self.new_series(text.into());
+        own.series.insert(text.into(), series.clone());
+        Some(series)
+    }
+
+    /// The series of a key; nothing for a gauge over the cap. Without `health` nothing is told, nor counted as refused.
+    pub(crate) fn get(&self, key: &Key, health: Option<&Health>) -> Option<Arc<Series<T>>> {
         fault::point("open");
         if let Some(series) = self.spelled.read().unwrap_or_else(PoisonError::into_inner).get(key) {
             return Some(series.clone());
         }
         let guard::Labels { labels, dropped, unchanged } = guard::labels(&self.name, key);
         let text = guard::label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let mut all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = match all.get(&text) {
-            Some(series) => Some(series.clone()),
-            None if all.len() < self.cap => {
-                let series = Arc::new(Series::bare(text.clone(), (self.new_cell)()));
-                all.insert(text, series.clone());
-                Some(series)
-            }
-            None => None,
-        };
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.of_text(&mut own, &text);
         if let Some(series) = &found
             && unchanged
             && dropped.is_empty()
@@ -196,17 +218,21 @@ impl<T> OpenFamily<T> {
                 spelled.insert(key.clone(), series.clone());
             }
         }
+        let health = match health {
+            Some(health) => health,
+            None => return found,
+        };
         let is_full = found.is_none();
         let found = found.or_else(|| {
-            (kind != Kind::Gauge).then(|| {
+            self.kind.adds_up().then(|| {
                 let other = || guard::label_text(labels.iter().map(|(name, _)| (name.as_str(), OTHER)));
                 // Somebody's own value may be called so: then it is that series, or there would be two of one name.
-                let new = || Arc::new(Series::bare(other(), (self.new_cell)()));
-                let own_or_new = || all.get(&other()).cloned().unwrap_or_else(new);
-                self.overflow.get_or_init(own_or_new).clone()
+                let Own { series, overflow } = &mut *own;
+                let own_or_new = || series.get(&other()).cloned().unwrap_or_else(|| self.new_series(other()));
+                overflow.get_or_insert_with(own_or_new).clone()
             })
         });
-        drop(all);
+        drop(own);
         if let Some(label) = dropped.first() {
             health.rejected(&self.name, label, dropped.len());
         }
@@ -217,18 +243,51 @@ impl<T> OpenFamily<T> {
         found
     }
 
+    /// Removes the series of a key, or all.
+    fn remove(&self, key: Option<&Key>) {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut removed = Vec::new();
+        match key {
+            None => {
+                removed.extend(std::mem::take(&mut own.series).into_values());
+                removed.extend(own.overflow.take());
+            }
+            Some(key) => {
+                let guard::Labels { labels, .. } = guard::labels(&self.name, key);
+                let text = guard::label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+                removed.extend(own.series.remove(&text));
+                removed.extend(own.overflow.take_if(|series| series.label_text == text));
+            }
+        }
+        removed.iter().for_each(|series| series.set_removed());
+        let mut spelled = self.spelled.write().unwrap_or_else(PoisonError::into_inner);
+        spelled.retain(|_, series| !series.is_removed());
+    }
+
     fn sum(&self, of: impl Fn(&T) -> u64) -> u64 {
         self.sorted().iter().map(|series| of(&series.cell)).sum()
     }
 
     /// All series, sorted by their text.
     pub(crate) fn sorted(&self) -> Vec<Arc<Series<T>>> {
-        let own = self.series.lock().unwrap_or_else(PoisonError::into_inner);
-        let overflow = self.overflow.get().filter(|series| !own.contains_key(&series.label_text));
-        let mut all: Vec<_> = own.values().chain(overflow).cloned().collect();
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let overflow = own.overflow.iter().filter(|series| !own.series.contains_key(&series.label_text));
+        let mut all: Vec<_> = own.series.values().chain(overflow).cloned().collect();
         drop(own);
         all.sort_unstable_by(|a, b| a.label_text.cmp(&b.label_text));
         all
+    }
+}
+
+impl<T: Send + Sync + 'static> Home<T> for OpenFamily<T> {
+    fn anew(&self, removed: &Series<T>) -> Option<Arc<Series<T>>> {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.of_text(&mut own, &removed.label_text);
+        if found.is_some() {
+            return found;
+        }
+        self.overflowed.fetch_add(1, Relaxed);
+        own.overflow.clone()
     }
 }
 
@@ -263,7 +322,8 @@ impl SummaryCell {
         match &*self.distribution.lock().unwrap_or_else(PoisonError::into_inner) {
             Distribution::Summary(summary, quantiles, sum) => {
                 let snapshot = summary.snapshot(Instant::now());
-                let value = |quantile: f64| snapshot.quantile(quantile).unwrap_or(0.0);
+                // Without samples in the windows there are no quantiles: the format has a value for that.
+                let value = |quantile: f64| snapshot.quantile(quantile).unwrap_or(f64::NAN);
                 let values = quantiles.iter().map(|q| (q.value().to_string(), value(q.value()))).collect();
                 (values, *sum, summary.count() as u64)
             }
@@ -274,21 +334,28 @@ impl SummaryCell {
 }
 
 impl Apply<HistogramCell> for Series<SummaryCell> {
-    fn apply(&self, HistogramOp { value, times }: HistogramOp) {
+    fn apply(&self, op: HistogramOp) {
+        if self.is_removed() {
+            return self.apply_anew(op);
+        }
+        let HistogramOp { value, times } = op;
         // A sketch has no place for these, and one of them would spoil the sum for ever.
         if !value.is_finite() {
             self.cell.not_finite.fetch_add(times, Relaxed);
             return;
         }
-        let sample = [(value, Instant::now())];
-        // Not all under one lock: a render waits for it.
-        let mut left = times;
-        while left > 0 {
-            let mut distribution = self.cell.distribution.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = left.min(1_000);
-            (0..now).for_each(|_| distribution.record_samples(&sample));
-            left = left.saturating_sub(now);
-        }
+        // A sketch grows, and an allocator may record that.
+        state::slow(|| {
+            let sample = [(value, Instant::now())];
+            // Not all under one lock: a render waits for it.
+            let mut left = times;
+            while left > 0 {
+                let mut distribution = self.cell.distribution.lock().unwrap_or_else(PoisonError::into_inner);
+                let now = left.min(1_000);
+                (0..now).for_each(|_| distribution.record_samples(&sample));
+                left = left.saturating_sub(now);
+            }
+        });
     }
 }
 
@@ -310,7 +377,7 @@ mod tests {
             std::thread::scope(|scope| {
                 for _ in 0..2 {
                     scope.spawn(|| {
-                        let series = open.series::<HistogramCell>(&key("x", "1"), &health);
+                        let series = open.series::<HistogramCell>(&key("x", "1"), Some(&health));
                         (0..rounds).for_each(|_| series.apply(HistogramOp { value: 0.5, times: 1 }));
                     });
                 }
@@ -330,7 +397,7 @@ mod tests {
         let health = Health::default();
         let open = Open::new(Kind::Counter, "x_total", SERIES_CAP);
         for i in 0..3 * SERIES_CAP {
-            open.series::<CounterCell>(&key("x_total", &i.to_string()), &health)
+            open.series::<CounterCell>(&key("x_total", &i.to_string()), Some(&health))
                 .apply(super::super::cell::CounterOp::Increment(1));
         }
         let Open::Counter(family) = &open else { unreachable!("made as a counter") };
@@ -356,13 +423,13 @@ mod tests {
                     let (open, health, barrier) = (&open, &health, &barrier);
                     scope.spawn(move || {
                         barrier.wait();
-                        let series = open.series::<CounterCell>(&key("x_total", value), health);
+                        let series = open.series::<CounterCell>(&key("x_total", value), Some(health));
                         series.apply(super::super::cell::CounterOp::Increment(1));
                     });
                 }
             });
             let Open::Counter(family) = &open else { unreachable!("made as a counter") };
-            assert_eq!(family.series.lock().unwrap().len(), 1);
+            assert_eq!(family.own.lock().unwrap().series.len(), 1);
             assert_eq!(family.sum(CounterCell::get), 2);
         }
     }
@@ -373,7 +440,7 @@ mod tests {
         let open = Open::new(Kind::Counter, "x_total", SERIES_CAP);
         for i in 0..10 {
             let long = format!("{}{i}", "x".repeat(200));
-            let _ = open.series::<CounterCell>(&key("x_total", &long), &health);
+            let _ = open.series::<CounterCell>(&key("x_total", &long), Some(&health));
         }
         let Open::Counter(family) = &open else { unreachable!("made as a counter") };
         assert_eq!((family.sorted().len(), family.spelled.read().unwrap().len()), (1, 0));
@@ -384,7 +451,8 @@ mod tests {
         let health = Health::default();
         let open = Open::new(Kind::Gauge, "x", SERIES_CAP);
         for i in 0..=SERIES_CAP {
-            open.series::<GaugeCell>(&key("x", &i.to_string()), &health).apply(super::super::cell::GaugeOp::Set(1.0));
+            open.series::<GaugeCell>(&key("x", &i.to_string()), Some(&health))
+                .apply(super::super::cell::GaugeOp::Set(1.0));
         }
         let Open::Gauge(family) = &open else { unreachable!("made as a gauge") };
         assert_eq!((family.sorted().len(), open.overflowed()), (SERIES_CAP, 1));

@@ -6,7 +6,6 @@
 #[cfg(any(feature = "process", feature = "tokio-runtime"))]
 use std::iter::Peekable;
 use std::{
-    borrow::Cow,
     collections::HashMap,
     hash::BuildHasherDefault,
     sync::{Arc, PoisonError},
@@ -18,18 +17,21 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, SharedSt
 use rapidhash::fast::RapidHasher;
 
 use super::{
-    cell::{Apart, Apply, Cell, CounterCell, CounterOp, DenseCell, GaugeCell, GaugeOp, HistogramCell},
+    cell::{Apply, Cell, CounterCell, CounterOp, DenseCell, GaugeCell, GaugeOp, HistogramCell, Slot},
     exposition, guard,
     health::Health,
     open::Open,
-    table::{Found, OTHER, Series, TextTable},
+    table::Series,
+    text::{Place, TextFamily},
 };
 #[cfg(any(feature = "process", feature = "tokio-runtime"))]
 use crate::at_scrape;
 use crate::{
     catalogue,
     family::{FamilyDef, Kind},
-    fault, state,
+    fault,
+    labels::OTHER,
+    state,
     sync::{
         Mutex, RwLock,
         atomic::{
@@ -45,36 +47,35 @@ pub(crate) const NAMES_CAP: usize = if cfg!(models) { 2 } else { 2_000 };
 
 /// A family of ours in one storage.
 #[derive(Debug)]
-pub struct FamilyStore<C> {
+pub struct FamilyStore<C: Cell> {
     pub(crate) def: &'static FamilyDef,
     pub(crate) table: Table<C>,
 }
 
 /// The series of a family.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "one a family, and a box would be one more load on every record")]
-pub(crate) enum Table<C> {
-    /// All labels are closed sets: one cell for each combination, and one for values outside the sets.
+pub(crate) enum Table<C: Cell> {
+    /// All labels are closed sets: one slot for each combination, and one for values outside the sets.
     Dense(Dense<C>),
     /// A label is free text.
-    Text(TextTable<C>),
+    Text(Arc<TextFamily<C>>),
 }
 
 #[derive(Debug)]
 pub(crate) struct Dense<C> {
-    cells: Arc<[Apart<C>]>,
+    slots: Arc<[Slot<C>]>,
     /// Combinations.
     pub(crate) size: usize,
-    /// Where values outside the sets go: a cell behind the combinations, or the one that is called so anyway.
+    /// Where values outside the sets go: a slot behind the combinations, or the one that is called so anyway.
     overflow: usize,
     pub(crate) label_texts: Box<[Box<str>]>,
-    /// Cell numbers sorted by label text.
+    /// Slots sorted by label text.
     pub(crate) order: Box<[usize]>,
 }
 
 impl<C> Dense<C> {
-    pub(crate) fn cells(&self) -> &Arc<[Apart<C>]> {
-        &self.cells
+    pub(crate) fn slots(&self) -> &Arc<[Slot<C>]> {
+        &self.slots
     }
 }
 
@@ -82,7 +83,7 @@ impl<C: Cell> FamilyStore<C> {
     fn new(def: &'static FamilyDef, cap: usize) -> Self {
         let sizes: Option<Vec<usize>> = def.labels.iter().map(|label| label.values.map(<[_]>::len)).collect();
         let table = match sizes {
-            None => Table::Text(TextTable::new(def.labels, cap)),
+            None => Table::Text(TextFamily::new(def.labels, cap)),
             Some(sizes) => {
                 let size: usize = sizes.iter().product();
                 let names = || def.labels.iter().map(|label| label.name);
@@ -95,43 +96,76 @@ impl<C: Cell> FamilyStore<C> {
                 }
                 let mut order: Vec<usize> = (0..label_texts.len()).collect();
                 order.sort_by(|a, b| label_texts.get(*a).cmp(&label_texts.get(*b)));
-                let cells = label_texts.iter().map(|_| Apart::default()).collect();
-                Table::Dense(Dense { cells, size, overflow, label_texts: label_texts.into(), order: order.into() })
+                let slots = label_texts.iter().map(|_| Slot::default()).collect();
+                Table::Dense(Dense { slots, size, overflow, label_texts: label_texts.into(), order: order.into() })
             }
         };
         Self { def, table }
     }
 
-    /// The series of these label values, which come in the order of the declaration.
-    fn series(&self, values: &[&str], health: &Health) -> Resolved<C> {
+    /// The labels by place whose values are outside their closed sets, and the values with `other` in these places.
+    fn folded<'a>(&self, values: &[&'a str]) -> (Vec<usize>, Vec<&'a str>) {
+        let strays = self.def.strays(values);
+        let places = values.iter().enumerate();
+        let values = places.map(|(place, value)| if strays.contains(&place) { OTHER } else { *value }).collect();
+        (strays, values)
+    }
+
+    /// The series of these label values, which come in the order of the declaration. Without `health` nothing is told, nor
+    /// counted as refused: then there is no series for what has none of its own.
+    fn series(&self, values: &[&str], health: Option<&Health>) -> Resolved<C> {
         fault::point("series");
-        let mut values = Cow::Borrowed(values);
-        let strays = self.def.strays(&values);
+        let (strays, values) = self.folded(values);
         if let Some(&first) = strays.first() {
+            let Some(health) = health else { return Resolved::Nothing };
             let label = self.def.labels.get(first).map_or("", |label| label.name);
             health.rejected(self.def.name, label, strays.len());
-            // Two gauges in one series would overwrite each other.
-            if C::KIND == Kind::Gauge {
+            if !C::KIND.adds_up() {
                 return Resolved::Nothing;
-            }
-            let values = values.to_mut();
-            for (_, value) in values.iter_mut().enumerate().filter(|(place, _)| strays.contains(place)) {
-                *value = OTHER;
             }
         }
         match &self.table {
             Table::Dense(dense) => {
                 let index = self.def.index_of(&values).unwrap_or(dense.overflow);
-                Resolved::Dense(DenseCell { cells: dense.cells.clone(), index })
+                Resolved::Dense(DenseCell { slots: dense.slots.clone(), index })
             }
-            Table::Text(table) => match table.get(&values) {
-                Found::Series(series) => Resolved::Series(series.clone()),
-                Found::Overflow(series) => {
-                    health.overflowed(self.def.name, table.cap);
-                    // As above: over the cap, a gauge is dropped.
-                    if C::KIND == Kind::Gauge { Resolved::Nothing } else { Resolved::Series(series.clone()) }
-                }
-            },
+            Table::Text(text) => {
+                let place = text.own(&values).or_else(|| {
+                    health?.overflowed(self.def.name, text.cap());
+                    Some(text.over())
+                });
+                place.and_then(Place::series).map_or(Resolved::Nothing, Resolved::Series)
+            }
+        }
+    }
+
+    /// Removes the series of these label values, or all; says how many of their samples were no numbers.
+    fn remove(&self, values: Option<&[&str]>) -> u64 {
+        let values = values.map(|values| self.folded(values).1);
+        match (&self.table, &values) {
+            (Table::Dense(dense), Some(values)) => {
+                let index = self.def.index_of(values).unwrap_or(dense.overflow);
+                dense.slots.get(index).map_or(0, Slot::remove)
+            }
+            (Table::Dense(dense), None) => dense.slots.iter().map(Slot::remove).sum(),
+            (Table::Text(text), Some(values)) => text.remove(values),
+            (Table::Text(text), None) => text.clear(),
+        }
+    }
+
+    /// As [`Cell::take_faults`], of all its series.
+    fn take_faults(&self) -> u64 {
+        match &self.table {
+            Table::Dense(dense) => dense.slots.iter().map(Slot::take_faults).sum(),
+            Table::Text(text) => text.take_faults(),
+        }
+    }
+
+    /// How many records found no place of their own.
+    fn overflowed(&self) -> u64 {
+        match &self.table {
+            Table::Dense(_) => 0,
+            Table::Text(text) => text.overflowed(),
         }
     }
 }
@@ -151,7 +185,7 @@ impl<C: Cell> Resolved<C> {
     pub(crate) fn apply(&self, op: C::Op) {
         match self {
             Self::Dense(cell) => cell.apply(op),
-            Self::Series(series) => series.cell.apply(op),
+            Self::Series(series) => series.apply(op),
             Self::Raw(raw) => Self::apply_raw(raw, op),
             Self::Nothing => {}
         }
@@ -208,7 +242,7 @@ impl Owner {
 }
 
 /// Where a key belongs.
-enum Home<C> {
+enum Home<C: Cell> {
     Declared(Arc<FamilyStore<C>>),
     Open(Open),
     /// The name is another kind's.
@@ -265,16 +299,16 @@ impl Store {
         self.cap
     }
 
-    /// A declared family in this storage.
-    pub(crate) fn family<C: Cell>(&self, def: &'static FamilyDef) -> FamilyIn<C> {
-        fault::point("family");
+    /// A declared family in this storage, and nothing said about it.
+    pub(crate) fn look_up<C: Cell>(&self, def: &'static FamilyDef) -> FamilyIn<C> {
         let seen = |owner: &Owner| match (C::owned(owner), owner) {
             (Some(family), _) => FamilyIn::Own(family.clone()),
             (None, Owner::Open(open)) if open.kind() == C::KIND => FamilyIn::Forward(def),
             _ => FamilyIn::Refused,
         };
         let found = self.names.read().unwrap_or_else(PoisonError::into_inner).get(def.name).map(seen);
-        let family = found.unwrap_or_else(|| {
+        found.unwrap_or_else(|| {
+            let new = Arc::new(FamilyStore::new(def, self.cap));
             let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
             if let Some(owner) = names.get(def.name) {
                 return seen(owner);
@@ -282,10 +316,15 @@ impl Store {
             if collides(&names, def.name, C::KIND) {
                 return FamilyIn::Refused;
             }
-            let family = Arc::new(FamilyStore::new(def, self.cap));
-            names.insert(def.name.to_owned(), C::own(family.clone()));
-            FamilyIn::Own(family)
-        });
+            names.insert(def.name.to_owned(), C::own(new.clone()));
+            FamilyIn::Own(new)
+        })
+    }
+
+    /// A declared family in this storage.
+    pub(crate) fn family<C: Cell>(&self, def: &'static FamilyDef) -> FamilyIn<C> {
+        fault::point("family");
+        let family = self.look_up(def);
         match family {
             // Another `families!` declared the same name with other labels: values would land under the wrong names.
             FamilyIn::Own(ref own) if !same_labels(own.def, def) => {
@@ -315,35 +354,59 @@ impl Store {
     /// One series of a family in this storage.
     pub(crate) fn series_of<C: Cell>(&self, family: &FamilyIn<C>, values: &[&str]) -> Resolved<C> {
         match family {
-            FamilyIn::Own(own) => own.series(values, &self.health),
-            FamilyIn::Forward(def) => {
-                let labels: Vec<_> = def
-                    .labels
-                    .iter()
-                    .zip(values)
-                    .map(|(label, value)| Label::new(label.name, (*value).to_owned()))
-                    .collect();
-                self.resolve(&Key::from_parts(def.name, labels))
-            }
+            FamilyIn::Own(own) => own.series(values, Some(&self.health)),
+            FamilyIn::Forward(def) => self.resolve(&key_of(def, values)),
             FamilyIn::Refused => Resolved::Nothing,
+        }
+    }
+
+    /// Removes the series of a declared family with these label values, or all its series, if it is in this storage.
+    pub(crate) fn remove<C: Cell>(&self, def: &'static FamilyDef, values: Option<&[&str]>) {
+        let owner = self.names.read().unwrap_or_else(PoisonError::into_inner).get(def.name).cloned();
+        let Some(owner) = owner else { return };
+        match (C::owned(&owner), &owner) {
+            (Some(family), _) if same_labels(family.def, def) => self.not_numbers(def.name, family.remove(values)),
+            (None, Owner::Open(open)) if open.kind() == C::KIND => {
+                open.remove(values.map(|values| key_of(def, values)).as_ref());
+            }
+            // Somebody else's name.
+            _ => {}
+        }
+    }
+
+    /// So many samples were no numbers.
+    fn not_numbers(&self, metric: &str, samples: u64) {
+        if samples > 0 {
+            self.health.faults(metric, "a sample is not a number (NaN)", samples);
         }
     }
 
     /// Where a key lives: in a declared family if its name is one, in an open one otherwise.
     pub(crate) fn resolve<C: Cell>(&self, key: &Key) -> Resolved<C> {
         fault::point("resolve");
+        self.find(key, Some(&self.health))
+    }
+
+    /// The same for a call site that records nothing yet: its series is there, at 0. What is wrong with it the first record
+    /// tells.
+    pub(crate) fn present<C: Cell>(&self, key: &Key) -> Resolved<C> {
+        self.find(key, None)
+    }
+
+    fn find<C: Cell>(&self, key: &Key, health: Option<&Health>) -> Resolved<C> {
         let name = guard::metric_name(key.name());
-        match self.home(&name) {
-            Home::Declared(family) => self.declared_series(&family, key),
-            Home::Open(open) => open.series(key, &self.health),
-            Home::Taken(kind) => {
+        match (self.home(&name), health) {
+            (Home::Declared(family), _) => self.declared_series(&family, key, health),
+            (Home::Open(open), _) => open.series(key, health),
+            (_, None) => Resolved::Nothing,
+            (Home::Taken(kind), Some(health)) => {
                 let (is, used) = (kind.as_str(), C::KIND.as_str());
-                self.health.fault(&name, &format!("used as a {used}, but the name belongs to a {is}"));
+                health.fault(&name, &format!("used as a {used}, but the name belongs to a {is}"));
                 Resolved::Nothing
             }
-            Home::Nowhere => {
+            (Home::Nowhere, Some(health)) => {
                 self.nameless.fetch_add(1, Relaxed);
-                self.health.too_many_names(&name, NAMES_CAP);
+                health.too_many_names(&name, NAMES_CAP);
                 Resolved::Nothing
             }
         }
@@ -383,16 +446,16 @@ impl Store {
 
     /// A declared family reached by a key: labels are matched by name, whatever their order. Of two of one name the last
     /// one counts, as in an open family.
-    fn declared_series<C: Cell>(&self, family: &FamilyStore<C>, key: &Key) -> Resolved<C> {
+    fn declared_series<C: Cell>(&self, family: &FamilyStore<C>, key: &Key, health: Option<&Health>) -> Resolved<C> {
         let given = |name: &str| key.labels().rfind(|label| label.key() == name);
         let values: Vec<_> = family.def.labels.iter().map(|label| given(label.name)).collect();
         let is_used = |label: &&Label| values.iter().flatten().any(|used| std::ptr::eq(*used, *label));
         let dropped: Vec<&Label> = key.labels().filter(|label| !is_used(label)).collect();
-        if let Some(first) = dropped.first() {
-            self.health.rejected(family.def.name, first.key(), dropped.len());
+        if let Some((first, health)) = dropped.first().zip(health) {
+            health.rejected(family.def.name, first.key(), dropped.len());
         }
         let values: Vec<&str> = values.into_iter().map(|label| label.map_or("", Label::value)).collect();
-        family.series(&values, &self.health)
+        family.series(&values, health)
     }
 
     /// A histogram of this name with these upper bounds, unless the name is taken.
@@ -436,6 +499,15 @@ impl Store {
 
     /// Everything in the text format.
     pub(crate) fn render(&self) -> String {
+        self.print(true)
+    }
+
+    /// What was recorded, without what is read at a scrape: the same as long as nobody records.
+    pub(crate) fn render_recorded(&self) -> String {
+        self.print(false)
+    }
+
+    fn print(&self, with_read: bool) -> String {
         fault::point("render");
         let owners = self.owners();
         self.refresh(&owners);
@@ -444,8 +516,12 @@ impl Store {
         let expected = self.rendered.load(Relaxed);
         let mut out = String::with_capacity(expected.saturating_add(expected / 16));
         #[cfg(any(feature = "process", feature = "tokio-runtime"))]
-        let mut read = self.read_families();
+        let mut read = if with_read { self.read_families() } else { Vec::new() }.into_iter().peekable();
         for (name, owner) in &owners {
+            // The clock's, not the application's.
+            if !with_read && *name == catalogue::UPTIME.late.def().name {
+                continue;
+            }
             #[cfg(any(feature = "process", feature = "tokio-runtime"))]
             print_before(&mut read, name, &mut out);
             match owner {
@@ -457,17 +533,26 @@ impl Store {
         }
         #[cfg(any(feature = "process", feature = "tokio-runtime"))]
         read.for_each(|family| exposition::one(&family, &mut out));
-        self.rendered.store(out.len(), Relaxed);
+        if with_read {
+            self.rendered.store(out.len(), Relaxed);
+        }
         out
     }
 
     /// Those that are read at a scrape, in the storage of the process's one service.
     #[cfg(any(feature = "process", feature = "tokio-runtime"))]
-    fn read_families(&self) -> Peekable<std::vec::IntoIter<at_scrape::Family>> {
+    fn read_families(&self) -> Vec<at_scrape::Family> {
         let is_global = state::global_store().is_some_and(|global| std::ptr::eq(Arc::as_ptr(global), self));
-        let families =
-            is_global.then(|| state::guarded("process_cpu_seconds_total", self, at_scrape::families)).flatten();
-        families.unwrap_or_default().into_iter().peekable()
+        if !is_global {
+            return Vec::new();
+        }
+        let mut all: Vec<_> = at_scrape::COLLECTORS
+            .iter()
+            .filter_map(|(name, families)| state::caught(name, self, families))
+            .flatten()
+            .collect();
+        all.sort_unstable_by_key(|family| family.name);
+        all
     }
 
     /// Who stores what, now, sorted by name: nothing is formatted under the lock, because a first sighting waits for it.
@@ -482,33 +567,15 @@ impl Store {
     /// Sets what is only known at scrape time: the uptime, and what monitoring says about itself.
     fn refresh(&self, owners: &[(String, Owner)]) {
         let mut overflowed = self.nameless.load(Relaxed);
-        let mut add = |more: u64| overflowed = overflowed.wrapping_add(more);
-        let mut not_numbers: Vec<(String, u64)> = Vec::new();
-        for (_, owner) in owners {
-            match owner {
-                Owner::Counter(family) => add(overflows(family)),
-                Owner::Gauge(family) => add(overflows(family)),
-                Owner::Histogram(family) => {
-                    add(overflows(family));
-                    let dropped = match &family.table {
-                        Table::Dense(dense) => dense.cells.iter().map(|Apart(cell)| cell.take_not_numbers()).sum(),
-                        Table::Text(table) => table.iter().map(|series| series.cell.take_not_numbers()).sum(),
-                    };
-                    if dropped > 0 {
-                        not_numbers.push((family.def.name.to_owned(), dropped));
-                    }
-                }
-                Owner::Open(open) => {
-                    add(open.overflowed());
-                    let dropped = open.take_not_numbers();
-                    if dropped > 0 {
-                        not_numbers.push((open.name().to_owned(), dropped));
-                    }
-                }
-            }
-        }
-        for (metric, dropped) in not_numbers {
-            self.health.faults(&metric, "a sample is not a number (NaN)", dropped);
+        for (name, owner) in owners {
+            let (over, not_numbers) = match owner {
+                Owner::Counter(family) => (family.overflowed(), 0),
+                Owner::Gauge(family) => (family.overflowed(), 0),
+                Owner::Histogram(family) => (family.overflowed(), family.take_faults()),
+                Owner::Open(open) => (open.overflowed(), open.take_not_numbers()),
+            };
+            overflowed = overflowed.wrapping_add(over);
+            self.not_numbers(name, not_numbers);
         }
         let set = |family: &'static catalogue::Plain<crate::Counter>, value| {
             let family = self.family::<CounterCell>(family.late.def());
@@ -517,6 +584,7 @@ impl Store {
         set(&catalogue::UPTIME, self.started.elapsed().as_secs());
         set(&catalogue::ERRORS, self.health.errors());
         set(&catalogue::REJECTED_LABELS, self.health.rejected_labels());
+        set(&catalogue::EARLY_HANDLES, self.health.early_records());
         set(&catalogue::OVERFLOWED_SERIES, overflowed);
         let health = self.family::<GaugeCell>(catalogue::HEALTH.late.def());
         self.series_of(&health, &[]).apply(GaugeOp::Set(if self.health.is_healthy() { 1.0 } else { 0.0 }));
@@ -541,11 +609,11 @@ fn collides(names: &Names, name: &str, kind: Kind) -> bool {
         || kind == Kind::Histogram && PARTS.iter().any(|part| names.contains_key(&format!("{name}{part}")))
 }
 
-fn overflows<C: Cell>(family: &FamilyStore<C>) -> u64 {
-    match &family.table {
-        Table::Dense(_) => 0,
-        Table::Text(table) => table.overflowed.load(Relaxed),
-    }
+/// The key of label values that come in the order of the declaration.
+fn key_of(def: &'static FamilyDef, values: &[&str]) -> Key {
+    let pairs = def.labels.iter().zip(values);
+    let labels: Vec<_> = pairs.map(|(label, value)| Label::new(label.name, (*value).to_owned())).collect();
+    Key::from_parts(def.name, labels)
 }
 
 fn same_labels(a: &FamilyDef, b: &FamilyDef) -> bool {

@@ -7,15 +7,20 @@
 use std::{
     borrow::Cow,
     hash::Hasher,
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, Weak},
 };
 
 use rapidhash::fast::RapidHasher;
 
-use super::guard;
+use super::{
+    cell::{Apply, Cell},
+    guard,
+};
 use crate::{
     family::LabelDef,
     fault,
+    labels::OTHER,
+    state,
     sync::{
         Mutex, MutexGuard, OnceLock,
         atomic::{
@@ -29,8 +34,6 @@ use crate::{
 const FIRST: usize = 16;
 /// Enough levels for 16 × 4¹¹ slots.
 const LEVELS: usize = 12;
-/// The value that every label of the overflow series has.
-pub(crate) const OTHER: &str = "other";
 
 type Level<T> = Box<[OnceLock<Arc<Series<T>>>]>;
 
@@ -42,16 +45,74 @@ pub struct Series<T> {
     /// `a="x",b="y"`, sorted by label name and escaped.
     pub(crate) label_text: Box<str>,
     pub(crate) cell: T,
+    /// It was removed: nobody reads `cell` any more.
+    removed: AtomicBool,
+    /// Where a handle that outlives its series finds it anew.
+    home: Option<Weak<dyn Home<T>>>,
+}
+
+/// A family as its removed series see it.
+pub(crate) trait Home<T>: Send + Sync {
+    /// The series with the labels of one that was removed, made if there is none; nothing for a gauge over the cap.
+    fn anew(&self, removed: &Series<T>) -> Option<Arc<Series<T>>>;
 }
 
 impl<T> Series<T> {
     /// A series that is known by its text alone.
-    pub(crate) fn bare(label_text: Box<str>, cell: T) -> Self {
-        Self { hash: 0, values: Box::default(), label_text, cell }
+    pub(crate) fn bare(label_text: Box<str>, cell: T, home: Weak<dyn Home<T>>) -> Self {
+        Self { hash: 0, values: Box::default(), label_text, cell, removed: AtomicBool::new(false), home: Some(home) }
+    }
+
+    /// All its label values.
+    pub(crate) fn values(&self) -> &[Box<str>] {
+        &self.values
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Whether these are its label values.
+    #[inline]
+    pub(crate) fn has<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> bool {
+        self.hash == hash
+            && self.values.len() == values.len()
+            && self.values.iter().zip(values).all(|(a, b)| **a == *b.as_ref())
+    }
+
+    /// Relaxed: a record that does not see it yet came before the removal.
+    #[inline]
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.load(Relaxed)
+    }
+
+    /// The caller holds the lock of the family, and takes it out there.
+    pub(crate) fn set_removed(&self) {
+        self.removed.store(true, Release);
+    }
+
+    /// Takes a change for a series that was removed: it begins anew. For `extern "C"` see [`state::contained`].
+    #[cold]
+    #[inline(never)]
+    pub(crate) extern "C" fn apply_anew<C: Cell>(&self, op: C::Op)
+    where
+        Self: Apply<C>,
+    {
+        state::slow(|| {
+            // Acquire: the look below has to see the removal, or it would find this very series.
+            if !self.removed.load(Acquire) {
+                return;
+            }
+            let home = self.home.as_ref().and_then(Weak::upgrade);
+            if let Some(series) = home.and_then(|home| home.anew(self)) {
+                series.apply(op);
+            }
+        });
     }
 }
 
 /// What a table says about label values.
+#[cfg(any(test, feature = "http-poem"))]
 #[derive(Debug)]
 pub(crate) enum Found<'a, T> {
     Series(&'a Arc<Series<T>>),
@@ -59,8 +120,8 @@ pub(crate) enum Found<'a, T> {
     Overflow(&'a Arc<Series<T>>),
 }
 
+#[cfg(any(test, feature = "http-poem"))]
 impl<'a, T> Found<'a, T> {
-    #[cfg(any(test, feature = "http-poem"))]
     pub(crate) fn series(self) -> &'a Arc<Series<T>> {
         match self {
             Self::Series(series) | Self::Overflow(series) => series,
@@ -68,10 +129,13 @@ impl<'a, T> Found<'a, T> {
     }
 }
 
+/// Series by their label values, found without a lock. They stay: what can be removed is in a
+/// [`TextFamily`](super::text::TextFamily).
 #[derive(Debug)]
 pub(crate) struct TextTable<T> {
     labels: &'static [LabelDef],
     pub(crate) cap: usize,
+    home: Option<Weak<dyn Home<T>>>,
     levels: [OnceLock<Level<T>>; LEVELS],
     highest: AtomicUsize,
     count: Mutex<Count<T>>,
@@ -90,11 +154,13 @@ pub(crate) struct Sorted<T> {
     /// Their label texts one after the other, and where each ends: what is printed in a row lies in a row.
     texts: String,
     ends: Vec<usize>,
+    /// Which state of a family with removals this is.
+    pub(crate) version: u64,
 }
 
 impl<T> Default for Sorted<T> {
     fn default() -> Self {
-        Self { series: Vec::new(), texts: String::new(), ends: Vec::new() }
+        Self { series: Vec::new(), texts: String::new(), ends: Vec::new(), version: 0 }
     }
 }
 
@@ -113,6 +179,13 @@ impl<T> Sorted<T> {
         }
     }
 
+    /// Other series in place of these.
+    pub(crate) fn replace(&mut self, series: Vec<Arc<Series<T>>>, version: u64) {
+        self.series.clear();
+        self.add(series);
+        self.version = version;
+    }
+
     /// Label texts and values.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
@@ -127,16 +200,25 @@ struct Count<T> {
     in_level: usize,
     /// What came since the series were last sorted.
     fresh: Vec<Arc<Series<T>>>,
+    /// Nothing comes in any more, the overflow series included.
+    closed: bool,
 }
 
 impl<T: Default> TextTable<T> {
+    #[cfg(any(test, feature = "http-poem"))]
     pub(crate) fn new(labels: &'static [LabelDef], cap: usize) -> Self {
+        Self::of(labels, cap, None)
+    }
+
+    /// A table whose series can be removed, by whoever holds it.
+    pub(crate) fn of(labels: &'static [LabelDef], cap: usize, home: Option<Weak<dyn Home<T>>>) -> Self {
         Self {
             labels,
             cap,
+            home,
             levels: std::array::from_fn(|_| OnceLock::default()),
             highest: AtomicUsize::new(0),
-            count: Mutex::new(Count { total: 0, in_level: 0, fresh: Vec::new() }),
+            count: Mutex::new(Count { total: 0, in_level: 0, fresh: Vec::new(), closed: false }),
             full: AtomicBool::new(cap == 0),
             overflow: OnceLock::default(),
             sorted: Mutex::default(),
@@ -145,46 +227,49 @@ impl<T: Default> TextTable<T> {
     }
 
     /// The series with these label values, in the order of the family's labels; made on first sight.
-    #[inline]
+    #[cfg(any(test, feature = "http-poem"))]
     pub(crate) fn get<V: AsRef<str>>(&self, values: &[V]) -> Found<'_, T> {
-        match self.find(hash(values), values) {
+        match self.own_or_new(values) {
             Some(series) => Found::Series(series),
-            None => self.get_slow(&values.iter().map(AsRef::as_ref).collect::<Vec<_>>()),
+            None => Found::Overflow(self.overflow_of_any()),
         }
     }
 
+    /// The series of its own that these label values have, made on first sight; nothing at the cap.
+    #[inline]
+    pub(crate) fn own_or_new<V: AsRef<str>>(&self, values: &[V]) -> Option<&Arc<Series<T>>> {
+        self.find(hash(values), values).or_else(|| self.own_slow(&values.iter().map(AsRef::as_ref).collect::<Vec<_>>()))
+    }
+
     #[cold]
-    fn get_slow(&self, values: &[&str]) -> Found<'_, T> {
+    fn own_slow(&self, values: &[&str]) -> Option<&Arc<Series<T>>> {
         fault::point("table");
         let clean: Vec<Cow<'_, str>> = values.iter().map(|value| guard::clean_value(value)).collect();
         let hash = hash(&clean);
         if clean.iter().any(|value| matches!(value, Cow::Owned(_)))
             && let Some(series) = self.find(hash, &clean)
         {
-            return Found::Series(series);
+            return Some(series);
         }
         if self.full.load(Acquire) {
             // Acquire: whatever was inserted before the table was full is visible to this last look.
-            return self.find(hash, &clean).map_or_else(|| self.overflowing(), Found::Series);
+            return self.find(hash, &clean);
         }
+        let series = self.new_series(hash, &clean);
         let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(series) = self.find(hash, &clean) {
-            return Found::Series(series);
+            return Some(series);
         }
-        if count.total >= self.cap {
-            return self.overflowing();
+        if self.full.load(Relaxed) {
+            return None;
         }
-        let values: Box<[Box<str>]> = clean.iter().map(|value| Box::from(value.as_ref())).collect();
-        let label_text = self.label_text(&values);
-        let series = Arc::new(Series { hash, values, label_text, cell: T::default() });
-
         let mut level = self.highest.load(Relaxed);
         if count.in_level >= size(level) / 2 && level < LEVELS.saturating_sub(1) {
             level = level.wrapping_add(1);
             count.in_level = 0;
         }
         // Always there, and never full: what ends this loop is an empty slot.
-        let Some(slots) = self.levels.get(level) else { return self.overflowing() };
+        let slots = self.levels.get(level)?;
         let slots = slots.get_or_init(|| (0..size(level)).map(|_| OnceLock::default()).collect());
         self.highest.store(level, Release);
         count.in_level = count.in_level.wrapping_add(1);
@@ -199,11 +284,19 @@ impl<T: Default> TextTable<T> {
                 if count.total >= self.cap {
                     self.full.store(true, Release);
                 }
-                return Found::Series(series);
+                return Some(series);
             }
             at = at.wrapping_add(1);
         }
-        self.overflowing()
+        None
+    }
+
+    /// A series that is in no table yet.
+    pub(crate) fn new_series<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Arc<Series<T>> {
+        let values: Box<[Box<str>]> = values.iter().map(|value| Box::from(value.as_ref())).collect();
+        let label_text = self.label_text(&values);
+        let removed = AtomicBool::new(false);
+        Arc::new(Series { hash, values, label_text, cell: T::default(), removed, home: self.home.clone() })
     }
 
     fn label_text(&self, values: &[Box<str>]) -> Box<str> {
@@ -222,10 +315,7 @@ impl<T: Default> TextTable<T> {
                 reason = "a level is never empty: its length is a power of two, and masked with one less, all is inside"
             )]
             while let Some(series) = slots[at & (slots.len() - 1)].get() {
-                if series.hash == hash
-                    && series.values.len() == values.len()
-                    && series.values.iter().zip(values).all(|(a, b)| **a == *b.as_ref())
-                {
+                if series.has(hash, values) {
                     return Some(series);
                 }
                 at = at.wrapping_add(1);
@@ -236,62 +326,69 @@ impl<T: Default> TextTable<T> {
 
     /// The overflow series, once it exists.
     pub(crate) fn overflow(&self) -> Option<&Arc<Series<T>>> {
-        let other = vec![OTHER; self.labels.len()];
-        let own = self.find(hash(&other), &other);
+        let own = self.find(hash(&self.other()), &self.other());
         self.overflow.get().filter(|series| own.is_none_or(|own| !Arc::ptr_eq(own, series)))
     }
 
-    #[cold]
-    fn overflowing(&self) -> Found<'_, T> {
+    /// The label values of the overflow series.
+    pub(crate) fn other(&self) -> Vec<&'static str> {
+        vec![OTHER; self.labels.len()]
+    }
+
+    /// The overflow series, made on first sight; nothing when nothing comes in any more. Counts.
+    pub(crate) fn overflow_or_new(&self) -> Option<&Arc<Series<T>>> {
+        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        (!count.closed).then(|| self.overflow_of_any())
+    }
+
+    /// The same for a table that is never closed.
+    fn overflow_of_any(&self) -> &Arc<Series<T>> {
         self.overflowed.fetch_add(1, Relaxed);
-        Found::Overflow(self.overflow.get_or_init(|| {
-            let values: Box<[Box<str>]> = self.labels.iter().map(|_| Box::from(OTHER)).collect();
+        self.overflow.get_or_init(|| {
+            let other = self.other();
+            let hash = hash(&other);
             // Somebody's own value may be called so: then it is that series, or there would be two of one name.
-            if let Some(own) = self.find(hash(&values), &values) {
-                return own.clone();
-            }
-            let label_text = self.label_text(&values);
-            Arc::new(Series { hash: hash(&values), values, label_text, cell: T::default() })
-        }))
+            self.find(hash, &other).cloned().unwrap_or_else(|| self.new_series(hash, &other))
+        })
     }
 
     /// The series that is already there, or nothing: no lock, no allocation.
     #[inline]
-    pub(crate) fn peek(&self, values: &[&str]) -> Option<&Arc<Series<T>>> {
+    pub(crate) fn peek<V: AsRef<str>>(&self, values: &[V]) -> Option<&Arc<Series<T>>> {
         self.find(hash(values), values)
     }
 
-    /// What can be said without a lock and without an allocation.
+    /// Whether nothing comes in any more. Acquire: whatever came in before is visible to a look after this.
     #[inline]
-    pub(crate) fn ready(&self, values: &[&str]) -> Option<Found<'_, T>> {
-        match self.peek(values) {
-            Some(series) => Some(Found::Series(series)),
-            None if self.full.load(Relaxed) => self.ready_when_full(values),
-            None => None,
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(Acquire)
+    }
+
+    /// The overflow series that is already there.
+    pub(crate) fn known_overflow(&self) -> Option<&Arc<Series<T>>> {
+        self.overflow.get()
+    }
+
+    /// Lets nothing in any more, once `run` has been told what is there: the series, and the overflow series.
+    pub(crate) fn close(&self, run: impl FnOnce(&mut dyn Iterator<Item = &Arc<Series<T>>>, Option<&Arc<Series<T>>>)) {
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        if !count.closed {
+            run(&mut self.own(), self.overflow());
+            count.closed = true;
+            count.fresh = Vec::new();
+            self.full.store(true, Release);
         }
     }
 
-    #[cold]
-    fn ready_when_full(&self, values: &[&str]) -> Option<Found<'_, T>> {
-        let overflow = self.overflow.get()?;
-        // A value that has to be cleaned first may have a series.
-        if !values.iter().all(|value| matches!(guard::clean_value(value), Cow::Borrowed(_))) {
-            return None;
-        }
-        // Acquire: whatever was inserted before the table was full is visible to this last look.
-        if self.full.load(Acquire)
-            && let Some(series) = self.peek(values)
-        {
-            return Some(Found::Series(series));
-        }
-        self.overflowed.fetch_add(1, Relaxed);
-        Some(Found::Overflow(overflow))
+    /// The series of the last exposition, as they were.
+    pub(crate) fn last_sorted(&self) -> MutexGuard<'_, Sorted<T>> {
+        self.sorted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All series but the overflow series, sorted by their text. The order is kept from one call to the next, and only what
     /// is new is sorted into it: to sort all of a large table again costs more than to print it.
     pub(crate) fn sorted(&self) -> MutexGuard<'_, Sorted<T>> {
-        let mut sorted = self.sorted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sorted = self.last_sorted();
         let fresh = std::mem::take(&mut self.count.lock().unwrap_or_else(PoisonError::into_inner).fresh);
         if !fresh.is_empty() {
             sorted.add(fresh);
@@ -318,7 +415,7 @@ const fn size(level: usize) -> usize {
 
 /// A hash of the values and of where each ends. Not seeded: a client that collides on purpose meets the cap.
 #[inline]
-fn hash<V: AsRef<str>>(values: &[V]) -> u64 {
+pub(crate) fn hash<V: AsRef<str>>(values: &[V]) -> u64 {
     let mut hasher = RapidHasher::default();
     for value in values {
         hasher.write(value.as_ref().as_bytes());

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::{
     Config,
@@ -21,8 +21,8 @@ use crate::{
 };
 
 shared! {
-    /// Whether a global service is running; held while one starts or stops.
-    static ACTIVE: Mutex<bool> = Mutex::new(false);
+    /// Held while the process's one service starts or stops. Whether one is on, [`state`] says.
+    static LIFE: Mutex<()> = Mutex::new(());
 }
 
 #[derive(Debug)]
@@ -37,18 +37,12 @@ pub(crate) struct Running {
 impl Running {
     /// The process's one service.
     pub(crate) fn global(config: &Config) -> Result<Arc<Self>, &'static str> {
-        let mut active = ACTIVE.lock().unwrap_or_else(PoisonError::into_inner);
-        if *active {
+        let life = LIFE.lock().unwrap_or_else(PoisonError::into_inner);
+        if state::is_global_on() {
             return Err("another monitoring service is running in this process");
         }
         let store = match state::global_store() {
-            Some(store) => {
-                if store.cap() != config.series_cap {
-                    let series_cap = config.series_cap;
-                    warn!(series_cap, stays = store.cap(), "The cap on series is set by the first start of a process");
-                }
-                store.clone()
-            }
+            Some(store) => store.clone(),
             None => {
                 let store = Store::new(config.series_cap);
                 metrics::set_global_recorder(StoreRecorder(store.clone()))
@@ -58,7 +52,11 @@ impl Running {
             }
         };
         state::set_global(true);
-        *active = true;
+        drop(life);
+        if store.cap() != config.series_cap {
+            let series_cap = config.series_cap;
+            warn!(series_cap, stays = store.cap(), "The cap on series is set by the first start of a process");
+        }
         Ok(Self::new(store, true, config))
     }
 
@@ -97,19 +95,21 @@ impl Running {
         self.global
     }
 
-    /// Stops, once. There is nothing to wait for.
-    pub(crate) fn stop(&self) {
+    /// Stops, once, and says why. There is nothing to wait for.
+    pub(crate) fn stop(&self, reason: &str) {
         if self.on.swap(false, SeqCst) && self.global {
-            let mut active = ACTIVE.lock().unwrap_or_else(PoisonError::into_inner);
+            let life = LIFE.lock().unwrap_or_else(PoisonError::into_inner);
             state::set_global(false);
-            *active = false;
+            drop(life);
+            // Not under the lock: a subscriber may start or stop a service. Nor may its panic leave a drop.
+            state::contained(|| info!(reason, "Monitoring stopped"));
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.stop();
+        self.stop("its last clone was dropped");
     }
 }
 

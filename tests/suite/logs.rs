@@ -25,6 +25,52 @@ fn an_enabled_configuration_without_the_feature_is_one_warning_that_names_it() {
 
 #[cfg(feature = "prometheus")]
 #[test]
+fn the_end_says_once_why_monitoring_stopped() {
+    let _alone = alone();
+    let start = || MonitoringService::new(Config::default().enabled(true)).expect("valid");
+    let (first, second) = (start(), start());
+    let log = log_of(|| {
+        // An inert one and a test's own say nothing; nor does a clone, nor a second call.
+        drop(second);
+        drop(MonitoringService::for_test());
+        drop(first.clone());
+        first.shutdown();
+        first.clone().shutdown();
+        drop(first);
+    });
+    assert_eq!(log.matches("Monitoring stopped").count(), 1, "{log}");
+    assert!(log.contains(r#"INFO"#) && log.contains(r#"Monitoring stopped reason="it was shut down""#), "{log}");
+    let service = start();
+    let log = log_of(|| drop(service));
+    assert!(log.contains(r#"Monitoring stopped reason="its last clone was dropped""#), "{log}");
+    assert_eq!(log.lines().count(), 1, "{log}");
+    // A subscriber that has something to do then, such as to start the next one, does not wait for itself.
+    struct Starts;
+    impl tracing::Subscriber for Starts {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn event(&self, event: &tracing::Event<'_>) {
+            if event.metadata().level() == &tracing::Level::INFO {
+                tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::default(), || {
+                    let _ = MonitoringService::new(Config::default().enabled(true)).map(|service| service.shutdown());
+                });
+            }
+        }
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+    let service = start();
+    tracing::subscriber::with_default(Starts, || drop(service));
+}
+
+#[cfg(feature = "prometheus")]
+#[test]
 fn a_second_service_is_one_error_and_a_bad_configuration_is_none() {
     own_process!();
     let first = MonitoringService::new(Config::default().enabled(true)).expect("valid");

@@ -53,6 +53,8 @@ fn they_are_what_the_runtime_is_doing_and_absent_outside_of_one() {
 
     assert!(!service.render().contains("tokio_"), "no runtime renders this");
     assert!(!runtime.block_on(async { MonitoringService::for_test().render() }).contains("tokio_"));
+    let snapshot = runtime.block_on(async { service.snapshot() });
+    assert_eq!(snapshot.value("tokio_workers", &[]), None, "what is read at a scrape is not in it");
     metrics::gauge!("tokio_workers").set(77.0);
     let text = scrape();
     assert_eq!((value(&text, "tokio_workers"), text.matches("# TYPE tokio_workers gauge").count()), (77.0, 1));

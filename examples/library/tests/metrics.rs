@@ -31,3 +31,24 @@ fn only_what_a_step_adds() {
     assert_eq!(added.to_string(), "courier_letters_delivered_total{method=\"mail\"} 1\n");
     assert_eq!(service.snapshot().total("courier_letters_refused_total"), 1.0);
 }
+
+/// Needs `promtool` on the PATH.
+#[test]
+fn promtool_finds_nothing_in_what_the_library_records() {
+    use std::{
+        io::Write,
+        process::{Command, Stdio},
+    };
+
+    let service = MonitoringService::for_test();
+    service.register(FAMILIES);
+    let mut check = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    check.stdin.take().unwrap().write_all(service.render().as_bytes()).unwrap();
+    let output = check.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
