@@ -26,7 +26,7 @@ fn an_enabled_configuration_without_the_feature_is_one_warning_that_names_it() {
 #[cfg(feature = "prometheus")]
 #[test]
 fn the_end_says_once_why_monitoring_stopped() {
-    let _alone = alone();
+    own_process!();
     let start = || MonitoringService::new(Config::default().enabled(true)).expect("valid");
     let (first, second) = (start(), start());
     let log = log_of(|| {

@@ -1,7 +1,8 @@
 //! The tests of the promises, a module each, in one binary: they share the time of one build and one link.
 //!
 //! A test that looks at what the whole process has (its global recorder, its memory, its log) begins with `own_process!()`.
-//! Tests that share something larger are binaries of their own: `tests/wire` has one log for all, `tests/temporal` one server.
+//! Tests that share something larger are binaries of their own: `tests/wire` has one log for all, `tests/temporal` one server,
+//! `tests/allocator` an allocator that records.
 
 #[macro_use]
 #[path = "../common/mod.rs"]
@@ -11,6 +12,7 @@ mod common;
 mod cap;
 mod contained;
 mod contract;
+mod early;
 mod exposition;
 mod guard;
 mod http;
@@ -21,6 +23,7 @@ mod once;
 mod price_disabled;
 mod price_enabled;
 mod process;
+mod removal;
 mod same_module;
 mod scopes;
 mod start_disabled;

@@ -1,7 +1,7 @@
-//! Handles that are taken before monitoring starts, and call sites that never record. One test in its own process.
+//! Handles that are taken before monitoring starts, and call sites that never record.
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use common::{allocations, log_of, value};
 use compozy_monitoring::{Config, Counter, Gauge, Histogram, MonitoringService, counter, gauge, histogram, metrics};
@@ -64,6 +64,7 @@ impl Kept {
 
 #[test]
 fn an_early_handle_records_or_says_that_it_cannot() {
+    own_process!();
     let early = Kept::new();
     early.record();
     assert_eq!(allocations(|| _ = MAILS.with("q").clone()), 0);

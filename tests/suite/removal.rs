@@ -1,7 +1,7 @@
 //! Series of what is gone: `remove` and `clear` of declared families, of all kinds, however their series are stored.
 #![cfg(feature = "prometheus")]
 
-mod common;
+use crate::common;
 
 use std::sync::{
     Barrier,
@@ -238,6 +238,7 @@ fn sessions(numbers: std::ops::Range<u64>) {
 /// All that needs the process's one service.
 #[test]
 fn removals_are_exact_beside_records_and_leave_nothing() {
+    own_process!();
     let start = || MonitoringService::new(Config::default().enabled(true)).expect("valid");
     let service = start();
 
