@@ -43,12 +43,17 @@ fn cargo(command: &[&str], features: &[&str], labels: &str) -> Output {
 /// The errors of a build, whatever their kind, by the name of the file that they point into: the message, the place it
 /// points at, and the notes that are ours.
 fn errors(output: &Output) -> BTreeMap<String, Vec<String>> {
-    let mut errors = BTreeMap::<String, Vec<String>>::new();
+    messages(output, "error")
+}
+
+/// The same, of any level.
+fn messages(output: &Output, level: &str) -> BTreeMap<String, Vec<String>> {
+    let mut messages = BTreeMap::<String, Vec<String>>::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
         let message = &line["message"];
         let spans = message["spans"].as_array().map_or(&[][..], Vec::as_slice);
-        if message["level"] == "error"
+        if message["level"] == level
             && let Some(span) = spans.iter().find(|span| span["is_primary"] == true)
         {
             let span = written(span);
@@ -70,10 +75,10 @@ fn errors(output: &Output) -> BTreeMap<String, Vec<String>> {
             if rendered.contains("__declare_a_closed_set_once_and_name_it_without_braces_elsewhere") {
                 said.push_str("\nfrom: __declare_a_closed_set_once_and_name_it_without_braces_elsewhere");
             }
-            errors.entry(file(span)).or_default().push(said);
+            messages.entry(file(span)).or_default().push(said);
         }
     }
-    errors
+    messages
 }
 
 /// What the user wrote: the span itself, or that of the call if it is in a macro of ours.
@@ -180,6 +185,24 @@ fn a_build_without_a_list_is_told_so_and_where_cargo_looks_for_it() {
     }
     let said = check(Some(" "));
     assert!(said.contains("the application's own list is empty") && !said.contains("no list"), "{said}");
+}
+
+#[test]
+fn a_family_without_a_doc_comment_is_a_warning_at_its_name() {
+    let output = check("undocumented", LABELS);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let text = "a family has a doc comment, which is its help text: `/// Jobs done.`";
+    let expected =
+        ["JOBS", "DEPTH"].map(|name| format!("use of deprecated constant `{name}::_::{name}`: {text}\nat `{name}`"));
+    let mut said = messages(&output, "warning");
+    for warnings in said.values_mut().flatten() {
+        // The paths within the module, and what says how to silence it.
+        *warnings = warnings.replace("undocumented::", "");
+        if let Some(end) = warnings.find("\nnote: `#[warn") {
+            warnings.truncate(end);
+        }
+    }
+    assert_eq!(said, BTreeMap::from([("undocumented".to_owned(), expected.to_vec())]));
 }
 
 #[test]
