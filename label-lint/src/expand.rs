@@ -2,7 +2,7 @@
 //!
 //! Tokens of the call keep their places; those of the definition get an empty one, which also tells whose a name is.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, rc::Rc};
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use syn::{
@@ -30,13 +30,13 @@ enum Part {
 #[derive(Clone)]
 enum Bound {
     One(Vec<TokenTree>),
-    Many(Vec<Bindings>),
+    Many(Rc<Vec<Bindings>>),
 }
 
 type Bindings = HashMap<String, Bound>;
 
 /// How many tokens an expansion may have.
-const MAX_TOKENS: usize = 100_000;
+const MAX_TOKENS: usize = 50_000;
 
 /// The rules of a definition, which is text.
 pub fn rules(text: &str) -> Option<Vec<Rule>> {
@@ -194,8 +194,9 @@ fn matched(pattern: &[Part], tokens: &[TokenTree], mut at: usize, bindings: &mut
                 }
                 let mut names = Vec::new();
                 variables(parts, &mut names);
+                let rounds = Rc::new(rounds);
                 for name in names {
-                    bindings.insert(name, Bound::Many(rounds.clone()));
+                    bindings.insert(name, Bound::Many(Rc::clone(&rounds)));
                 }
                 end
             }
@@ -363,16 +364,18 @@ fn rounds(body: &[TokenTree], bindings: &Bindings) -> Option<Vec<Bindings>> {
     let mut names = Vec::new();
     used(body, &mut names);
     let repeating = names.iter().filter_map(|name| match bindings.get(name) {
-        Some(Bound::Many(rounds)) => Some(rounds),
+        Some(Bound::Many(rounds)) => Some(&**rounds),
         _ => None,
     });
     let length = repeating.map(Vec::len).max()?;
     let round = |index: usize| {
-        let mut round = bindings.clone();
+        let mut round = Bindings::new();
         for name in &names {
-            if let Some(Bound::Many(rounds)) = bindings.get(name)
-                && let Some(bound) = rounds.get(index).and_then(|round| round.get(name))
-            {
+            let bound = match bindings.get(name) {
+                Some(Bound::Many(rounds)) => rounds.get(index).and_then(|round| round.get(name)),
+                one => one,
+            };
+            if let Some(bound) = bound {
                 round.insert(name.clone(), bound.clone());
             }
         }

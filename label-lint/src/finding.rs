@@ -97,6 +97,8 @@ pub struct Finding {
     /// The macro in whose definition it is, when it depends on the arguments: told only if nobody calls the macro where
     /// the call can be checked.
     pub until_expanded: Option<MacroId>,
+    /// Whether it is only a guess that this is a label at all.
+    pub is_guess: bool,
 }
 
 impl Finding {
@@ -112,6 +114,7 @@ impl Finding {
             help: Vec::new(),
             label: None,
             until_expanded: None,
+            is_guess: false,
         }
     }
 

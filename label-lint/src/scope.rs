@@ -149,7 +149,7 @@ pub fn of_block<'a>(statements: impl Iterator<Item = &'a syn::Stmt>, source: &st
 }
 
 /// Macros that define no names where they are called as a statement.
-fn is_expression_macro(mac: &syn::Macro) -> bool {
+pub fn is_expression_macro(mac: &syn::Macro) -> bool {
     const KNOWN: &[&str] = &[
         "assert",
         "assert_eq",
@@ -184,7 +184,7 @@ fn is_expression_macro(mac: &syn::Macro) -> bool {
     mac.path.segments.last().is_some_and(|last| KNOWN.contains(&last.ident.to_string().as_str()))
 }
 
-fn idents(tokens: &TokenStream, all: &mut HashSet<String>) {
+pub fn idents(tokens: &TokenStream, all: &mut HashSet<String>) {
     for token in tokens.clone() {
         match token {
             TokenTree::Ident(ident) => {
@@ -279,7 +279,9 @@ impl Collector<'_> {
                 scope.define(plain(&item.ident), of_value(value), sight(&item.vis));
             }
             Item::Static(item) => {
-                let value = value::of_typed(Some(&item.ty), &item.expr);
+                // One that may change says nothing.
+                let is_fixed = matches!(item.mutability, syn::StaticMutability::None);
+                let value = if is_fixed { value::of_typed(Some(&item.ty), &item.expr) } else { Value::Unknown };
                 scope.define(plain(&item.ident), of_value(value), sight(&item.vis));
             }
             Item::Enum(item) => {

@@ -17,6 +17,8 @@ pub enum Call {
     Function(Path, TokenStream),
     /// `path.method(..)`; the path is empty when the receiver is something else.
     Method(Path, String, TokenStream),
+    /// `{ .. }` that belongs to none of these.
+    Block(TokenStream),
 }
 
 /// The name of a variable of a macro, if the identifier stands for one.
@@ -61,7 +63,9 @@ pub fn search(tokens: TokenStream, found: &mut impl FnMut(Call, Span) -> bool) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     for (at, token) in tokens.iter().enumerate() {
         let TokenTree::Group(group) = token else { continue };
-        let goes_on = call_before(&tokens[..at], group).is_none_or(|call| found(call, group.span()));
+        let is_block = group.delimiter() == Delimiter::Brace;
+        let call = call_before(&tokens[..at], group).or_else(|| is_block.then(|| Call::Block(group.stream())));
+        let goes_on = call.is_none_or(|call| found(call, group.span()));
         if goes_on {
             search(group.stream(), found);
         }
@@ -133,26 +137,34 @@ pub fn defined(tokens: TokenStream, names: &mut HashSet<String>) {
     }
 }
 
-/// The first byte range of tokens that the source of the call wrote: those of a macro's definition have none.
+/// Where tokens are that the source of the call wrote: those of a macro's definition have no place.
 pub fn place(tokens: TokenStream) -> Option<Range<usize>> {
+    let mut all: Option<Range<usize>> = None;
     for token in tokens {
-        match token {
+        let range = match token {
             TokenTree::Group(group) => {
                 let open = group.span_open().byte_range();
-                if !open.is_empty() && group.delimiter() != Delimiter::None {
-                    return Some(open.start..group.span_close().byte_range().end);
-                }
-                if let Some(found) = place(group.stream()) {
-                    return Some(found);
-                }
-            }
-            other => {
-                let range = other.span().byte_range();
-                if !range.is_empty() {
-                    return Some(range);
+                if open.is_empty() || group.delimiter() == Delimiter::None {
+                    place(group.stream())
+                } else {
+                    Some(open.start..group.span_close().byte_range().end)
                 }
             }
-        }
+            other => Some(other.span().byte_range()).filter(|range| !range.is_empty()),
+        };
+        all = match (all, range) {
+            (Some(all), Some(range)) => Some(all.start.min(range.start)..all.end.max(range.end)),
+            (all, range) => all.or(range),
+        };
     }
-    None
+    all
+}
+
+/// How many tokens there are.
+pub fn count(tokens: TokenStream) -> usize {
+    let one = |token| match token {
+        TokenTree::Group(group) => 1 + count(group.stream()),
+        _ => 1,
+    };
+    tokens.into_iter().map(one).sum()
 }

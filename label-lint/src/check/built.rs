@@ -125,7 +125,7 @@ impl Checker<'_> {
         self.list(&names, list, &mut Vec::new());
     }
 
-    /// `(name, labels).into()`, where that may be a `Key`.
+    /// `(name, labels).into()`, where that may be a `Key`, and `(name, value).into()`, which may be a `Label`.
     pub(super) fn key_of_tuple(&mut self, pair: &syn::ExprTuple) {
         let holds_pairs = match self.known(&value::of(&pair.elems[1])) {
             Known::List(all) => {
@@ -133,8 +133,18 @@ impl Checker<'_> {
             }
             _ => false,
         };
-        if holds_pairs && (self.is_metrics("Key") || self.is_metrics("Recorder") || self.is_metrics("Label")) {
+        let has_label = self.is_metrics("Label");
+        if holds_pairs && (has_label || self.is_metrics("Key")) {
             self.key(&pair.elems[0], &pair.elems[1]);
+        } else if has_label && let Some(texts) = self.known(&value::of(&pair.elems[0])).texts() {
+            self.perhaps_a_label(&pair.elems[0], &texts);
+        }
+    }
+
+    /// `Label::new` as a value: what it will be called with is not known.
+    pub(super) fn function_value(&mut self, function: &syn::ExprPath) {
+        if self.makes_labels(&value::qualified(function)) {
+            self.mapped(function, &Known::Unknown);
         }
     }
 

@@ -70,6 +70,9 @@ fn kind_of(word: &str) -> Option<Kind> {
     }
 }
 
+/// Methods that hand each element to a function.
+pub(super) const MAPS: &[&str] = &["map", "for_each", "flat_map"];
+
 impl Checker<'_> {
     /// Checks a macro call, and says whether it was one of those that are known.
     pub(super) fn macro_call(&mut self, path: &[String], arguments: &TokenStream, at: Span) -> bool {
@@ -203,15 +206,18 @@ impl Checker<'_> {
 
     /// Checks what a macro of the tree becomes.
     fn expand(&mut self, id: MacroId, krate: usize, rules: &str, arguments: &TokenStream, at: Span) -> bool {
-        if tokens::has_variable(arguments.clone()) || self.expansion.len() >= MAX_DEPTH || self.budget == 0 {
+        if tokens::has_variable(arguments.clone()) {
             return false;
         }
-        self.budget -= 1;
         let rules = self.rules.entry(id).or_insert_with(|| expand::rules(rules).map(Rc::new)).clone();
-        let Some(tokens) = rules.as_ref().and_then(|rules| expand::expand(rules, krate, arguments)) else {
+        let tokens = rules.as_ref().filter(|_| self.expansion.len() < MAX_DEPTH);
+        let tokens = tokens.and_then(|rules| expand::expand(rules, krate, arguments));
+        let cost = tokens.as_ref().map_or(0, |tokens| tokens::count(tokens.clone()) + 1);
+        let (Some(tokens), Some(left)) = (tokens, self.budget.checked_sub(cost)) else {
             self.not_expanded(at);
             return false;
         };
+        self.budget = left;
         self.checked.expanded.insert(id);
         self.expansion.push(at.byte_range());
         self.expanded(tokens);
@@ -283,7 +289,7 @@ impl Checker<'_> {
                     self.more_labels(list);
                 }
             }
-            ("map" | "for_each" | "flat_map" | "inspect", [Expr::Path(function)]) => {
+            (method, [Expr::Path(function)]) if MAPS.contains(&method) => {
                 let path = value::qualified(function);
                 if let Some(call) = call.filter(|_| self.makes_labels(&path)) {
                     let known = self.known(&value::of(&call.receiver));

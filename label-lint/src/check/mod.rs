@@ -93,18 +93,26 @@ pub fn check(context: &Context<'_>, module: ModuleId, text: &Text<'_>, items: &[
         expansion: Vec::new(),
         definition: None,
         rules: HashMap::new(),
-        budget: MAX_EXPANSIONS,
+        budget: MAX_EXPANSION,
         returns: Vec::new(),
         body: None,
         checked: std::mem::take(checked),
     };
     items.iter().for_each(|item| checker.visit_item(item));
     *checked = checker.checked;
+    // What may be a label, and is checked as one as well, is told once.
+    let places: HashSet<(usize, Option<String>)> =
+        checked.findings.iter().filter(|one| !one.is_guess).filter_map(told_at).collect();
+    checked.findings.retain(|one| !one.is_guess || told_at(one).is_none_or(|at| !places.contains(&at)));
 }
 
-/// How deep macros may call each other, and how many calls of one file are expanded.
-const MAX_DEPTH: usize = 12;
-const MAX_EXPANSIONS: usize = 20_000;
+fn told_at(finding: &Finding) -> Option<(usize, Option<String>)> {
+    Some((finding.place.as_ref()?.bytes.start, finding.label.clone()))
+}
+
+/// How deep macros may call each other, and how many tokens the calls of one file may become.
+const MAX_DEPTH: usize = 64;
+const MAX_EXPANSION: usize = 500_000;
 
 struct Checker<'a> {
     context: &'a Context<'a>,
@@ -287,15 +295,26 @@ impl Checker<'_> {
                 }
                 true
             }
+            Call::Block(tokens) => match syn::Block::parse_within.parse2(tokens) {
+                Ok(statements) => {
+                    self.statements(&statements);
+                    false
+                }
+                Err(_) => true,
+            },
         }
+    }
+
+    fn statements(&mut self, statements: &[syn::Stmt]) {
+        let frame = Frame { scope: Some(scope::of_block(statements.iter(), self.source())), ..Frame::default() };
+        self.within(frame, |this| statements.iter().for_each(|statement| this.visit_stmt(statement)));
     }
 
     /// What a macro call became.
     fn expanded(&mut self, tokens: TokenStream) {
         let statements = syn::Block::parse_within.parse2(tokens.clone());
         if let Ok(statements) = statements {
-            let frame = Frame { scope: Some(scope::of_block(statements.iter(), "")), ..Frame::default() };
-            return self.within(frame, |this| statements.iter().for_each(|statement| this.visit_stmt(statement)));
+            return self.statements(&statements);
         }
         if let Ok(file) = syn::parse2::<syn::File>(tokens.clone()) {
             let facts = scope::collect(&file.items, "");

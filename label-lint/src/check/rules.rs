@@ -216,6 +216,9 @@ impl Checker<'_> {
                 vec!["build labels with `Label::new`, or declare the type of the list".to_owned()],
                 Some(text),
             );
+            if let Some(finding) = self.checked.findings.last_mut() {
+                finding.is_guess = true;
+            }
         }
     }
 
@@ -236,16 +239,14 @@ impl Checker<'_> {
 
     /// A call of a macro of the tree that fits none of its rules, or too deep.
     pub(super) fn not_expanded(&mut self, at: Span) {
-        if !self.expansion.is_empty() {
-            return;
-        }
         let range = at.byte_range();
+        let here = range.start + self.context.base..range.end + self.context.base;
         self.report(
             Rule::UnresolvedName,
-            range.start + self.context.base..range.end + self.context.base,
+            self.call_place().unwrap_or(here),
             "this macro records metrics, and its call cannot be expanded: not checked".to_owned(),
-            "fits no rule of the macro",
-            vec!["write it as the macro's rules have it".to_owned()],
+            "fits no rule of the macro, or goes too deep",
+            vec!["name the metric and its labels in a macro of `metrics` or of the facade".to_owned()],
             None,
         );
     }
@@ -313,6 +314,7 @@ impl Checker<'_> {
             help,
             label: label.map(str::to_owned),
             until_expanded: self.definition.filter(|_| depends),
+            is_guess: false,
         });
     }
 }

@@ -1,8 +1,10 @@
 //! The walk through a file: what is bound where, and which calls there are.
 
+use std::collections::HashSet;
+
 use syn::{Expr, Pat, Type, spanned::Spanned, visit::Visit};
 
-use super::{Checker, expressions};
+use super::{Checker, calls::MAPS, expressions};
 use crate::{
     eval::Known,
     names::ModuleId,
@@ -241,10 +243,15 @@ impl Visit<'_> for Checker<'_> {
     }
 
     fn visit_expr_call(&mut self, call: &syn::ExprCall) {
-        if let Expr::Path(path) = &*call.func {
-            self.function_call(&value::qualified(path), &call.args.iter().collect::<Vec<_>>());
+        match &*call.func {
+            Expr::Path(path) => self.function_call(&value::qualified(path), &call.args.iter().collect::<Vec<_>>()),
+            function => self.visit_expr(function),
         }
-        syn::visit::visit_expr_call(self, call);
+        call.args.iter().for_each(|argument| self.visit_expr(argument));
+    }
+
+    fn visit_expr_path(&mut self, path: &syn::ExprPath) {
+        self.function_value(path);
     }
 
     fn visit_expr_method_call(&mut self, call: &syn::ExprMethodCall) {
@@ -252,9 +259,29 @@ impl Visit<'_> for Checker<'_> {
             Expr::Path(path) => segments(&path.path),
             _ => Path::new(),
         };
+        let method = plain(&call.method);
         let arguments: Vec<&Expr> = call.args.iter().collect();
-        self.method_call(&receiver, Some(call), &plain(&call.method), &arguments);
-        syn::visit::visit_expr_method_call(self, call);
+        self.method_call(&receiver, Some(call), &method, &arguments);
+        self.visit_expr(&call.receiver);
+        if !(MAPS.contains(&method.as_str()) && matches!(arguments.as_slice(), [Expr::Path(_)])) {
+            arguments.into_iter().for_each(|argument| self.visit_expr(argument));
+        }
+    }
+
+    fn visit_stmt_macro(&mut self, call: &syn::StmtMacro) {
+        self.visit_macro(&call.mac);
+        // A macro such as `let_assert!` may bind what it is given.
+        let is_known = scope::is_expression_macro(&call.mac) || self.may_matter(&segments(&call.mac.path));
+        if !is_known {
+            let mut names = HashSet::new();
+            scope::idents(&call.mac.tokens, &mut names);
+            let bound =
+                |name: &String| self.frames.iter().any(|frame| frame.variables.contains_key(&(name.clone(), false)));
+            let names: Vec<String> = names.into_iter().filter(bound).collect();
+            if let Some(frame) = self.frames.last_mut() {
+                frame.variables.extend(names.into_iter().map(|name| ((name, false), Known::Unknown)));
+            }
+        }
     }
 }
 

@@ -51,3 +51,15 @@ mod generated {
         }
     }
 }
+mod changed {
+    static mut NAME: &str = "user_id";
+    fn f(given: &'static str) {
+        metrics::counter!("x_total", NAME => "1").increment(1);
+        let label = "user_id";
+        let_assert!(Some(label) = other(given));
+        metrics::counter!("x_total", label => "1").increment(1);
+        let mut label = "user_id";
+        label = given;
+        metrics::counter!("x_total", label => "1").increment(1);
+    }
+}
