@@ -273,10 +273,11 @@ impl Http1 {
         self.0.write_all(request.as_bytes()).await.expect("the request is sent");
     }
 
-    /// The status of an answer that has no body behind its head, whatever its length says.
+    /// The status of an answer; what has come of its body is lost.
     async fn head(&mut self) -> Option<u16> {
         let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
+        // The first bytes of the body may come with it.
+        while !head.windows(4).any(|end| end == b"\r\n\r\n") {
             if self.0.read_buf(&mut head).await.ok()? == 0 {
                 return None;
             }
