@@ -5,14 +5,11 @@
 
 use crate::common;
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::process::{Command, Stdio};
 
 use common::{
     processes::{Folder, free_port, get, serve},
-    samples, value,
+    samples, tool, value,
 };
 use compozy_monitoring::MonitoringService;
 use poem::{Endpoint, EndpointExt, Response, Route, http::StatusCode, test::TestClient};
