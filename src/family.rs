@@ -272,7 +272,7 @@ impl<L> Family<Counter, L> {
     where
         Self: Unlabelled,
     {
-        self.handle().increment(value);
+        self.late.to_record().increment(value);
     }
 
     /// Raises the counter to a value that was counted elsewhere; a smaller one changes nothing.
@@ -281,7 +281,7 @@ impl<L> Family<Counter, L> {
     where
         Self: Unlabelled,
     {
-        self.handle().absolute(value);
+        self.late.to_record().absolute(value);
     }
 }
 
@@ -294,7 +294,7 @@ impl<L> Family<Gauge, L> {
     where
         Self: Unlabelled,
     {
-        self.handle().increment(value);
+        self.late.to_record().increment(value);
     }
 
     /// Takes from the gauge.
@@ -305,7 +305,7 @@ impl<L> Family<Gauge, L> {
     where
         Self: Unlabelled,
     {
-        self.handle().decrement(value);
+        self.late.to_record().decrement(value);
     }
 
     /// Sets the gauge.
@@ -314,7 +314,7 @@ impl<L> Family<Gauge, L> {
     where
         Self: Unlabelled,
     {
-        self.handle().set(value);
+        self.late.to_record().set(value);
     }
 }
 
@@ -326,7 +326,7 @@ impl<L> Family<Histogram, L> {
     where
         Self: Unlabelled,
     {
-        self.handle().record(value);
+        self.late.to_record().record(value);
     }
 
     /// Records the same sample several times.

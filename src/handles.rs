@@ -52,51 +52,48 @@ pub enum Repr<C: Cell> {
     Kept(&'static Series<C>),
     /// Taken while monitoring was off, with labels that nobody kept: says so when it records after the start.
     Early(&'static Early),
-    /// Whatever the labels led to, or a handle of the `metrics` crate.
-    Elsewhere(Held<C>),
-}
-
-/// What has to be dropped. By value, out of line: a call site whose handle needs no drop must not keep it in memory for
-/// one, which would cost a disabled record more than its load and its branch.
-#[derive(Debug)]
-pub struct Held<C: Cell>(Option<Holding<C>>);
-
-#[derive(Debug)]
-enum Holding<C: Cell> {
     /// A series of the global service that can be removed.
-    Counted(std::sync::Arc<Series<C>>),
-    Elsewhere(std::sync::Arc<Elsewhere<C>>),
+    Counted(Held<Series<C>>),
+    /// Whatever the labels led to, or a handle of the `metrics` crate.
+    Elsewhere(Held<Elsewhere<C>>),
 }
 
-impl<C: Cell> Clone for Holding<C> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Counted(series) => Self::Counted(series.clone()),
-            Self::Elsewhere(elsewhere) => Self::Elsewhere(elsewhere.clone()),
-        }
-    }
-}
+/// What has to be dropped: one pointer, by value, out of line. A call site whose handle needs no drop must not keep it in
+/// memory for one, which would cost a disabled record more than its loads and branches.
+#[derive(Debug)]
+pub struct Held<T>(Option<std::sync::Arc<T>>);
 
 /// A series that is not in a `static`.
 #[derive(Debug)]
-enum Elsewhere<C: Cell> {
+pub enum Elsewhere<C: Cell> {
     Resolved(ResolvedBox<C>),
     Raw(C::Raw),
 }
 
-impl<C: Cell> Held<C> {
-    fn new(elsewhere: Elsewhere<C>) -> Self {
-        Self(Some(Holding::Elsewhere(std::sync::Arc::new(elsewhere))))
+impl<T> Held<T> {
+    fn new(held: T) -> Self {
+        Self(Some(std::sync::Arc::new(held)))
     }
 }
 
-impl<C: Cell> Clone for Held<C> {
+impl<C: Cell> Held<Elsewhere<C>> {
+    fn resolved(series: Resolved<C>, target: &Target) -> Self {
+        match series {
+            Resolved::Nothing => Self(None),
+            series => {
+                Self::new(Elsewhere::Resolved(ResolvedBox { series, global: matches!(target, Target::Global(_)) }))
+            }
+        }
+    }
+}
+
+impl<T> Clone for Held<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<C: Cell> Drop for Held<C> {
+impl<T> Drop for Held<T> {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(held) = self.0.take() {
@@ -107,7 +104,7 @@ impl<C: Cell> Drop for Held<C> {
 
 #[inline(never)]
 #[allow(improper_ctypes_definitions, reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind")]
-extern "C" fn drop_held<C: Cell>(held: Holding<C>) {
+extern "C" fn drop_held<T>(held: std::sync::Arc<T>) {
     state::discard_held(held);
 }
 
@@ -136,35 +133,30 @@ impl<C: Cell> Clone for Repr<C> {
             Self::Late(late, index) => Self::Late(late, *index),
             Self::Kept(series) => Self::Kept(series),
             Self::Early(early) => Self::Early(early),
+            Self::Counted(held) => Self::Counted(held.clone()),
             Self::Elsewhere(held) => Self::Elsewhere(held.clone()),
         }
     }
 }
 
 impl<C: Cell> Repr<C> {
-    fn resolved(series: Resolved<C>, target: &Target) -> Self {
-        match series {
-            Resolved::Nothing => Self::Off,
-            series => {
-                let global = matches!(target, Target::Global(_));
-                Self::Elsewhere(Held::new(Elsewhere::Resolved(ResolvedBox { series, global })))
-            }
-        }
-    }
-
-    // Inlined whatever its size: the variant is known where a call site made it, and one arm remains.
+    // Inlined whatever its size: the variant is known where a call site made it, and one arm remains. What a call site
+    // makes while monitoring is off is looked at first and by itself, so that the compiler follows it to its end and does
+    // not join it with what is made while it is on.
     #[inline(always)]
     fn record(&self, op: C::Op) {
-        // Known where labels were not even looked at: then the byte has been read already.
-        if matches!(self, Self::Off) {
-            return;
+        match self {
+            // Known where labels were not even looked at: then the byte has been read already.
+            Self::Off => return,
+            Self::Early(early) => return early.record(),
+            _ => {}
         }
         let state = state::load_for_record();
         if state == 0 {
             return;
         }
         match self {
-            Self::Off => {}
+            Self::Off | Self::Early(_) => {}
             Self::Site(site) => site.record(state, op),
             Self::Late(late, index) => late.record(state, *index, op),
             Self::Kept(series) => {
@@ -172,7 +164,11 @@ impl<C: Cell> Repr<C> {
                     series.apply(op);
                 }
             }
-            Self::Early(early) => early.record(),
+            Self::Counted(held) => {
+                if let Some(series) = &held.0 {
+                    record_counted(series, state, op);
+                }
+            }
             Self::Elsewhere(held) => {
                 if let Some(held) = &held.0 {
                     record_elsewhere(held, state, op);
@@ -186,30 +182,28 @@ impl<C: Cell> Repr<C> {
             Self::Off => C::raw_noop(),
             Self::Elsewhere(mut held) => match held.0.take() {
                 None => C::raw_noop(),
-                Some(Holding::Elsewhere(held)) => match &*held {
+                Some(held) => match &*held {
                     Elsewhere::Raw(raw) => raw.clone(),
                     Elsewhere::Resolved(_) => C::raw_from(held),
                 },
-                Some(counted) => C::raw_from(std::sync::Arc::new(AsTarget(Self::Elsewhere(Held(Some(counted)))))),
             },
             late => C::raw_from(std::sync::Arc::new(AsTarget(late))),
         }
     }
 }
 
+/// As with [`Repr::Kept`]; out of line, as only families that removed something have such handles.
+#[inline(never)]
+extern "C" fn record_counted<C: Cell>(series: &Series<C>, state: u8, op: C::Op) {
+    if state & GLOBAL != 0 {
+        series.apply(op);
+    }
+}
+
 /// Where the handle itself is a pointer to follow.
 #[inline(never)]
-extern "C" fn record_elsewhere<C: Cell>(held: &Holding<C>, state: u8, op: C::Op) {
-    let elsewhere = match held {
-        Holding::Counted(series) => {
-            if state & GLOBAL != 0 {
-                series.apply(op);
-            }
-            return;
-        }
-        Holding::Elsewhere(elsewhere) => elsewhere,
-    };
-    state::contained(|| match &**elsewhere {
+extern "C" fn record_elsewhere<C: Cell>(held: &Elsewhere<C>, state: u8, op: C::Op) {
+    state::contained(|| match held {
         Elsewhere::Resolved(resolved) => {
             if !resolved.global || state & GLOBAL != 0 {
                 resolved.series.apply(op);
@@ -250,10 +244,21 @@ impl Early {
         H::wrap(Repr::Early(self))
     }
 
+    /// Only asks whether anybody records, which costs less than who.
+    #[inline(always)]
+    fn record(&self) {
+        if state::is_anybody_on() {
+            self.lost();
+        }
+    }
+
     /// For `extern "C"` see [`state::contained`].
     #[cold]
     #[inline(never)]
-    extern "C" fn record(&self) {
+    extern "C" fn lost(&self) {
+        if state::load_for_record() == 0 {
+            return;
+        }
         state::contained(|| {
             if let Some(store) = state::target().store() {
                 let _ = state::guarded(self.0, store, || store.health.early(self.0));
@@ -366,6 +371,14 @@ enum Kept<C: Cell> {
     Elsewhere,
 }
 
+/// What free text leads to while monitoring is on. A call site sees from the type which handles cannot come back from there,
+/// and that an early one is always its own.
+enum Found<C: Cell> {
+    Kept(&'static Series<C>),
+    Counted(Held<Series<C>>),
+    Elsewhere(Held<Elsewhere<C>>),
+}
+
 impl<C: Cell> LateCore<C> {
     #[inline(always)]
     fn record(&'static self, state: u8, index: usize, op: C::Op) {
@@ -442,18 +455,24 @@ impl<C: Cell> LateCore<C> {
     #[inline(always)]
     fn text<'a, const N: usize>(&'static self, values: impl FnOnce() -> [&'a str; N]) -> Repr<C> {
         let state = state::load_for_handle();
-        if state == 0 { Repr::Early(&self.early) } else { self.text_on(state, &values()) }
+        match if state == 0 { None } else { self.text_on(state, &values()) } {
+            None => Repr::Early(&self.early),
+            Some(Found::Kept(series)) => Repr::Kept(series),
+            Some(Found::Counted(series)) => Repr::Counted(series),
+            Some(Found::Elsewhere(held)) => Repr::Elsewhere(held),
+        }
     }
 
+    /// Nothing where nobody records.
     #[inline(never)]
-    fn text_on(&'static self, state: u8, values: &[&str]) -> Repr<C> {
+    fn text_on(&'static self, state: u8, values: &[&str]) -> Option<Found<C>> {
         if state::is_global(state)
             && let Some(Kept::Text(text)) = self.kept.get()
         {
             match text.ready(values) {
-                Some(Place::Kept(series)) => return Repr::Kept(series),
-                Some(Place::Counted(series)) => return Repr::Elsewhere(Held(Some(Holding::Counted(series)))),
-                Some(Place::Nowhere) => return Repr::Off,
+                Some(Place::Kept(series)) => return Some(Found::Kept(series)),
+                Some(Place::Counted(series)) => return Some(Found::Counted(Held(Some(series)))),
+                Some(Place::Nowhere) => return Some(Found::Elsewhere(Held(None))),
                 None => {}
             }
         }
@@ -462,12 +481,12 @@ impl<C: Cell> LateCore<C> {
 
     #[cold]
     #[inline(never)]
-    fn text_slow(&'static self, values: &[&str]) -> Repr<C> {
+    fn text_slow(&'static self, values: &[&str]) -> Option<Found<C>> {
         let target = state::target();
-        let Some(store) = target.store() else { return Repr::Early(&self.early) };
+        let store = target.store()?;
         // The handle is made in there too: it allocates.
-        let find = || Repr::resolved(self.series(&target, store, values), &target);
-        state::guarded(self.def.name, store, find).unwrap_or(Repr::Off)
+        let find = || Held::resolved(self.series(&target, store, values), &target);
+        Some(Found::Elsewhere(state::guarded(self.def.name, store, find).unwrap_or(Held(None))))
     }
 
     #[inline(always)]
@@ -514,6 +533,15 @@ impl<H: Handle> Late<H> {
         H::wrap(Repr::Late(&self.0, index))
     }
 
+    /// For a record of a family without labels: that shows the series by itself, unless its thread is muted.
+    #[inline(always)]
+    pub(crate) fn to_record(&'static self) -> H {
+        if state::CAN_MUTE {
+            self.0.take();
+        }
+        H::wrap(Repr::Late(&self.0, 0))
+    }
+
     #[inline(always)]
     pub(crate) fn text<'a, const N: usize>(&'static self, values: impl FnOnce() -> [&'a str; N]) -> H {
         H::wrap(self.0.text(values))
@@ -543,12 +571,19 @@ impl<H: Handle> Late<H> {
     }
 }
 
-/// The handle of a key with computed labels.
+/// The handle of a key with computed labels. One pointer comes back, in a register: a call site need not keep its handle in
+/// memory for the state in which it is not made here.
+#[inline(always)]
 pub fn resolve<H: Handle>(key: &Key) -> H {
+    H::wrap(Repr::Elsewhere(resolve_held(key)))
+}
+
+#[inline(never)]
+fn resolve_held<C: Cell>(key: &Key) -> Held<Elsewhere<C>> {
     let target = state::target();
-    let Some(store) = target.store() else { return H::wrap(Repr::Off) };
-    let find = || Repr::resolved(store.resolve::<H::Cell>(key), &target);
-    H::wrap(state::guarded(key.name(), store, find).unwrap_or(Repr::Off))
+    let Some(store) = target.store() else { return Held(None) };
+    let find = || Held::resolved(store.resolve::<C>(key), &target);
+    state::guarded(key.name(), store, find).unwrap_or(Held(None))
 }
 
 /// The recorder of a muted thread: its handles are ours, and so silent as long as their thread is muted.

@@ -28,7 +28,7 @@ pub(crate) const LOCAL: u8 = 2;
 /// Workflow code runs in this process: while it replays, its thread records nothing.
 const MUTE: u8 = 4;
 /// Without workflow code nobody sets it, and nobody has to look.
-const CAN_MUTE: bool = cfg!(feature = "temporal");
+pub(crate) const CAN_MUTE: bool = cfg!(feature = "temporal");
 
 shared! {
     static STATE: AtomicU8 = AtomicU8::new(0);
@@ -84,6 +84,12 @@ fn load() -> u8 {
 #[inline]
 pub(crate) fn load_for_handle() -> u8 {
     if CAN_MUTE { load() & !MUTE } else { load() }
+}
+
+/// Whether there is anybody to record for: the cheapest question, for what is rarely asked on.
+#[inline(always)]
+pub(crate) fn is_anybody_on() -> bool {
+    load() != 0
 }
 
 /// Switches the global service on or off for the macros.

@@ -25,7 +25,10 @@ pub use instructions::count_process;
 use std::{
     env,
     process::{Command, ExitCode},
-    sync::Barrier,
+    sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -372,12 +375,17 @@ fn collected(n: usize, op: &mut impl FnMut(usize)) {
     repeat(n, op);
 }
 
-/// For callgrind: the loop is the same whatever it runs, and is kept when that is nothing.
+/// For callgrind: the loop is the same whatever it runs, and is kept when that is nothing. It reads its end anew each time,
+/// else the compiler counts down where `op` lets it, which is one instruction less.
 #[inline(never)]
 fn repeat(n: usize, op: &mut impl FnMut(usize)) {
-    for i in 0..n {
+    let end = AtomicUsize::new(n);
+    std::hint::black_box(&end);
+    let mut i = 0;
+    while i < end.load(Ordering::Relaxed) {
         op(i);
         std::hint::black_box(());
+        i += 1;
     }
 }
 
