@@ -54,8 +54,7 @@ const ONE: CounterOp = CounterOp::Increment(1);
 
 /// The series of a value, as a handle finds it that is taken now.
 fn taken(table: &TextFamily<CounterCell>, value: &str) -> Arc<Series<CounterCell>> {
-    let place = table.own(&[value]).unwrap_or_else(|| table.over());
-    place.series().expect("counters are folded")
+    table.own(&[value]).unwrap_or_else(|| table.over(&[value])).series()
 }
 
 fn count(table: &TextFamily<CounterCell>, value: &str) {

@@ -472,7 +472,6 @@ impl<C: Cell> LateCore<C> {
             match text.ready(values) {
                 Some(Place::Kept(series)) => return Some(Found::Kept(series)),
                 Some(Place::Counted(series)) => return Some(Found::Counted(Held(Some(series)))),
-                Some(Place::Nowhere) => return Some(Found::Elsewhere(Held(None))),
                 None => {}
             }
         }

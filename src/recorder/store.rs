@@ -132,9 +132,9 @@ impl<C: Cell> FamilyStore<C> {
             Table::Text(text) => {
                 let place = text.own(&values).or_else(|| {
                     health?.overflowed(self.def.name, text.cap());
-                    Some(text.over())
+                    Some(text.over(&values))
                 });
-                place.and_then(Place::series).map_or(Resolved::Nothing, Resolved::Series)
+                place.map(Place::series).map_or(Resolved::Nothing, Resolved::Series)
             }
         }
     }

@@ -25,18 +25,15 @@ use crate::{
 pub(crate) enum Place<'a, C> {
     /// In the table that only grows: there as long as the family.
     Kept(&'a Arc<Series<C>>),
-    /// There until it is removed.
+    /// There until it is removed, or a gauge over the cap, which gets its place when another series goes.
     Counted(Arc<Series<C>>),
-    /// None: a gauge over the cap.
-    Nowhere,
 }
 
 impl<C: Cell> Place<'_, C> {
-    pub(crate) fn series(self) -> Option<Arc<Series<C>>> {
+    pub(crate) fn series(self) -> Arc<Series<C>> {
         match self {
-            Self::Kept(series) => Some(series.clone()),
-            Self::Counted(series) => Some(series),
-            Self::Nowhere => None,
+            Self::Kept(series) => series.clone(),
+            Self::Counted(series) => series,
         }
     }
 }
@@ -167,9 +164,21 @@ impl<C: Cell> TextFamily<C> {
         if self.removable.get().is_some() {
             return None;
         }
-        let place = if C::KIND.adds_up() { Place::Kept(self.table.known_overflow()?) } else { Place::Nowhere };
+        let place = if C::KIND.adds_up() {
+            Place::Kept(self.table.known_overflow()?)
+        } else {
+            Place::Counted(self.waiting(hash(values), values))
+        };
         self.table.overflowed.fetch_add(1, Relaxed);
         Some(place)
+    }
+
+    /// What a handle holds of a gauge that has no place: as if it had one and it was removed. So a record looks for a place
+    /// again, and finds one when other series are gone.
+    fn waiting<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Arc<Series<C>> {
+        let series = self.table.new_series(hash, values);
+        series.set_removed();
+        series
     }
 
     /// The series of its own that these label values have, made on first sight; nothing at the cap.
@@ -201,18 +210,19 @@ impl<C: Cell> TextFamily<C> {
         Some(new)
     }
 
-    /// Where a record goes for which there is no series of its own. Counts.
-    pub(crate) fn over(&self) -> Place<'_, C> {
+    /// Where a record goes for whose label values there is no series of its own. Counts.
+    pub(crate) fn over(&self, values: &[&str]) -> Place<'_, C> {
         if !C::KIND.adds_up() {
             self.table.overflowed.fetch_add(1, Relaxed);
-            return Place::Nowhere;
+            let values = clean(values);
+            return Place::Counted(self.waiting(hash(&values), &values));
         }
         if self.removable.get().is_none()
             && let Some(series) = self.table.overflow_or_new()
         {
             return Place::Kept(series);
         }
-        let Some(removable) = self.removable.get() else { return Place::Nowhere };
+        let removable = self.removable();
         let other = self.table.other();
         let new = self.table.new_series(hash(&other), &other);
         self.table.overflowed.fetch_add(1, Relaxed);
@@ -315,6 +325,8 @@ impl<C: Cell> TextFamily<C> {
 impl<C: Cell> Home<C> for TextFamily<C> {
     fn anew(&self, removed: &Series<C>) -> Option<Arc<Series<C>>> {
         let values: Vec<&str> = removed.values().iter().map(AsRef::as_ref).collect();
-        self.own(&values).unwrap_or_else(|| self.over()).series()
+        let own = self.own(&values).map(Place::series);
+        // A gauge was counted as over the cap when its handle was taken.
+        own.or_else(|| C::KIND.adds_up().then(|| self.over(&values).series()))
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{
 };
 
 use common::{figure, grouped, left_behind, size, sum, value};
-use compozy_monitoring::{Config, Counter, MonitoringService, counter, metrics};
+use compozy_monitoring::{Config, Counter, Gauge, MonitoringService, counter, gauge, metrics};
 
 compozy_monitoring::families! {
     /// Closed.
@@ -209,6 +209,43 @@ fn a_removed_series_makes_room_under_the_cap() {
         TEXT.with("one more").increment(1);
         assert_eq!(value(&service.render(), r#"compozy_removal_text_total{queue="other"}"#), 1.0);
     });
+}
+
+#[test]
+fn a_gauge_over_the_cap_is_seen_once_another_series_is_gone_through_the_handle_that_was_taken_before() {
+    own_process!();
+    let service = MonitoringService::new(Config::default().enabled(true).series_cap(2)).expect("valid");
+    let literal = || gauge!("compozy_removal_sessions", "queue" => "literal").set(4);
+    for queue in ["ends", "ends too"] {
+        SESSIONS.with(queue).set(1);
+        MIXED.with(Outcome::Good, queue).set(1);
+    }
+    // The first look-up over the cap, one that finds the family full, and one whose value has to be cleaned.
+    let waiting = [SESSIONS.with("first"), SESSIONS.with("second"), SESSIONS.with("a\u{1}b")];
+    let foreign = Gauge::from(metrics::gauge!("compozy_removal_mixed", "outcome" => "good", "queue" => "waits"));
+    let record = || {
+        waiting.iter().for_each(|gauge| gauge.set(3));
+        foreign.set(5);
+        literal();
+    };
+    record();
+    record();
+    assert_eq!(lines(&service, "compozy_removal_sessions"), [r#"{queue="ends too"} 1"#, r#"{queue="ends"} 1"#]);
+    // Look-ups are counted, not the records of a handle.
+    assert_eq!(value(&service.render(), "compozy_monitoring_overflowed_series_total"), 5.0);
+    SESSIONS.remove("ends");
+    MIXED.remove(Outcome::Good, "ends");
+    record();
+    assert_eq!(lines(&service, "compozy_removal_sessions"), [r#"{queue="ends too"} 1"#, r#"{queue="first"} 3"#]);
+    assert_eq!(value(&service.render(), r#"compozy_removal_mixed{outcome="good",queue="waits"}"#), 5.0);
+    SESSIONS.remove("ends too");
+    record();
+    assert_eq!(lines(&service, "compozy_removal_sessions"), [r#"{queue="first"} 3"#, r#"{queue="second"} 3"#]);
+    SESSIONS.clear();
+    literal();
+    assert_eq!(lines(&service, "compozy_removal_sessions"), [r#"{queue="literal"} 4"#]);
+    assert_eq!(value(&service.render(), "compozy_monitoring_overflowed_series_total"), 5.0);
+    service.shutdown();
 }
 
 #[test]
