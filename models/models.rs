@@ -63,8 +63,9 @@ fn count(table: &TextFamily<CounterCell>, value: &str) {
 
 /// The text and value of each series, as a scrape has them.
 fn shown(table: &TextFamily<CounterCell>) -> Vec<(String, u64)> {
-    let mut all: Vec<_> = table.sorted().iter().map(|(text, cell)| (text.to_owned(), cell.get())).collect();
-    all.extend(table.overflow().map(|series| (series.label_text.to_string(), series.cell.get())));
+    let (sorted, overflow) = table.sorted();
+    let mut all: Vec<_> = sorted.iter().map(|(text, cell)| (text.to_owned(), cell.get())).collect();
+    all.extend(overflow.map(|series| (series.label_text.to_string(), series.cell.get())));
     all
 }
 
@@ -166,7 +167,7 @@ fn a_series_that_comes_while_the_exposition_sorts_is_in_this_scrape_or_the_next(
             count(&other, "a");
             count(&other, "z");
         });
-        let texts = || table.sorted().iter().map(|(text, _)| text.to_owned()).collect::<Vec<_>>();
+        let texts = || table.sorted().0.iter().map(|(text, _)| text.to_owned()).collect::<Vec<_>>();
         let first = texts();
         assert!(first.contains(&"path=\"m\"".to_owned()) && first.is_sorted(), "{first:?}");
         thread.join().unwrap();
@@ -180,13 +181,28 @@ fn neither_of_two_scrapes_at_once_misses_a_series_that_was_there_before() {
         let table = table(10);
         count(&table, "m");
         let (first, second) = (table.clone(), table.clone());
-        let has_m = |table: &TextFamily<CounterCell>| table.sorted().iter().any(|(text, _)| text == "path=\"m\"");
+        let has_m = |table: &TextFamily<CounterCell>| table.sorted().0.iter().any(|(text, _)| text == "path=\"m\"");
         let scrape = thread::spawn(move || assert!(has_m(&first), "lost to the other scrape"));
         let insert = thread::spawn(move || count(&second, "a"));
         assert!(has_m(&table), "lost to the other scrape");
         scrape.join().unwrap();
         insert.join().unwrap();
-        assert_eq!(table.sorted().iter().map(|(_, cell)| cell.get()).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(table.sorted().0.iter().map(|(_, cell)| cell.get()).collect::<Vec<_>>(), [1, 1]);
+    });
+}
+
+#[test]
+fn a_scrape_beside_the_first_removal_has_what_stays_and_what_is_folded() {
+    all(PREEMPTIONS, || {
+        let table = table(2);
+        ["goes", "stays", "over the cap"].into_iter().for_each(|value| count(&table, value));
+        let other = table.clone();
+        let thread = thread::spawn(move || other.remove(&["goes"]));
+        let shown = shown(&table);
+        for text in ["path=\"stays\"", "path=\"other\""] {
+            assert_eq!(shown.iter().filter(|(shown, _)| shown == text).count(), 1, "{shown:?}");
+        }
+        thread.join().unwrap();
     });
 }
 

@@ -152,8 +152,8 @@ pub(crate) fn family<C: Cell + Print>(family: &FamilyStore<C>, out: &mut String)
             }
         }
         Table::Text(table) => {
-            let sorted = table.sorted();
-            let mut overflow = table.overflow().map(|series| (series.label_text.as_ref(), &series.cell));
+            let (sorted, overflow) = table.sorted();
+            let mut overflow = overflow.map(|series| (series.label_text.as_ref(), &series.cell));
             for (labels, cell) in sorted.iter() {
                 if let Some((other, cell)) = overflow.take_if(|(other, _)| *other < labels) {
                     cell.print(def.name, other, out);

@@ -282,23 +282,24 @@ impl<C: Cell> TextFamily<C> {
         self.removable.get_or_init(|| RwLock::new(Removable::default()))
     }
 
-    /// All series sorted by their text, but the overflow series where [`overflow`](Self::overflow) has it.
-    pub(crate) fn sorted(&self) -> MutexGuard<'_, Sorted<C>> {
-        let Some(removable) = self.removable.get() else { return self.table.sorted() };
+    /// All series sorted by their text, and the overflow series where it is not one of them.
+    pub(crate) fn sorted(&self) -> (MutexGuard<'_, Sorted<C>>, Option<&Arc<Series<C>>>) {
+        if self.removable.get().is_none() {
+            let whole = (self.table.sorted(), self.table.overflow());
+            // The first removal takes the series out of the table. If it came meanwhile, some may have been missed.
+            if self.removable.get().is_none() {
+                return whole;
+            }
+        }
         let mut sorted = self.table.last_sorted();
-        let removable = removable.read().unwrap_or_else(PoisonError::into_inner);
+        let removable = self.removable().read().unwrap_or_else(PoisonError::into_inner);
         // The version of the growing table is 0, and that after the first removal is not.
         if sorted.version != removable.version {
             let (all, version) = (removable.all().cloned().collect(), removable.version);
             drop(removable);
             sorted.replace(all, version);
         }
-        sorted
-    }
-
-    /// The overflow series, where it is not one of [`sorted`](Self::sorted).
-    pub(crate) fn overflow(&self) -> Option<&Arc<Series<C>>> {
-        if self.removable.get().is_some() { None } else { self.table.overflow() }
+        (sorted, None)
     }
 
     /// What was wrong with its series since this was last asked.

@@ -263,6 +263,25 @@ fn what_was_no_number_in_a_series_that_goes_is_told_all_the_same() {
     assert_eq!(value(&service.render(), "compozy_monitoring_errors_total"), 5.0);
 }
 
+#[test]
+fn a_scrape_beside_the_first_removal_of_a_family_has_every_series_that_stays() {
+    for round in 0..size(3_000, 100_000) {
+        let service = MonitoringService::for_test();
+        service.in_scope(|| ["goes", "stays"].into_iter().for_each(|queue| TEXT.with(queue).increment(1)));
+        let barrier = Barrier::new(2);
+        let shown = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                barrier.wait();
+                (0..round % 97 * 20).for_each(|_| std::hint::spin_loop());
+                service.in_scope(|| TEXT.remove("goes"));
+            });
+            barrier.wait();
+            lines(&service, "compozy_removal_text_total")
+        });
+        assert!(shown.iter().any(|line| line == r#"{queue="stays"} 1"#), "{round}: {shown:?}");
+    }
+}
+
 /// Sessions that come and go, of which a few live at any time.
 fn sessions(numbers: std::ops::Range<u64>) {
     for i in numbers {
