@@ -38,11 +38,11 @@ use crate::{fault, service::Part, state};
 /// The id of a query that comes in a task of its own, and not with a workflow task.
 const QUERY_TASK: &str = "legacy_query";
 
-/// The runs of one worker that have returned and are still in its cache.
+/// The runs of one worker that have returned and are still in its cache; of several, if clones of its options made them.
 pub(crate) struct Ends {
     service: Part,
     queue: Arc<Queue>,
-    has_ended: AtomicBool,
+    has_run: AtomicBool,
     returned: Mutex<LruCache<RunKey, Returned>>,
 }
 
@@ -74,12 +74,12 @@ impl Returned {
 }
 
 impl Ends {
-    /// Those of the worker that these options will make.
+    /// Those of the worker that these options will make, and of those that their clones will.
     pub(crate) fn new(service: Part, options: &WorkerOptions) -> Self {
         let queue = service.store().ledger.queues.instrument(&options.task_queue);
         options.workflows().workflow_definitions().for_each(|workflow| queue.runs(&workflow.workflow_type));
         // Not `new`, which takes memory for all that may come.
-        Self { service, queue, has_ended: AtomicBool::new(false), returned: Mutex::new(LruCache::unbounded()) }
+        Self { service, queue, has_run: AtomicBool::new(false), returned: Mutex::new(LruCache::unbounded()) }
     }
 
     pub(crate) fn queue(&self) -> &Queue {
@@ -134,7 +134,7 @@ impl Ends {
             // Without an answer that says otherwise. `Unspecified` is that of a query which came too late.
             EvictionReason::WorkflowExecutionEnding | EvictionReason::CacheFull | EvictionReason::Unspecified => {
                 let store = self.service.store();
-                store.ledger.closed(store, &run.workflow_type, run.ran, is_benign);
+                store.ledger.closed(store, RunKey::new(run_id), &run.workflow_type, run.ran, is_benign);
             }
             // Refused, or unknown: it executes again, or the server has closed it.
             _ => {}
@@ -143,32 +143,24 @@ impl Ends {
 
     /// Before a completion goes to core.
     fn completed(&self, completion: &WorkflowActivationCompletion) {
-        let run = || RunKey::new(&completion.run_id);
-        match &completion.status {
-            Some(Status::Successful(success)) => {
-                let sent = success.commands.iter().find_map(|command| match &command.variant {
-                    Some(Command::FailWorkflowExecution(fail)) => {
-                        let is_benign = fail.failure.as_ref().is_some_and(|f| f.is_benign_application_failure());
-                        Some(if is_benign { Sent::Benign } else { Sent::Counted })
-                    }
-                    Some(
-                        Command::CompleteWorkflowExecution(_)
-                        | Command::CancelWorkflowExecution(_)
-                        | Command::ContinueAsNewWorkflowExecution(_),
-                    ) => Some(Sent::Counted),
-                    _ => None,
-                });
-                if sent.is_some()
-                    && let Some(run) = self.runs().get_mut(&run())
-                {
-                    run.sent = sent;
-                }
+        // A task that fails sends nothing, whatever the function returned.
+        let Some(Status::Successful(success)) = &completion.status else { return };
+        let sent = success.commands.iter().find_map(|command| match &command.variant {
+            Some(Command::FailWorkflowExecution(fail)) => {
+                let is_benign = fail.failure.as_ref().is_some_and(|f| f.is_benign_application_failure());
+                Some(if is_benign { Sent::Benign } else { Sent::Counted })
             }
-            // The task fails, whatever the function returned.
-            Some(Status::Failed(_)) => {
-                self.runs().pop(&run());
-            }
-            None => {}
+            Some(
+                Command::CompleteWorkflowExecution(_)
+                | Command::CancelWorkflowExecution(_)
+                | Command::ContinueAsNewWorkflowExecution(_),
+            ) => Some(Sent::Counted),
+            _ => None,
+        });
+        if sent.is_some()
+            && let Some(run) = self.runs().get_mut(&RunKey::new(&completion.run_id))
+        {
+            run.sent = sent;
         }
     }
 
@@ -182,13 +174,6 @@ impl Ends {
         }
     }
 
-    /// The worker has ended.
-    fn end(&self) {
-        if !self.has_ended.swap(true, Relaxed) {
-            self.queue.worker_ended();
-        }
-    }
-
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
         self.runs().len()
@@ -198,16 +183,28 @@ impl Ends {
 impl Drop for Ends {
     fn drop(&mut self) {
         // For a worker that was never run.
-        self.end();
+        if !*self.has_run.get_mut() {
+            self.queue.worker_ended();
+        }
     }
 }
 
 /// A worker that runs, until its future ends, however it does.
 struct Running<'a>(&'a Ends);
 
+impl<'a> Running<'a> {
+    fn new(ends: &'a Ends) -> Self {
+        // The first one is there since its options were instrumented. A clone of the options makes another worker.
+        if ends.has_run.swap(true, Relaxed) {
+            ends.queue.worker_begins();
+        }
+        Self(ends)
+    }
+}
+
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.end();
+        self.0.queue.worker_ended();
     }
 }
 
@@ -223,7 +220,7 @@ impl WorkerInterceptor for Hooks {
         input: RunWorkerInput<'a>,
         next: Next<'a, RunWorkerInput<'a>, Hook<'a, Result<(), WorkerRunError>>>,
     ) -> Hook<'a, Result<(), WorkerRunError>> {
-        let running = Running(&self.0);
+        let running = Running::new(&self.0);
         let run = next.run(input);
         Box::pin(async move {
             let _running = running;

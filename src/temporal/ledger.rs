@@ -69,8 +69,9 @@ struct Runs {
     /// Counted as started; their first workflow task is not known to be accepted, so that it may execute again.
     started: LruCache<RunKey, ()>,
     /// Counted as well, and known to be through their first task or to have ended. Core passes a first task that left no
-    /// trace in the history off as part of the next one, which is then called live.
-    passed: LruCache<RunKey, ()>,
+    /// trace in the history off as part of the next one, which is then called live. With whether its worker's word on its end
+    /// was counted: a worker that was instrumented twice says it twice.
+    passed: LruCache<RunKey, bool>,
     /// Runs made by a reset that were counted as started. Nothing in a history tells a later look that they were.
     reset: LruCache<RunKey, ()>,
     /// Whether the other half is there, and whether it was said that it is not.
@@ -106,7 +107,15 @@ impl Runs {
     /// A run is through its first workflow task, or will soon be known not to be.
     fn pass(&mut self, run: RunKey) {
         self.started.pop(&run);
-        remember(&mut self.passed, run, ());
+        if self.passed.get(&run).is_none() {
+            remember(&mut self.passed, run, false);
+        }
+    }
+
+    /// A run has ended; whether nobody had said so.
+    fn close(&mut self, run: RunKey) -> bool {
+        self.pass(run);
+        self.passed.get_mut(&run).is_some_and(|is_closed| !std::mem::replace(is_closed, true))
     }
 }
 
@@ -180,9 +189,12 @@ impl Ledger {
     }
 
     /// The server accepted the end of a run that took so long, as its worker says. Core does not count benign failures.
-    pub(crate) fn closed(&self, store: &Store, workflow_type: &str, ran: Duration, is_benign: bool) {
+    pub(crate) fn closed(&self, store: &Store, run: RunKey, workflow_type: &str, ran: Duration, is_benign: bool) {
+        let mut runs = self.runs();
         // Without the meter there are no outcomes.
-        if self.runs().has_meter {
+        let counts = runs.has_meter && runs.close(run);
+        drop(runs);
+        if counts {
             count(store, workflow_type, is_benign.then_some(Outcome::Failed), Some(ran));
         }
     }

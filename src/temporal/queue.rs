@@ -26,7 +26,7 @@ impl Queues {
     pub(crate) fn instrument(&self, name: &str) -> Arc<Queue> {
         let mut queues = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let queue = queues.entry(name.to_owned()).or_default().clone();
-        queue.workers.fetch_add(1, Relaxed);
+        queue.worker_begins();
         queue
     }
 
@@ -66,6 +66,11 @@ impl Queue {
     /// A gauge of this queue was set for the first time.
     pub(crate) fn has_gauge(&self, gauge: Arc<Resolved<GaugeCell>>) {
         self.gauges.lock().unwrap_or_else(PoisonError::into_inner).push(gauge);
+    }
+
+    /// A worker runs, or soon will.
+    pub(crate) fn worker_begins(&self) {
+        self.workers.fetch_add(1, Relaxed);
     }
 
     /// A worker has ended. With the last one, its slots, pollers and cached runs are gone.

@@ -1,7 +1,8 @@
 //! How runs end: what was sent and what the server took decides, whatever the function returned.
 
 use std::{
-    sync::Arc,
+    pin::Pin,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
@@ -9,11 +10,16 @@ use temporalio_client::{
     WorkflowCancelOptions, WorkflowExecuteUpdateOptions, WorkflowFetchHistoryOptions, WorkflowQueryOptions,
     WorkflowSignalOptions, WorkflowStartOptions, WorkflowTerminateOptions,
 };
-use temporalio_common::protos::temporal::api::{enums::v1::EventType, history::v1::HistoryEvent};
+use temporalio_common::protos::{
+    coresdk::workflow_completion::WorkflowActivationCompletion,
+    temporal::api::{enums::v1::EventType, history::v1::HistoryEvent},
+};
+use temporalio_sdk::interceptors::WorkerInterceptor;
 
 use crate::{
+    common::size,
     play::{Act, Play},
-    stage::{Halves, RunningWorker, Stage, finish, play, play_in},
+    stage::{BOTH, Halves, RunningWorker, Stage, finish, play, play_in},
 };
 
 type Handle = temporalio_client::WorkflowHandle<temporalio_client::Client, Play>;
@@ -143,7 +149,7 @@ async fn together(stage: Arc<Stage>, cache: usize, number: u32) {
 
 #[test]
 fn benign_failures_that_start_together_are_counted_before_their_worker_stops() {
-    play("together-1000", |stage| together(stage, 1_000, 200));
+    play("together-1000", |stage| together(stage, 1_000, size(100, 200)));
 }
 
 #[test]
@@ -228,8 +234,10 @@ fn a_worker_that_stopped_has_no_slots() {
             ["worker_task_slots_available", "worker_task_slots_used", "num_pollers", "sticky_cache_size"]
                 .map(|name| stage.sum(&format!("temporal_{name}")))
         };
-        let first = stage.worker(100);
-        let second = stage.worker(100);
+        // A clone of a worker's options makes another worker.
+        let options = stage.worker_options(100, BOTH);
+        let first = stage.worker_of(options.clone(), true);
+        let second = stage.worker_of(options, true);
         let open = stage.start(Act::Wait).await;
         until(|| stage.sum("compozy_temporal_workflow_started_total") == 1.0).await;
         assert!(gauges()[0] > 0.0 && gauges()[2] > 0.0, "{:?}", gauges());
@@ -243,6 +251,47 @@ fn a_worker_that_stopped_has_no_slots() {
         until(|| gauges()[0] > 0.0).await;
         third.stop();
         assert_eq!(gauges(), [0.0; 4]);
+    });
+}
+
+/// An interceptor of the application's.
+struct Theirs(&'static str, Arc<Mutex<Vec<&'static str>>>);
+
+// Written out, as `async_trait` would have it.
+impl WorkerInterceptor for Theirs {
+    fn on_workflow_activation_completion<'a, 'b, 'c>(
+        &'a self,
+        _: &'b WorkflowActivationCompletion,
+    ) -> Pin<Box<dyn Future<Output = ()> + 'c>>
+    where
+        'a: 'c,
+        'b: 'c,
+        Self: 'c,
+    {
+        self.1.lock().expect("no panic").push(self.0);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[test]
+fn a_worker_instrumented_twice_beside_other_interceptors_counts_once() {
+    play("twice", |stage| async move {
+        let seen = Arc::default();
+        let mut options = stage.worker_options(100, Halves { meter: true, interceptor: false });
+        options.worker_interceptor(Theirs("before", Arc::clone(&seen)));
+        stage.service.instrument_worker(&mut options);
+        options.worker_interceptor(Theirs("after", Arc::clone(&seen)));
+        stage.service.instrument_worker(&mut options);
+        let worker = stage.worker_of(options, true);
+        for act in [Act::Done, Act::Benign, Act::BenignLater, Act::Again(1), Act::Steps(2), Act::PanicFirst(1)] {
+            stage.run(act).await;
+        }
+        worker.stop();
+        stage.settle(0).await;
+        assert_eq!(stage.value("compozy_play_steps_total"), 2.0);
+        assert_eq!(stage.sum("temporal_worker_task_slots_available"), 0.0);
+        let seen = seen.lock().expect("no panic");
+        assert!(seen.len() >= 14 && seen.chunks(2).all(|pair| pair == ["before", "after"]), "{seen:?}");
     });
 }
 
@@ -278,6 +327,7 @@ fn a_run_that_began_elsewhere_without_a_trace_is_not_started_here() {
         let other = elsewhere(&stage);
         // Its first task leaves no command, or only heartbeats of a local activity.
         let waits = stage.start(Act::Wait).await;
+        waits.query(Play::gone, (), WorkflowQueryOptions::default()).await.expect("answered");
         let options = WorkflowStartOptions::new(&stage.queue, stage.id()).task_timeout(Duration::from_secs(1)).build();
         let works = stage.start_with(Act::LongLocalActivity, options).await;
         let beats = || async {
@@ -288,7 +338,6 @@ fn a_run_that_began_elsewhere_without_a_trace_is_not_started_here() {
         while !beats().await {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        waits.query(Play::gone, (), WorkflowQueryOptions::default()).await.expect("answered");
         other.kill();
         let worker = stage.worker(100);
         let poked = waits.execute_update(Play::poke, 1, WorkflowExecuteUpdateOptions::default()).await;

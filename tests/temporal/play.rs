@@ -317,7 +317,7 @@ impl Play {
             }
             Act::LongLocalActivity => {
                 let local = LocalActivityOptions::builder().start_to_close_timeout(Duration::from_secs(60)).build();
-                ctx.execute_local_activity(Activities::rest, 3_000_u64, local).await?;
+                ctx.execute_local_activity(Activities::rest, 5_000_u64, local).await?;
             }
             Act::Children(acts) => {
                 for (number, act) in acts.into_iter().enumerate() {

@@ -14,6 +14,7 @@ use temporalio_common::{
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
 use crate::{
+    common::size,
     play::{Act, Gate, Play},
     stage::{Halves, Stage, finish, play, play_alone},
 };
@@ -250,14 +251,14 @@ fn a_completion_that_the_server_refused_is_not_counted_without_a_cache() {
 #[test]
 fn a_benign_failure_that_the_server_never_took_is_not_counted() {
     play("terminated", |stage| async move {
-        let _worker = stage.worker(100);
+        let worker = stage.worker(100);
         let handle = stage.start(Act::Held { later: true, then: Box::new(Act::Benign) }).await;
         let gate = Gate::of(&handle.info().workflow_id);
         let waiting = gate.clone();
         tokio::task::spawn_blocking(move || waiting.wait()).await.expect("there");
         handle.terminate(WorkflowTerminateOptions::default()).await.expect("terminated");
         gate.open();
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        worker.stop();
         stage.settle(0).await;
         assert_eq!(stage.sum("compozy_temporal_workflow_failed_total"), 0.0);
     });
@@ -355,7 +356,8 @@ fn two_workers_and_a_restart_in_the_middle() {
         let first = stage.worker(100);
         let second = stage.worker(100);
         let mut handles = Vec::new();
-        for _ in 0..40 {
+        let runs = size(20, 40);
+        for _ in 0..runs {
             handles.push(stage.start(Act::Steps(20)).await);
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -368,8 +370,8 @@ fn two_workers_and_a_restart_in_the_middle() {
         }
         stage.settle(0).await;
         assert_eq!(stage.value("compozy_temporal_workers_running_total"), 1.0);
-        assert_eq!(stage.value("compozy_play_runs_total"), 40.0);
-        assert_eq!(stage.value("compozy_play_steps_total"), 800.0);
+        assert_eq!(stage.value("compozy_play_runs_total"), f64::from(runs));
+        assert_eq!(stage.value("compozy_play_steps_total"), f64::from(20 * runs));
         third.stop();
         assert_eq!(stage.value("compozy_temporal_workers_running_total"), 0.0);
     });
@@ -418,10 +420,12 @@ fn an_unregistered_type_is_in_no_counter() {
 }
 
 #[test]
-fn a_thousand_runs_at_once() {
-    play_alone("thousand", |stage| async move {
-        let _worker = stage.worker(100);
-        let starts = (0..1_000).map(|i| {
+fn many_runs_at_once() {
+    play_alone("many", |stage| async move {
+        // Ten times as many as are cached.
+        let tens = size(10, 100);
+        let _worker = stage.worker(tens as usize);
+        let starts = (0..10 * tens).map(|i| {
             let act = match i % 10 {
                 0 => Act::Fail,
                 1 => Act::Benign,
@@ -435,15 +439,15 @@ fn a_thousand_runs_at_once() {
         // Not more at once than a busy machine starts before its client gives up.
         let handles: Vec<_> = futures_util::StreamExt::collect(futures_util::StreamExt::buffer_unordered(
             futures_util::stream::iter(starts),
-            100,
+            tens as usize,
         ))
         .await;
         for handle in &handles {
             finish(handle).await;
         }
         stage.settle(0).await;
-        assert_eq!(stage.value("compozy_play_runs_total"), 1_100.0);
-        assert_eq!(stage.value("compozy_play_steps_total"), 1_000.0);
+        assert_eq!(stage.value("compozy_play_runs_total"), f64::from(11 * tens));
+        assert_eq!(stage.value("compozy_play_steps_total"), f64::from(10 * tens));
     });
 }
 

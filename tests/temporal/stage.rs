@@ -19,7 +19,7 @@ use temporalio_sdk::{Runtime, Worker, WorkerOptions, runtime::RuntimeOptions};
 use tokio::sync::oneshot;
 
 use crate::{
-    common::samples,
+    common::{is_long, samples, size},
     play::{Act, Activities, Child, Play},
     server::Server,
 };
@@ -106,8 +106,11 @@ pub fn play_in<F: Future<Output = ()>>(namespace: &str, name: &str, scenario: im
     act_out(name, namespace, scenario);
 }
 
-/// The same, with nothing beside it.
+/// The same, with nothing beside it in the long form, in which it needs the whole server.
 pub fn play_alone<F: Future<Output = ()>>(name: &str, scenario: impl FnOnce(Arc<Stage>) -> F) {
+    if !is_long() {
+        return play(name, scenario);
+    }
     let _alone = LOAD.write().unwrap_or_else(PoisonError::into_inner);
     act_out(name, "default", scenario);
 }
@@ -137,7 +140,21 @@ impl Stage {
     }
 
     pub fn worker_with(&self, cache: usize, halves: Halves) -> RunningWorker {
-        let (service, queue, server) = (self.service.clone(), self.queue.clone(), self.server);
+        self.worker_of(self.worker_options(cache, halves), halves.meter)
+    }
+
+    /// What a worker is made of. A clone of it makes another one.
+    pub fn worker_options(&self, cache: usize, halves: Halves) -> WorkerOptions {
+        let mut options = WorkerOptions::new(&self.queue).max_cached_workflows(cache).build();
+        if halves.interceptor {
+            self.service.instrument_worker(&mut options);
+        }
+        register(&mut options);
+        options
+    }
+
+    pub fn worker_of(&self, options: WorkerOptions, has_meter: bool) -> RunningWorker {
+        let (service, server) = (self.service.clone(), self.server);
         let namespace = self.namespace.clone();
         let (stop, stopped) = oneshot::channel();
         let (kill, killed) = oneshot::channel();
@@ -146,13 +163,8 @@ impl Stage {
             let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
             tokio.expect("Tokio").block_on(async move {
                 let runtime_options =
-                    if halves.meter { service.temporal_runtime_options() } else { RuntimeOptions::default() };
+                    if has_meter { service.temporal_runtime_options() } else { RuntimeOptions::default() };
                 let runtime = Runtime::from_current_tokio(runtime_options).expect("a runtime");
-                let mut options = WorkerOptions::new(queue).max_cached_workflows(cache).build();
-                if halves.interceptor {
-                    service.instrument_worker(&mut options);
-                }
-                register(&mut options);
                 let mut worker = Worker::new(&runtime, client(server, &namespace).await, options).expect("a worker");
                 let _running = service.track_worker();
                 let shut_down = worker.shutdown_handle();
@@ -204,13 +216,14 @@ impl Stage {
     async fn server_counts(&self, types: &[&str]) -> Counts {
         let mut counts = Counts::new();
         for workflow_type in types {
-            for status in STATUSES {
-                let query = format!(
-                    "TaskQueue = '{}' AND WorkflowType = '{workflow_type}' AND ExecutionStatus = '{status}'",
-                    self.queue
-                );
-                let count = self.client.count_workflows(query, WorkflowCountOptions::default()).await;
-                counts.insert(((*workflow_type).to_owned(), status), count.expect("visibility").count() as f64);
+            // One look at all of them: a query for each status costs the server more than the runs do.
+            let query =
+                format!("TaskQueue = '{}' AND WorkflowType = '{workflow_type}' GROUP BY ExecutionStatus", self.queue);
+            let count = self.client.count_workflows(query, WorkflowCountOptions::default()).await.expect("visibility");
+            for group in count.groups() {
+                let status = group.get::<String>(0).expect("a status");
+                let status = STATUSES.into_iter().find(|known| *known == status).expect("a known status");
+                counts.insert(((*workflow_type).to_owned(), status), group.count() as f64);
             }
         }
         counts
@@ -227,7 +240,7 @@ impl Stage {
             let server = self.server_counts(types).await;
             let first = self.difference(&server, types, never_started);
             if first.is_empty() {
-                tokio::time::sleep(Duration::from_millis(1_000)).await;
+                tokio::time::sleep(Duration::from_millis(size(300, 1_000))).await;
                 let server = self.server_counts(types).await;
                 if self.difference(&server, types, never_started).is_empty() {
                     return;
@@ -252,7 +265,8 @@ impl Stage {
                 let series = format!("compozy_temporal_workflow_{family}{{workflow_type=\"{workflow_type}\"}}");
                 ours.get(&series).copied().unwrap_or(0.0)
             };
-            let theirs = |status: &'static str| server[&((*workflow_type).to_owned(), status)];
+            let theirs =
+                |status: &'static str| server.get(&((*workflow_type).to_owned(), status)).copied().unwrap_or(0.0);
             let mut compare = |what: &str, ours: f64, theirs: f64| {
                 if ours != theirs {
                     differences.push(format!("{workflow_type} {what}: ours {ours}, the server's {theirs}"));
