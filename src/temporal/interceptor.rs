@@ -101,6 +101,16 @@ fn seed_of(run_id: &str) -> u64 {
     hasher.finish()
 }
 
+/// From the first workflow task that could run to this one. A signal or an update lets a delayed run begin early.
+pub(super) fn running_time(
+    begins: Option<SystemTime>,
+    first_task: Option<SystemTime>,
+    task: Option<SystemTime>,
+) -> Duration {
+    let begins = begins.into_iter().chain(first_task).min();
+    task.zip(begins).and_then(|(task, begins)| task.duration_since(begins).ok()).unwrap_or_default()
+}
+
 /// What holds while workflow code runs.
 struct Inside<'a> {
     /// Left before the scope is.
@@ -201,11 +211,9 @@ impl Execution<'_> {
         let (interceptor, ctx) = (self.inner.interceptor, &self.inner.ctx);
         interceptor.service.store().ledger.accepted_first_task(interceptor.run);
         let Some(ends) = &interceptor.ends else { return };
-        // A signal or an update lets a delayed run begin early.
-        let begins = interceptor.begins.into_iter().chain(self.first_task).min();
         // By the server's clock up to this workflow task; by a clock that never jumps from then on.
-        let before = ctx.workflow_time().zip(begins).and_then(|(task, begins)| task.duration_since(begins).ok());
-        let ran = before.unwrap_or_default().saturating_add(polled.elapsed());
+        let before = running_time(interceptor.begins, self.first_task, ctx.workflow_time());
+        let ran = before.saturating_add(polled.elapsed());
         let after_replay = self.has_replayed && ctx.history_length() == self.at_start;
         ends.returned(interceptor.run, Returned::new(ctx.workflow_type(), ran, after_replay));
     }

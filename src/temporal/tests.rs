@@ -1,7 +1,10 @@
 //! Instrumentation that fails in every way, under a workflow that must not notice. The history is one that a real
 //! server recorded; the SDK's replayer runs it without one.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::FutureExt;
 use temporalio_client::WorkflowHistory;
@@ -31,6 +34,7 @@ use temporalio_sdk::{
 
 use super::{
     ends::{Ends, Hooks, Returned},
+    interceptor::running_time,
     ledger::{Ledger, Outcome, RunKey},
 };
 use crate::{
@@ -263,6 +267,7 @@ fn what_was_sent_counts_and_not_what_was_returned() {
     // Refused, and then accepted.
     told.sent("d", false, benign());
     told.evict("d", EvictionReason::UnhandledCommand);
+    assert_eq!(counted(&service), (0.0, 0.0));
     told.sent("d", true, benign());
     told.evict("d", EvictionReason::CacheFull);
     assert_eq!(counted(&service), (1.0, 1.0));
@@ -297,6 +302,22 @@ fn two_workers_with_one_run_do_not_meet() {
     late.evict("a", EvictionReason::TaskNotFound);
     other.evict("a", EvictionReason::WorkflowExecutionEnding);
     assert_eq!(counted(&service), (1.0, 1.0));
+}
+
+#[test]
+fn running_time_begins_with_the_first_task_that_could_run() {
+    let at = |second: u64| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(second));
+    let seconds = |begins, first_task, task| running_time(begins, first_task, task).as_secs();
+    // Waited for a worker, which counts.
+    assert_eq!(seconds(at(10), at(13), at(20)), 10);
+    // A signal came before the delay was over.
+    assert_eq!(seconds(at(10), at(3), at(20)), 17);
+    assert_eq!(seconds(at(10), at(3), at(5)), 2);
+    // What the server did not say, or says of a time that was not yet.
+    assert_eq!(seconds(None, at(3), at(5)), 2);
+    assert_eq!(seconds(None, None, at(5)), 0);
+    assert_eq!(seconds(at(10), at(12), None), 0);
+    assert_eq!(seconds(at(10), at(12), at(8)), 0);
 }
 
 #[test]
