@@ -3,9 +3,9 @@
 //! A file that no crate root leads to is placed by its path where that is possible, and is a crate of its own otherwise.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::{Path as FilePath, PathBuf},
-    sync::Arc,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use crate::{
@@ -61,6 +61,8 @@ pub struct Source<'a> {
     pub is_read: bool,
     /// Whether it is no file of its own, but part of those that include it.
     pub is_fragment: bool,
+    /// Whether its facts are here: those of a package are loaded once somebody asks for them.
+    pub is_loaded: bool,
 }
 
 /// The names of a tree.
@@ -68,7 +70,8 @@ pub struct Source<'a> {
 pub struct Names {
     pub modules: Vec<Module>,
     pub crates: Vec<Crate>,
-    facts: Vec<Facts>,
+    /// None for a file that is not loaded.
+    facts: Vec<Option<Facts>>,
     /// The crate of each package's library.
     libraries: HashMap<String, CrateId>,
     libraries_at: HashMap<PathBuf, CrateId>,
@@ -78,6 +81,11 @@ pub struct Names {
     pub label_fields: HashSet<String>,
     /// Files that are named by `mod`, `#[path]` or `include!` and were not among the sources.
     pub wanted: BTreeMap<PathBuf, Wanted>,
+    /// The packages that are not loaded, by name and by directory.
+    unloaded: HashMap<String, PathBuf>,
+    unloaded_at: HashSet<PathBuf>,
+    /// Those of them that somebody asked for.
+    asked_for: Mutex<BTreeSet<PathBuf>>,
 }
 
 /// Why a file is wanted.
@@ -92,10 +100,15 @@ const MAX_PLACES: usize = 4;
 
 impl Names {
     /// Puts the files in their places. Facts and sources are in the order of the files.
-    pub fn new(sources: &[Source<'_>], facts: Vec<Facts>) -> Self {
+    pub fn new(sources: &[Source<'_>], facts: Vec<Option<Facts>>) -> Self {
         let mut names = Self { facts, places: vec![Vec::new(); sources.len()], ..Self::default() };
-        for facts in &names.facts {
+        for facts in names.facts.iter().flatten() {
             names.label_fields.extend(facts.label_fields.iter().cloned());
+        }
+        for package in sources.iter().filter(|source| !source.is_loaded).filter_map(|source| source.package.as_ref()) {
+            if names.unloaded_at.insert(package.directory.clone()) {
+                names.unloaded.entry(package.name.clone()).or_insert_with(|| package.directory.clone());
+            }
         }
         let by_path: HashMap<&FilePath, usize> =
             sources.iter().enumerate().map(|(index, source)| (source.path, index)).collect();
@@ -104,17 +117,31 @@ impl Names {
         linker.guessed();
         linker.rest();
         let mut names = linker.names;
+        let asked_for = names.asked_for();
         names.associate();
+        // The type of each `impl` is no reason to load a package: who names the type asks for it.
+        names.asked_for = Mutex::new(asked_for);
         names
     }
 
+    /// The packages that have to be loaded to answer what was asked, by directory.
+    pub fn asked_for(&self) -> BTreeSet<PathBuf> {
+        std::mem::take(&mut *self.asked_for.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn ask_for(&self, directory: &FilePath) {
+        self.asked_for.lock().unwrap_or_else(PoisonError::into_inner).insert(directory.to_owned());
+    }
+
     /// The facts again, for another try with more sources.
-    pub fn into_facts(self) -> Vec<Facts> {
+    pub fn into_facts(self) -> Vec<Option<Facts>> {
         self.facts
     }
 
     fn scope_at(&self, file: usize, path: &[usize]) -> &Scope {
-        path.iter().fold(&self.facts[file].scope, |scope, index| &scope.modules[*index].1)
+        static NOTHING: LazyLock<Scope> = LazyLock::new(Scope::default);
+        let Some(facts) = &self.facts[file] else { return &NOTHING };
+        path.iter().fold(&facts.scope, |scope, index| &scope.modules[*index].1)
     }
 
     /// The scopes of a module.
@@ -138,10 +165,19 @@ impl Names {
 
     /// The library of a package of the tree.
     pub fn library(&self, package: &str, directory: Option<&PathBuf>) -> Option<CrateId> {
-        match directory {
+        let found = match directory {
             Some(directory) => self.libraries_at.get(directory).copied(),
             None => self.libraries.get(package).copied(),
+        };
+        if found.is_none()
+            && let Some(unloaded) = match directory {
+                Some(directory) => self.unloaded_at.get(directory),
+                None => self.unloaded.get(package),
+            }
+        {
+            self.ask_for(unloaded);
         }
+        found
     }
 
     /// The module of this name within another.
@@ -202,7 +238,7 @@ impl Linker<'_> {
                 continue;
             }
             for root in &package.roots {
-                if let Some(&file) = self.by_path.get(root.as_path()) {
+                if let Some(&file) = self.by_path.get(root.as_path()).filter(|file| self.sources[**file].is_loaded) {
                     self.root(file);
                 }
             }
@@ -212,7 +248,8 @@ impl Linker<'_> {
     /// Files in the directory of a crate that nothing leads to: a macro may hold their `mod`.
     fn guessed(&mut self) {
         for file in 0..self.sources.len() {
-            if !self.names.places[file].is_empty() || self.sources[file].is_fragment {
+            let source = &self.sources[file];
+            if !self.names.places[file].is_empty() || source.is_fragment || !source.is_loaded {
                 continue;
             }
             let path = self.sources[file].path;
@@ -237,13 +274,13 @@ impl Linker<'_> {
 
     fn rest(&mut self) {
         let named: HashSet<usize> = (0..self.sources.len())
-            .filter(|file| self.names.places[*file].is_empty())
+            .filter(|file| self.names.places[*file].is_empty() && self.sources[*file].is_loaded)
             .flat_map(|file| self.named_by(file))
             .collect();
         for only_roots in [true, false] {
             for file in 0..self.sources.len() {
                 let is_candidate = !only_roots || !named.contains(&file) && !self.sources[file].is_fragment;
-                if is_candidate && self.names.places[file].is_empty() {
+                if is_candidate && self.names.places[file].is_empty() && self.sources[file].is_loaded {
                     self.root(file);
                 }
             }
@@ -257,7 +294,7 @@ impl Linker<'_> {
             scope.modules.iter().for_each(|(_, inner)| children(inner, all));
         }
         let mut all = Vec::new();
-        children(&self.names.facts[file].scope, &mut all);
+        children(self.names.scope_at(file, &[]), &mut all);
         let paths = all.into_iter().flat_map(|child| self.candidates(file, child, false));
         paths.filter_map(|path| self.by_path.get(path.as_path()).copied()).filter(|named| *named != file).collect()
     }
@@ -350,7 +387,7 @@ impl Linker<'_> {
         }
         self.names.places[file].push(module);
         let krate = self.names.modules[module].krate;
-        let families = self.names.facts[file].families.clone();
+        let families = self.names.facts[file].as_ref().map(|facts| facts.families.clone()).unwrap_or_default();
         for (metric, byte, line) in families {
             self.names.crates[krate].families.entry(metric).or_default().push((file, byte, line));
         }
@@ -394,6 +431,7 @@ impl Linker<'_> {
         for path in bodies {
             let path = path.canonicalize().unwrap_or(path);
             match self.by_path.get(path.as_path()) {
+                Some(&file) if !self.is_loaded(file) => {}
                 Some(&file) if self.names.places[file].len() < MAX_PLACES => self.names.places[file].push(module),
                 None if path.is_file() => {
                     self.names.wanted.insert(path, Wanted::Fragment);
@@ -409,6 +447,15 @@ impl Linker<'_> {
         }
     }
 
+    /// Whether the facts of a file are here; its package is asked for if they are not.
+    fn is_loaded(&self, file: usize) -> bool {
+        let source = &self.sources[file];
+        if let Some(package) = source.package.as_ref().filter(|_| !source.is_loaded) {
+            self.names.ask_for(&package.directory);
+        }
+        source.is_loaded
+    }
+
     /// Gives a module the source of a path, and says whether it could.
     fn follow(&mut self, module: ModuleId, path: &FilePath, chain: &mut Vec<usize>, why: Wanted) -> bool {
         let Some(&file) = self.by_path.get(path) else {
@@ -417,7 +464,7 @@ impl Linker<'_> {
             }
             return false;
         };
-        if chain.contains(&file) || !self.sources[file].is_read {
+        if chain.contains(&file) || !self.is_loaded(file) || !self.sources[file].is_read {
             return false;
         }
         chain.push(file);
@@ -437,39 +484,39 @@ impl Names {
     pub fn is_open(&self, module: ModuleId) -> bool {
         self.modules[module].scopes.iter().any(|(file, path)| *file == usize::MAX || self.scope_at(*file, path).is_open)
     }
+}
 
-    /// Every name that may stand for something of `metrics`, the facade or the packages that are known: theirs, and
-    /// those of imports, aliases, macros and families that lead to them.
-    pub fn words(&self) -> HashSet<String> {
-        let mut leads: HashMap<&str, Vec<&str>> = HashMap::new();
-        let mut waiting: Vec<&str> = ITEMS.iter().chain(OTHER_ITEMS).copied().collect();
-        let mut scopes: Vec<&Scope> = self.facts.iter().map(|facts| &facts.scope).collect();
-        while let Some(scope) = scopes.pop() {
-            scopes.extend(scope.modules.iter().map(|(_, inner)| inner));
-            for (name, defs) in &scope.names {
-                for (def, _) in defs {
-                    match def {
-                        Def::Import(path) | Def::Alias(path) => {
-                            let last = path.last().map(String::as_str).filter(|last| last != name);
-                            leads.entry(last.unwrap_or_default()).or_default().push(name);
-                        }
-                        Def::Family => waiting.push(name),
-                        Def::Value(_) | Def::Type(_) | Def::Other => {}
+/// Every name that may stand for something of `metrics`, the facade or the packages that are known: theirs, and
+/// those of imports, aliases, macros and families that lead to them.
+pub fn words<'a>(facts: impl Iterator<Item = &'a Facts>) -> HashSet<String> {
+    let mut leads: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut waiting: Vec<&str> = ITEMS.iter().chain(OTHER_ITEMS).copied().collect();
+    let mut scopes: Vec<&Scope> = facts.map(|facts| &facts.scope).collect();
+    while let Some(scope) = scopes.pop() {
+        scopes.extend(scope.modules.iter().map(|(_, inner)| inner));
+        for (name, defs) in &scope.names {
+            for (def, _) in defs {
+                match def {
+                    Def::Import(path) | Def::Alias(path) => {
+                        let last = path.last().map(String::as_str).filter(|last| last != name);
+                        leads.entry(last.unwrap_or_default()).or_default().push(name);
                     }
-                }
-            }
-            for one in &scope.macros {
-                for ident in &one.idents {
-                    leads.entry(ident).or_default().push(&one.name);
+                    Def::Family => waiting.push(name),
+                    Def::Value(_) | Def::Type(_) | Def::Other => {}
                 }
             }
         }
-        let mut words = HashSet::new();
-        while let Some(word) = waiting.pop() {
-            if words.insert(word.to_owned()) {
-                waiting.extend(leads.get(word).into_iter().flatten());
+        for one in &scope.macros {
+            for ident in &one.idents {
+                leads.entry(ident).or_default().push(&one.name);
             }
         }
-        words
     }
+    let mut words = HashSet::new();
+    while let Some(word) = waiting.pop() {
+        if words.insert(word.to_owned()) {
+            waiting.extend(leads.get(word).into_iter().flatten());
+        }
+    }
+    words
 }

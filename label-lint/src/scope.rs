@@ -110,6 +110,15 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether other files are included, which have to be looked at.
+    pub fn includes(&self) -> bool {
+        fn within(scope: &Scope) -> bool {
+            let own = !scope.includes.is_empty() || !scope.body_includes.is_empty();
+            own || scope.modules.iter().any(|(_, inner)| within(inner))
+        }
+        within(&self.scope)
+    }
+
     /// Adds the facts of the next piece of the file, which starts at this byte, after so many lines.
     pub fn add(&mut self, other: Self, base: usize, lines: usize) {
         self.scope.add(other.scope, base);

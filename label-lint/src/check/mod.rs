@@ -31,25 +31,6 @@ use crate::{
     value::{self, Path, Value, plain},
 };
 
-/// Words without one of which a file has nothing to check.
-pub const WORDS: &[&str] = &[
-    "counter",
-    "gauge",
-    "histogram",
-    "Label",
-    "Key",
-    "families",
-    "extra_labels",
-    "into_labels",
-    "key_var",
-    "label-lint:",
-    "global_label",
-    "_vec!",
-    "Vec::new",
-    "labels!",
-    "const_label",
-];
-
 /// Where a file stands in the tree.
 pub struct Context<'a> {
     pub names: &'a Names,
