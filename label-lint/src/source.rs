@@ -12,7 +12,7 @@ use syn::{
     parse::{ParseStream, Parser},
 };
 
-use crate::{pieces::MAX_PIECE, rules::Rule};
+use crate::{outline, pieces::MAX_PIECE, rules::Rule};
 
 /// Larger files are reported, not parsed, unless `--max-bytes` says otherwise.
 pub const DEFAULT_MAX_BYTES: u64 = 16 << 20;
@@ -125,21 +125,18 @@ pub fn too_large(part: &str) -> Problem {
     }
 }
 
+/// Parses a file but for the bodies of its functions. Call it on a thread with [`STACK`].
+pub fn parse_outline(text: &str, is_fragment: bool) -> Result<Vec<syn::Item>, Problem> {
+    let outline = if is_fragment { None } else { outline::without_bodies(text) };
+    // What is wrong is told of the text as it is.
+    match outline.map(|outline| parse(&outline, false)) {
+        Some(Ok(items)) => Ok(items),
+        _ => parse(text, is_fragment),
+    }
+}
+
 /// Parses a file. Call it on a thread with [`STACK`].
 pub fn parse(text: &str, is_fragment: bool) -> Result<Vec<syn::Item>, Problem> {
-    parse_with(text, is_fragment, |tokens| tokens)
-}
-
-/// Parses a file but for the bodies of its functions, which say nothing about names.
-pub fn parse_outline(text: &str, is_fragment: bool) -> Result<Vec<syn::Item>, Problem> {
-    parse_with(text, is_fragment, if is_fragment { |tokens| tokens } else { without_bodies })
-}
-
-fn parse_with(
-    text: &str,
-    is_fragment: bool,
-    prepare: fn(TokenStream) -> TokenStream,
-) -> Result<Vec<syn::Item>, Problem> {
     proc_macro2::extra::invalidate_current_thread_spans();
     let problem = |message: String, range| Problem {
         rule: Rule::ParseError,
@@ -161,18 +158,19 @@ fn parse_with(
         if let Some(range) = too_many_brackets(text, &tokens) {
             return Err(deep(range));
         }
-        let tokens = prepare(tokens);
+        // A copy makes the parser copy all tokens, so only what may have to be parsed again has one.
+        let again = is_fragment.then(|| tokens.clone());
         let mut depth = None;
         let file = |input: ParseStream<'_>| {
             depth = too_deep(input.cursor());
             if depth.is_some() { Err(input.error("too deep")) } else { input.parse::<syn::File>() }
         };
-        let file = file.parse2(tokens.clone());
-        match file {
-            Ok(file) => Ok(file.items),
-            Err(_) if is_fragment && depth.is_none() => statements(tokens)
+        let file = file.parse2(tokens);
+        match (file, again.filter(|_| depth.is_none())) {
+            (Ok(file), _) => Ok(file.items),
+            (Err(_), Some(tokens)) => statements(tokens)
                 .map_err(|error| problem(format!("this file is not Rust: {error}"), Some(error.span().byte_range()))),
-            Err(error) => {
+            (Err(error), None) => {
                 let range = error.span().byte_range();
                 let range = if range == (0..0) { text.len()..text.len() } else { range };
                 Err(depth.map_or_else(|| problem(format!("this file is not Rust: {error}"), Some(range)), deep))
@@ -216,39 +214,6 @@ pub fn included_by_bodies(text: &str) -> Vec<String> {
         search(tokens, false, &mut found);
     }
     found
-}
-
-/// The tokens without what is in the braces of functions, but for the files that they include.
-fn without_bodies(tokens: TokenStream) -> TokenStream {
-    let mut result = Vec::new();
-    let mut in_function = false;
-    let mut after_bang = false;
-    for token in tokens {
-        let mut is_bang = false;
-        let token = match token {
-            TokenTree::Ident(ident) => {
-                in_function |= ident == "fn";
-                is_bang = after_bang;
-                TokenTree::Ident(ident)
-            }
-            TokenTree::Punct(punct) => {
-                in_function &= !matches!(punct.as_char(), ';' | ',' | '=');
-                is_bang = punct.as_char() == '!';
-                TokenTree::Punct(punct)
-            }
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace && !after_bang => {
-                let stream =
-                    if std::mem::take(&mut in_function) { TokenStream::new() } else { without_bodies(group.stream()) };
-                let mut copy = proc_macro2::Group::new(Delimiter::Brace, stream);
-                copy.set_span(group.span());
-                TokenTree::Group(copy)
-            }
-            other => other,
-        };
-        after_bang = is_bang;
-        result.push(token);
-    }
-    result.into_iter().collect()
 }
 
 /// Where brackets nest so deeply that even the parser's copy of the tokens, made before [`too_deep`], would exhaust the

@@ -1,0 +1,3 @@
+pub mod a {
+    include!("calls.in");
+}

@@ -1,0 +1,1 @@
+pub use words::{Keys, deep::inner::RAW as USER};

@@ -1,0 +1,1 @@
+pub const RAW: &str = "user_id";
