@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use compozy_monitoring::MonitoringService;
 use temporalio_client::{
     WorkflowCancelOptions, WorkflowExecuteUpdateOptions, WorkflowFetchHistoryOptions, WorkflowQueryOptions,
     WorkflowSignalOptions, WorkflowStartOptions, WorkflowTerminateOptions,
@@ -17,7 +18,7 @@ use temporalio_common::protos::{
 use temporalio_sdk::interceptors::WorkerInterceptor;
 
 use crate::{
-    common::size,
+    common::{size, sum},
     play::{Act, Play},
     stage::{BOTH, Halves, RunningWorker, Stage, finish, play, play_in},
 };
@@ -292,6 +293,33 @@ fn a_worker_instrumented_twice_beside_other_interceptors_counts_once() {
         assert_eq!(stage.sum("temporal_worker_task_slots_available"), 0.0);
         let seen = seen.lock().expect("no panic");
         assert!(seen.len() >= 14 && seen.chunks(2).all(|pair| pair == ["before", "after"]), "{seen:?}");
+    });
+}
+
+#[test]
+fn a_service_that_is_shut_down_leaves_its_worker_alone() {
+    play("shut-down", |stage| async move {
+        // Another service looks at the same worker, without its meter.
+        let other = MonitoringService::for_test();
+        let mut options = stage.worker_options(100, BOTH);
+        other.instrument_worker(&mut options);
+        let worker = stage.worker_of(options, true);
+        let open = stage.start(Act::BenignOnGo).await;
+        stage.run(Act::Done).await;
+        until(|| stage.sum("compozy_temporal_workflow_completed_total") == 1.0).await;
+        stage.service.shutdown();
+        go(&open).await;
+        finish(&open).await;
+        stage.run(Act::Steps(2)).await;
+        worker.stop();
+        // Made while it is off.
+        let worker = stage.worker(100);
+        stage.run(Act::Done).await;
+        worker.stop();
+        assert_eq!(stage.service.render(), "");
+        let text = other.render();
+        assert_eq!(sum(&text, "compozy_temporal_workflow_started_total"), 3.0, "{text}");
+        assert_eq!(sum(&text, "compozy_temporal_workflow_duration_seconds_count"), 0.0, "{text}");
     });
 }
 
