@@ -14,6 +14,7 @@ pub struct Declaration {
     pub name: Ident,
     pub metric: LitStr,
     pub labels: Vec<Ident>,
+    pub attributes: Vec<Attribute>,
 }
 
 /// The declarations of a block.
@@ -24,7 +25,7 @@ pub fn parse(tokens: TokenStream) -> syn::Result<Vec<Declaration>> {
 fn block(input: ParseStream<'_>) -> syn::Result<Vec<Declaration>> {
     let mut declarations = Vec::new();
     while !input.is_empty() {
-        input.call(Attribute::parse_outer)?;
+        let attributes = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let kind = input.call(Ident::parse_any)?;
         let name = input.call(Ident::parse_any)?;
@@ -44,7 +45,7 @@ fn block(input: ParseStream<'_>) -> syn::Result<Vec<Declaration>> {
             }
         }
         input.parse::<Token![;]>()?;
-        declarations.push(Declaration { vis, kind, name, metric, labels });
+        declarations.push(Declaration { vis, kind, name, metric, labels, attributes });
     }
     Ok(declarations)
 }

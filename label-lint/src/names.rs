@@ -11,7 +11,7 @@ use std::{
 use crate::{
     manifest::{Extern, FACADE, METRICS, Package},
     resolve::{ITEMS, OTHER_ITEMS},
-    scope::{Child, Def, Facts, Macro, Scope},
+    scope::{Child, Conditions, Def, Facts, Family, Macro, Scope},
     value::Value,
 };
 
@@ -19,13 +19,15 @@ pub type ModuleId = usize;
 pub type CrateId = usize;
 
 /// A module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Module {
     pub parent: Option<ModuleId>,
     pub krate: CrateId,
     /// Its own source and those that it includes: a path to the scope within each file's.
     scopes: Vec<(usize, Vec<usize>)>,
     pub children: HashMap<String, Vec<ModuleId>>,
+    /// The `cfg`s of the `mod`s that lead to its file.
+    conditions: Conditions,
 }
 
 /// A crate: a library, a binary, a test, or a file that no other leads to.
@@ -38,8 +40,8 @@ pub struct Crate {
     pub externs: HashMap<String, Extern>,
     /// Macros by name: the module, and where the definition is.
     pub macros: HashMap<String, Vec<(ModuleId, MacroRef)>>,
-    /// Metric names in `families!`: the file, the byte and the line of each.
-    pub families: HashMap<String, Vec<(usize, usize, usize)>>,
+    /// Metric names in `families!`, each with its file.
+    pub families: HashMap<String, Vec<(usize, Family)>>,
 }
 
 /// A macro of the tree: the file, the scope in it, and its number there.
@@ -362,7 +364,7 @@ impl Linker<'_> {
             macros: HashMap::new(),
             families: HashMap::new(),
         });
-        self.names.modules.push(Module { parent: None, krate, scopes: Vec::new(), children: HashMap::new() });
+        self.names.modules.push(Module { parent: None, krate, ..Module::default() });
         self.fill(root, file, &mut vec![file], true);
     }
 
@@ -375,7 +377,8 @@ impl Linker<'_> {
     fn module(&mut self, parent: ModuleId, name: &str) -> ModuleId {
         let module = self.names.modules.len();
         let krate = self.names.modules[parent].krate;
-        self.names.modules.push(Module { parent: Some(parent), krate, scopes: Vec::new(), children: HashMap::new() });
+        let conditions = self.names.modules[parent].conditions.clone();
+        self.names.modules.push(Module { parent: Some(parent), krate, conditions, ..Module::default() });
         self.names.modules[parent].children.entry(name.to_owned()).or_default().push(module);
         module
     }
@@ -388,8 +391,9 @@ impl Linker<'_> {
         self.names.places[file].push(module);
         let krate = self.names.modules[module].krate;
         let families = self.names.facts[file].as_ref().map(|facts| facts.families.clone()).unwrap_or_default();
-        for (metric, byte, line) in families {
-            self.names.crates[krate].families.entry(metric).or_default().push((file, byte, line));
+        for mut family in families {
+            family.conditions.extend_from_slice(&self.names.modules[module].conditions);
+            self.names.crates[krate].families.entry(family.name.clone()).or_default().push((file, family));
         }
         self.scope(module, file, Vec::new(), chain, is_root);
     }
@@ -404,8 +408,11 @@ impl Linker<'_> {
             .map(|(index, one)| (one.name.clone(), MacroRef { file, scope: path.clone(), index }))
             .collect();
         let inline: Vec<String> = scope.modules.iter().map(|(name, _)| name.clone()).collect();
-        let children: Vec<(String, Vec<PathBuf>)> =
-            scope.children.iter().map(|child| (child.name.clone(), self.candidates(file, child, is_root))).collect();
+        let children: Vec<(String, Conditions, Vec<PathBuf>)> = scope
+            .children
+            .iter()
+            .map(|child| (child.name.clone(), child.conditions.clone(), self.candidates(file, child, is_root)))
+            .collect();
         let directory = self.sources[file].path.parent().unwrap_or(self.sources[file].path);
         let includes: Vec<PathBuf> = scope.includes.iter().map(|include| directory.join(include)).collect();
         let bodies: Vec<PathBuf> = scope.body_includes.iter().map(|include| directory.join(include)).collect();
@@ -418,8 +425,9 @@ impl Linker<'_> {
             let path = path.iter().copied().chain([index]).collect();
             self.scope(inner, file, path, chain, is_root);
         }
-        for (name, paths) in children {
+        for (name, conditions, paths) in children {
             let inner = self.module(module, &name);
+            self.names.modules[inner].conditions.extend(conditions);
             let mut found = false;
             for path in &paths {
                 found |= self.follow(inner, path, chain, Wanted::Module);

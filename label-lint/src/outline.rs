@@ -52,10 +52,13 @@ pub fn without_bodies(text: &str) -> Option<String> {
             }
             b'(' | b'[' | b'{' => {
                 let of_macro = level.of_macro || after_bang;
+                // Of `fn f() -> ! { .. }`, which looks like a macro's.
+                level.in_function &= byte != b'{';
                 levels.push(Level { close: closing(byte), in_function: false, of_macro });
             }
             b')' | b']' | b'}' => {
-                if levels.pop()?.close != byte {
+                let level = levels.pop()?;
+                if level.close != byte {
                     return None;
                 }
             }
@@ -123,10 +126,11 @@ mod tests {
         );
         emptied(
             "impl A { fn f() { \"}\n\" /* } */ } const B: u8 = { 1 }; }",
-            "impl A { fn f() {   \n           } const B: u8 = { 1 }; }",
+            "impl A { fn f() {   \n          } const B: u8 = { 1 }; }",
         );
-        emptied("fn f() { br\"\\\"; } mod a { }", "fn f() {         } mod a { }");
+        emptied("fn f() { br\"\\\"; } mod a { }", "fn f() {        } mod a { }");
         same("struct A { f: fn(u8) -> u8, g: [u8; { 1 }] } impl B for fn() { const C: u8 = 1; }");
+        same("fn f() -> ! { a } mod b { const C: u8 = 1; }");
         same("macro_rules! m { () => { fn f() { a } } } m! { fn g() { b } } m!(fn h() { c });");
         same("const A: &[u8] = br\"\\\"; const B: char = '{'; fn r#fn();");
         for bad in ["fn f() { ( }", "fn f() { (] }", "fn f() {", "}", "fn f() { \" }"] {

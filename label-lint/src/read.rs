@@ -137,10 +137,9 @@ impl<'a> Reader<'a> {
             }
             found.into_iter().for_each(|index| self.reads[index].is_relevant = true);
         }
-        for (file, read) in tree.files.iter().zip(&mut self.reads) {
-            let is_loaded = file.package.as_ref().is_none_or(|package| self.loaded.contains(&package.directory));
-            if !is_loaded {
-                read.facts = None;
+        for (index, file) in tree.files.iter().enumerate() {
+            if !self.is_loaded(file) {
+                self.reads[index].facts = None;
             }
         }
         Ok(())

@@ -65,6 +65,7 @@ pub struct Child {
     pub paths: Vec<String>,
     /// The inline modules around it, which are directories.
     pub within: Path,
+    pub conditions: Conditions,
 }
 
 /// The names of a module or a block.
@@ -97,12 +98,38 @@ pub struct Associated {
     pub constants: Vec<(String, Value)>,
 }
 
+/// A name in `families!`.
+#[derive(Clone, Debug)]
+pub struct Family {
+    pub name: String,
+    /// The byte and the line where it stands.
+    pub at: usize,
+    pub line: usize,
+    /// The `cfg`s around it.
+    pub conditions: Conditions,
+}
+
+/// What `#[cfg(..)]`s say, without spaces.
+pub type Conditions = Vec<String>;
+
+fn conditions(attributes: &[syn::Attribute]) -> impl Iterator<Item = String> {
+    attributes.iter().filter(|one| one.path().is_ident("cfg")).filter_map(|one| match &one.meta {
+        Meta::List(list) => Some(list.tokens.to_string().replace(char::is_whitespace, "")),
+        _ => None,
+    })
+}
+
+/// Whether no build has both: one is under `not(..)` of what the other is under.
+pub fn are_opposite(a: &Conditions, b: &Conditions) -> bool {
+    let negates = |a: &Conditions, b: &Conditions| a.iter().any(|a| b.iter().any(|b| *a == format!("not({b})")));
+    negates(a, b) || negates(b, a)
+}
+
 /// What a file says about names.
 #[derive(Debug, Default)]
 pub struct Facts {
     pub scope: Scope,
-    /// Names in `families!`, with the byte and the line where each stands.
-    pub families: Vec<(String, usize, usize)>,
+    pub families: Vec<Family>,
     /// Fields of structs that hold `Label`s.
     pub label_fields: HashSet<String>,
     /// The places of `include!` whose file is only known to the build.
@@ -122,7 +149,8 @@ impl Facts {
     /// Adds the facts of the next piece of the file, which starts at this byte, after so many lines.
     pub fn add(&mut self, other: Self, base: usize, lines: usize) {
         self.scope.add(other.scope, base);
-        self.families.extend(other.families.into_iter().map(|(name, at, line)| (name, at + base, line + lines)));
+        let families = other.families.into_iter();
+        self.families.extend(families.map(|one| Family { at: one.at + base, line: one.line + lines, ..one }));
         self.label_fields.extend(other.label_fields);
         let moved = |range: std::ops::Range<usize>| range.start + base..range.end + base;
         self.unread_includes.extend(other.unread_includes.into_iter().map(moved));
@@ -132,7 +160,7 @@ impl Facts {
 /// Collects the facts of items.
 pub fn collect(items: &[Item], source: &str) -> Facts {
     let mut facts = Facts::default();
-    let mut collector = Collector { source, facts: &mut facts, within: Path::new() };
+    let mut collector = Collector { source, facts: &mut facts, within: Path::new(), conditions: Vec::new() };
     let scope = collector.scope(items.iter());
     facts.scope = scope;
     facts
@@ -141,7 +169,7 @@ pub fn collect(items: &[Item], source: &str) -> Facts {
 /// The scope of a block.
 pub fn of_block<'a>(statements: impl Iterator<Item = &'a syn::Stmt>, source: &str) -> Scope {
     let mut facts = Facts::default();
-    let mut collector = Collector { source, facts: &mut facts, within: Path::new() };
+    let mut collector = Collector { source, facts: &mut facts, within: Path::new(), conditions: Vec::new() };
     let mut scope = Scope::default();
     for statement in statements {
         match statement {
@@ -210,6 +238,8 @@ struct Collector<'a> {
     facts: &'a mut Facts,
     /// The inline modules around.
     within: Path,
+    /// The `cfg`s of those.
+    conditions: Conditions,
 }
 
 fn sight(vis: &Visibility) -> Sight {
@@ -335,6 +365,8 @@ impl Collector<'_> {
     fn module(&mut self, scope: &mut Scope, item: &syn::ItemMod) {
         let name = plain(&item.ident);
         let paths = path_attributes(&item.attrs);
+        let outer = self.conditions.len();
+        self.conditions.extend(conditions(&item.attrs));
         match &item.content {
             Some((_, items)) => {
                 self.within.push(paths.first().cloned().unwrap_or_else(|| name.clone()));
@@ -342,8 +374,12 @@ impl Collector<'_> {
                 self.within.pop();
                 scope.modules.push((name, inner));
             }
-            None => scope.children.push(Child { name, paths, within: self.within.clone() }),
+            None => {
+                let (within, conditions) = (self.within.clone(), self.conditions.clone());
+                scope.children.push(Child { name, paths, within, conditions });
+            }
         }
+        self.conditions.truncate(outer);
     }
 
     fn fields(&mut self, fields: &syn::Fields) {
@@ -369,19 +405,26 @@ impl Collector<'_> {
         }
         let last = item.mac.path.segments.last().map(|last| plain(&last.ident)).unwrap_or_default();
         match last.as_str() {
-            "families" => self.families(scope, &item.mac),
+            "families" => self.families(scope, item),
             "include" => self.include(scope, &item.mac),
             _ => self.items_within(scope, &item.mac.tokens),
         }
     }
 
-    fn families(&mut self, scope: &mut Scope, mac: &syn::Macro) {
+    fn families(&mut self, scope: &mut Scope, item: &syn::ItemMacro) {
+        let mac = &item.mac;
         let Ok(block) = families::parse(mac.tokens.clone()) else {
             return idents(&mac.tokens, &mut scope.opaque);
         };
         for family in block {
             let at = family.metric.span();
-            self.facts.families.push((family.metric.value(), at.byte_range().start, at.start().line));
+            let around = self.conditions.iter().cloned();
+            self.facts.families.push(Family {
+                name: family.metric.value(),
+                at: at.byte_range().start,
+                line: at.start().line,
+                conditions: around.chain(conditions(&item.attrs)).chain(conditions(&family.attributes)).collect(),
+            });
             scope.define(plain(&family.name), Def::Family, sight(&family.vis));
         }
     }

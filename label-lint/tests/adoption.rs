@@ -171,11 +171,22 @@ fn the_summary_says_what_was_looked_at_and_what_was_not() {
     let sandbox = with(&[
         ("src/bad.rs", BAD),
         ("src/derived.rs", "use metrics_derive::Metrics;\n#[derive(Metrics)]\nstruct M { a: Counter }\n"),
+        ("src/added.rs", "use opentelemetry::KeyValue;\nfn f() { c.add(1, &[KeyValue::new(\"method\", a)]); }\n"),
     ]);
     let run = sandbox.lint(&[]);
-    let expected = "1 error, 0 warnings in 2 files (6 lines); looked at: 1 metric, 1 label; \
-                    skipped: the labels of `#[derive(Metrics)]`";
+    let expected = "1 error, 0 warnings in 3 files (8 lines); looked at: 1 metric, 2 labels; \
+                    skipped: the labels of `#[derive(Metrics)]`\n";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
+    for other in [
+        "let all = [KeyValue::new(\"zone\", a)];",
+        "log!(KeyValue::new(NAME, a));",
+        "c.add(1, KeyValue::new(\"zone\", a));",
+    ] {
+        sandbox.write("src/added.rs", format!("use opentelemetry::KeyValue;\nfn f() {{ {other} }}\n"));
+        let run = sandbox.lint(&[]);
+        let expected = "`#[derive(Metrics)]`, the labels of `KeyValue`s of OpenTelemetry outside of `add`, `record` and `observe`\n";
+        assert!(run.stderr.contains(expected), "{other}: {}", run.stderr);
+    }
 }
 
 #[test]

@@ -53,6 +53,13 @@ impl Checker<'_> {
             {
                 self.foreign_list(list, true);
             }
+            ("KeyValue", "new", [label, _])
+                if self.foreign(path, Space::Value) == Some("opentelemetry")
+                    && self.place(label).is_none_or(|place| !self.attributes.contains(&place.start)) =>
+            {
+                let what = "`KeyValue`s of OpenTelemetry outside of `add`, `record` and `observe`";
+                self.checked.not_looked_at.insert(what);
+            }
             ("MetricKeyValue", "new", [label, value])
                 if self.foreign(path, Space::Value) == Some("temporalio-common") =>
             {
@@ -108,6 +115,7 @@ impl Checker<'_> {
                 && self.foreign(&path, Space::Value) == Some("opentelemetry")
                 && let Some(label) = call.args.first()
             {
+                self.attributes.extend(self.place(label).map(|place| place.start));
                 self.foreign_text(label);
             }
         }

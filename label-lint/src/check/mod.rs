@@ -77,6 +77,7 @@ pub fn check(context: &Context<'_>, module: ModuleId, text: &Text<'_>, items: &[
         budget: MAX_EXPANSION,
         returns: Vec::new(),
         body: None,
+        attributes: HashSet::new(),
         checked: std::mem::take(checked),
     };
     items.iter().for_each(|item| checker.visit_item(item));
@@ -114,6 +115,8 @@ struct Checker<'a> {
     returns: Vec<Option<Type>>,
     /// The type of the function whose body comes next.
     body: Option<Type>,
+    /// Where the attributes of OpenTelemetry stand that were checked.
+    attributes: HashSet<usize>,
     checked: Checked,
 }
 

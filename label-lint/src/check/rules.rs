@@ -12,6 +12,7 @@ use crate::{
     eval::Known,
     finding::{Finding, Place},
     rules::Rule,
+    scope::are_opposite,
     smell, tokens, value,
 };
 
@@ -69,8 +70,12 @@ impl Checker<'_> {
         let here = (self.context.file, at.span().byte_range().start + self.context.base);
         let names = self.context.names;
         let all = names.crates[names.modules[self.module].krate].families.get(name).into_iter().flatten();
-        let Some(first) = all.copied().min().filter(|first| (first.0, first.1) < here) else { return };
-        let place = format!("{}:{}", self.context.displays[first.0], first.2);
+        let all: Vec<_> = all.map(|(file, family)| ((*file, family.at), family)).collect();
+        // One in the body of a function is not among them.
+        let own = all.iter().find(|(at, _)| *at == here).map(|(_, own)| own.conditions.clone()).unwrap_or_default();
+        let earlier = all.iter().filter(|(at, one)| *at < here && !are_opposite(&one.conditions, &own));
+        let Some(((file, _), first)) = earlier.min_by_key(|(at, _)| *at) else { return };
+        let place = format!("{}:{}", self.context.displays[*file], first.line);
         self.report(
             Rule::DuplicateFamily,
             here.1..here.1 + at.span().byte_range().len(),
