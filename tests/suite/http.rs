@@ -1230,6 +1230,7 @@ fn a_scrape_is_answered_while_the_application_has_every_thread_of_the_blocking_p
     service.in_scope(|| {
         for family in 0..common::size(1, 50) {
             for i in 0..2_000 {
+                // label-lint: allow(unresolved-name) fifty families of one size
                 counter!(format!("compozy_large_{family}_total"), "queue" => i.to_string()).increment(1);
             }
         }

@@ -10,17 +10,17 @@ use compozy_monitoring::{Config, Counter, MonitoringService, counter, gauge, his
 compozy_monitoring::families! {
     pub(crate) list ALL;
     /// Calls.
-    counter CALLS = "compozy_price_calls_total";
+    counter CALLS = "compozy_price_on_calls_total";
     /// Time.
-    histogram TIME = "compozy_price_time_seconds" { kind: Kind { Fast = "fast", Slow = "slow" }, queue: str };
+    histogram TIME = "compozy_price_on_time_seconds" { kind: Kind { Fast = "fast", Slow = "slow" }, queue: str };
     /// Depth.
-    gauge DEPTH = "compozy_price_depth" { kind: Kind };
+    gauge DEPTH = "compozy_price_on_depth" { kind: Kind };
 }
 
 fn record(queue: &str) {
-    counter!("compozy_price_literal_total", "kind" => "literal").increment(1);
-    gauge!("compozy_price_level", "kind" => "literal").increment(1.5);
-    histogram!("compozy_price_literal_seconds").record(0.5);
+    counter!("compozy_price_on_literal_total", "kind" => "literal").increment(1);
+    gauge!("compozy_price_on_level", "kind" => "literal").increment(1.5);
+    histogram!("compozy_price_on_literal_seconds").record(0.5);
     CALLS.increment(1);
     TIME.with(Kind::Slow, queue).record(0.25);
     DEPTH.with(Kind::Fast).increment(1);
@@ -31,8 +31,8 @@ fn early_call_sites_record_after_the_start_and_keep_their_series() {
     own_process!();
     // Touched before anything was started, through every way there is.
     record("early");
-    let literal: Counter = counter!("compozy_price_literal_total", "kind" => "literal");
-    let raw: metrics::Counter = counter!("compozy_price_literal_total", "kind" => "literal").into();
+    let literal: Counter = counter!("compozy_price_on_literal_total", "kind" => "literal");
+    let raw: metrics::Counter = counter!("compozy_price_on_literal_total", "kind" => "literal").into();
     let closed = DEPTH.with(Kind::Slow);
     literal.increment(1);
     raw.increment(1);
@@ -47,16 +47,16 @@ fn early_call_sites_record_after_the_start_and_keep_their_series() {
     closed.set(7);
     record("late");
     let text = service.render();
-    assert_eq!(value(&text, r#"compozy_price_literal_total{kind="literal"}"#), 111.0);
-    assert_eq!(value(&text, r#"compozy_price_depth{kind="slow"}"#), 7.0);
-    assert_eq!(value(&text, r#"compozy_price_depth{kind="fast"}"#), 1.0);
-    assert_eq!(value(&text, "compozy_price_calls_total"), 1.0);
-    assert_eq!(value(&text, r#"compozy_price_time_seconds_count{kind="slow",queue="late"}"#), 1.0);
+    assert_eq!(value(&text, r#"compozy_price_on_literal_total{kind="literal"}"#), 111.0);
+    assert_eq!(value(&text, r#"compozy_price_on_depth{kind="slow"}"#), 7.0);
+    assert_eq!(value(&text, r#"compozy_price_on_depth{kind="fast"}"#), 1.0);
+    assert_eq!(value(&text, "compozy_price_on_calls_total"), 1.0);
+    assert_eq!(value(&text, r#"compozy_price_on_time_seconds_count{kind="slow",queue="late"}"#), 1.0);
 
     // The exporter queues the samples of undeclared histograms in blocks; everything else allocates nothing.
     let steady = || {
-        counter!("compozy_price_literal_total", "kind" => "literal").increment(1);
-        gauge!("compozy_price_level", "kind" => "literal").increment(1.5);
+        counter!("compozy_price_on_literal_total", "kind" => "literal").increment(1);
+        gauge!("compozy_price_on_level", "kind" => "literal").increment(1.5);
         CALLS.increment(1);
         TIME.with(Kind::Slow, "late").record(0.25);
         DEPTH.with(Kind::Fast).increment(1);
@@ -64,8 +64,8 @@ fn early_call_sites_record_after_the_start_and_keep_their_series() {
     steady();
     assert_eq!(allocations(|| (0..10_000).for_each(|_| steady())), 0);
     let text = service.render();
-    assert_eq!(value(&text, r#"compozy_price_literal_total{kind="literal"}"#), 10_112.0);
-    assert_eq!(value(&text, r#"compozy_price_time_seconds_sum{kind="slow",queue="late"}"#), 2_500.5);
+    assert_eq!(value(&text, r#"compozy_price_on_literal_total{kind="literal"}"#), 10_112.0);
+    assert_eq!(value(&text, r#"compozy_price_on_time_seconds_sum{kind="slow",queue="late"}"#), 2_500.5);
 
     // Free text over the cap allocates no more than any other.
     for i in 0..3_000 {
@@ -75,5 +75,5 @@ fn early_call_sites_record_after_the_start_and_keep_their_series() {
 
     // A computed label is looked up each time: the control that the counter of allocations sees something.
     let computed = String::from("x");
-    assert!(allocations(|| counter!("compozy_price_dynamic_total", "kind" => computed.clone()).increment(1)) > 0);
+    assert!(allocations(|| counter!("compozy_price_on_dynamic_total", "kind" => computed.clone()).increment(1)) > 0);
 }
