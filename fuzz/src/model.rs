@@ -176,16 +176,21 @@ impl Model {
     }
 
     fn open(&mut self, name: &str, given: &[(&str, &str)], op: Op) {
+        // The last of two that are written alike, and of two that become one, the one that was called so.
+        let last: BTreeMap<_, _> = given.iter().copied().collect();
+        self.rejected += (given.len() - last.len()) as u64;
+        let (exact, other): (Vec<_>, Vec<_>) = last.into_iter().partition(|(label, _)| label_name(label) == **label);
         let mut labels = Labels::new();
-        for (label, value) in given {
-            let label = label_name(label);
-            if labels::is_ours(name) && !labels::is_allowed(name, &label) {
+        for (written, value) in exact.into_iter().chain(other) {
+            let mut label = label_name(written);
+            while is_reserved(&valid_label_name(written)) && labels.contains_key(&label) {
+                label.insert_str(0, "exported_");
+            }
+            if labels.contains_key(&label) || labels::is_ours(name) && !labels::is_allowed(name, &label) {
                 self.rejected += 1;
                 continue;
             }
-            if labels.insert(label, clean(value)).is_some() {
-                self.rejected += 1;
-            }
+            labels.insert(label, clean(value));
         }
         labels.retain(|_, value| !value.is_empty());
         let other = labels.keys().map(|name| (name.clone(), "other".to_owned())).collect();
@@ -266,7 +271,7 @@ impl Model {
         };
         assert_eq!(exposed.kind, kind, "{name}");
         let help = family.def.map(|def| def.help).or_else(|| self.help.get(name).map(String::as_str));
-        assert_eq!(exposed.help, help.map(clean_help), "{name}");
+        assert_eq!(exposed.help, Some(clean_help(help.unwrap_or("Not described"))), "{name}");
         let mut expected = BTreeMap::new();
         for (labels, value) in family.series.iter().filter(|(labels, value)| is_shown(family, labels, value)) {
             // To Prometheus, empty is absent, but it is printed.
@@ -366,10 +371,18 @@ pub fn metric_name(name: &str) -> String {
     if name.is_empty() { "_".to_owned() } else { name }
 }
 
+fn valid_label_name(name: &str) -> String {
+    metric_name(name).replace(':', "_")
+}
+
+fn is_reserved(name: &str) -> bool {
+    name == "le" || name == "quantile" || name.starts_with("__")
+}
+
 /// A label name as the format allows it, and none that is the format's own.
 pub fn label_name(name: &str) -> String {
-    let name = metric_name(name).replace(':', "_");
-    if name == "le" || name == "quantile" || name.starts_with("__") {
+    let name = valid_label_name(name);
+    if is_reserved(&name) {
         return format!("exported_{}", name.trim_start_matches('_'));
     }
     name

@@ -185,12 +185,13 @@ impl<T: Send + Sync + 'static> OpenFamily<T> {
         if let Some(series) = own.series.get(text) {
             return Some(series.clone());
         }
+        if own.series.len() >= self.cap {
+            return None;
+        }
+        // There is room again, and the overflow series has the name.
         let is_overflow = |series: &&Arc<Series<T>>| *series.label_text == *text;
         if let Some(series) = own.overflow.as_ref().filter(is_overflow) {
             return Some(series.clone());
-        }
-        if own.series.len() >= self.cap {
-            return None;
         }
         let series = self.new_series(text.into());
         own.series.insert(text.into(), series.clone());
