@@ -51,6 +51,7 @@ fn worker(port: u16, temporal: &str) -> Process {
 
 #[test]
 fn every_query_of_the_page_gives_a_number_and_the_countable_ones_the_right_one() {
+    own_process!();
     let temporal = Server::get();
     let ports = [free_port(), free_port()];
     let _servers = ports.map(|port| serve(port, &[("MONITORING_ENABLED", "true")]));

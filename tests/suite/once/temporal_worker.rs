@@ -103,6 +103,8 @@ const FAMILY: &str = "compozy_temporal_workflow";
 
 #[test]
 fn one_endpoint_for_http_workflows_and_the_sdk() {
+    // Its own server: other workers of the example ask the same task queue.
+    own_process!();
     let server = Server::get();
     let example = Example::start(&server.address);
     example.line("Worker started");
