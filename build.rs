@@ -5,7 +5,7 @@ use std::{env, process::Command};
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=RUSTC");
-    // `src/labels.rs` reads it; this rebuilds the documentation as well.
+    // `src/schema/labels.rs` reads it; this rebuilds the documentation as well.
     println!("cargo::rerun-if-env-changed=COMPOZY_METRIC_LABELS");
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let version = Command::new(rustc)

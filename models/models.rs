@@ -11,16 +11,18 @@ use metrics::{Key, Label};
 
 use crate::{
     Counter,
-    family::{Family, FamilyDef, Kind, LabelDef, Text},
-    handles::Site,
-    recorder::{
+    dispatch::switch,
+    facade::{
+        family::{Family, FamilyDef, Kind, LabelDef, Text},
+        handles::Site,
+    },
+    storage::{
         Store,
         cell::{Apply, Cell, CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp, Slot},
-        table::Series,
-        text::{Place, TextFamily},
+        text_family::{Place, TextFamily},
+        text_table::Series,
     },
-    state,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    support::sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 /// How often a thread may be interrupted where it could go on. Two or three find what can be found, in practice.
@@ -428,8 +430,8 @@ fn open_names_have_a_cap_that_a_race_does_not_pass() {
 /// Starts the process's one service as far as records see it.
 fn start() -> Arc<Store> {
     let store = Store::new(2);
-    state::set_global_store(store.clone());
-    state::set_global(true);
+    switch::set_global_store(store.clone());
+    switch::set_global(true);
     store
 }
 
@@ -452,8 +454,8 @@ fn a_handle_that_is_found_while_the_service_stops_and_starts_counts_where_it_did
         let store = start();
         let site = Site::<Counter>::of_this_run("compozy_model_total");
         let thread = thread::spawn(|| {
-            state::set_global(false);
-            state::set_global(true);
+            switch::set_global(false);
+            switch::set_global(true);
         });
         site.handle().increment(1);
         thread.join().unwrap();

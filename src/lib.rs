@@ -52,61 +52,32 @@
 )]
 
 #[macro_use]
-mod macros;
+mod facade;
 
-#[cfg_attr(
-    not(test),
-    expect(
-        clippy::arithmetic_side_effects,
-        clippy::indexing_slicing,
-        clippy::panic,
-        reason = "constant functions that run in the compiler, where a panic is the error message"
-    )
-)]
-mod check;
-mod config;
-mod family;
 #[cfg(feature = "prometheus")]
-mod fault;
+mod builtin;
+mod config;
+#[cfg(feature = "prometheus")]
+mod dispatch;
+#[cfg(feature = "prometheus")]
+mod exposition;
 #[cfg(feature = "http-poem")]
 mod http;
-#[cfg_attr(
-    not(test),
-    expect(
-        clippy::arithmetic_side_effects,
-        clippy::indexing_slicing,
-        reason = "constant functions, which have no iterators: every index is compared with the length beside it"
-    )
-)]
-pub mod labels;
-mod missing;
-mod number;
-mod scope;
+mod schema;
 mod service;
-
-#[cfg(all(feature = "prometheus", any(feature = "process", feature = "tokio-runtime")))]
-mod at_scrape;
 #[cfg(feature = "prometheus")]
-mod catalogue;
+mod storage;
 #[cfg(feature = "prometheus")]
-mod handles;
-#[cfg(not(feature = "prometheus"))]
-#[path = "noop.rs"]
-mod handles;
-#[cfg(feature = "prometheus")]
-mod recorder;
-#[cfg(feature = "prometheus")]
-mod snapshot;
-#[cfg(feature = "prometheus")]
-mod state;
-#[cfg(feature = "prometheus")]
-mod sync;
+mod support;
 #[cfg(feature = "temporal")]
 mod temporal;
 
 pub use config::{Config, ConfigError};
-pub use family::{ClosedLabel, DeclaredFamily, Families, Family, Text};
-pub use handles::{Counter, Gauge, Histogram};
+pub use facade::{
+    family::{ClosedLabel, DeclaredFamily, Families, Family, Text},
+    handles::{Counter, Gauge, Histogram},
+    number::Number,
+};
 #[cfg(feature = "openapi")]
 #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
 pub use http::OpenApiDocument;
@@ -114,12 +85,11 @@ pub use http::OpenApiDocument;
 #[cfg_attr(docsrs, doc(cfg(feature = "http-poem")))]
 pub use http::{HttpMetrics, HttpMetricsEndpoint, MetricsEndpoint, MetricsRoute};
 pub use metrics;
-pub use number::Number;
-pub use scope::Scoped;
-pub use service::{MonitoringService, RenderError};
+pub use schema::labels;
 #[cfg(feature = "prometheus")]
 #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
-pub use snapshot::Snapshot;
+pub use service::Snapshot;
+pub use service::{MonitoringService, RenderError, Scoped};
 #[cfg(feature = "temporal")]
 #[cfg_attr(docsrs, doc(cfg(feature = "temporal")))]
 pub use temporal::WorkerGuard;
@@ -127,11 +97,11 @@ pub use temporal::WorkerGuard;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
-        check::{
+        facade::family::{FamilyDef, Kind, LabelDef},
+        facade::handles::{COMPILED, Early, Site, describe, is_on, resolve},
+        schema::check::{
             check_declared_once, check_family, check_family_label, check_help, check_labels, check_site, declared_again,
         },
-        family::{FamilyDef, Kind, LabelDef},
-        handles::{COMPILED, Early, Site, describe, is_on, resolve},
     };
 }
 

@@ -1,19 +1,11 @@
-//! The two things that a poem server needs: a middleware that counts, and an endpoint to scrape.
+//! The two things that a web service needs: a middleware that counts, and an endpoint to scrape.
 
-#[cfg(feature = "prometheus")]
-mod clock;
-mod encoding;
-mod endpoint;
-mod middleware;
-mod names;
-#[cfg(feature = "openapi")]
-mod openapi;
-#[cfg(feature = "prometheus")]
-mod request;
-#[cfg(feature = "prometheus")]
-mod shape;
+pub(crate) mod core;
+mod poem;
 
-pub use endpoint::{MetricsEndpoint, MetricsRoute};
-pub use middleware::{HttpMetrics, HttpMetricsEndpoint};
 #[cfg(feature = "openapi")]
-pub use openapi::OpenApiDocument;
+pub use self::poem::openapi::OpenApiDocument;
+pub use self::poem::{
+    endpoint::{MetricsEndpoint, MetricsRoute},
+    middleware::{HttpMetrics, HttpMetricsEndpoint},
+};

@@ -33,7 +33,10 @@ use super::{
     ledger::{RunKey, remember},
     queue::Queue,
 };
-use crate::{fault, service::Part, state};
+use crate::{
+    dispatch::{instance::Part, switch},
+    support::failpoint,
+};
 
 /// The id of a query that comes in a task of its own, and not with a workflow task.
 const QUERY_TASK: &str = "legacy_query";
@@ -167,8 +170,8 @@ impl Ends {
     /// Runs a look at what the SDK tells, if there is anything to record.
     fn note(&self, look: impl FnOnce()) {
         if self.service.records() {
-            let _ = state::guarded("compozy_temporal_workflow_duration_seconds", self.service.store(), || {
-                fault::point("worker interceptor");
+            let _ = switch::guarded("compozy_temporal_workflow_duration_seconds", self.service.store(), || {
+                failpoint::point("worker interceptor");
                 look();
             });
         }

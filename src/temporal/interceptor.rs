@@ -26,9 +26,12 @@ use super::{
     ledger::RunKey,
 };
 use crate::{
-    MonitoringService, fault,
-    service::{Part, Running},
-    state,
+    MonitoringService,
+    dispatch::{
+        instance::{Part, Running},
+        switch,
+    },
+    support::failpoint,
 };
 
 /// The constructor for a worker whose ends are known, or for whoever adds it by hand: a replayer, or a worker.
@@ -77,7 +80,7 @@ impl Interceptor {
     /// replay are used after it.
     fn inside(&self, muted: bool) -> Inside<'_> {
         let scope = self.service.scope();
-        Inside { _muted: state::mute(muted), _scope: scope }
+        Inside { _muted: switch::mute(muted), _scope: scope }
     }
 
     fn around<'a, I, T: 'a>(
@@ -114,8 +117,8 @@ pub(super) fn running_time(
 /// What holds while workflow code runs.
 struct Inside<'a> {
     /// Left before the scope is.
-    _muted: state::Muted,
-    _scope: Option<state::Entered<'a>>,
+    _muted: switch::Muted,
+    _scope: Option<switch::Entered<'a>>,
 }
 
 /// A future of workflow code: muted in every poll that replays, and when it is dropped.
@@ -222,8 +225,8 @@ impl Execution<'_> {
     fn note(&mut self, look: impl FnOnce(&mut Self)) {
         let service = self.inner.interceptor.service.clone();
         if service.records() && !self.inner.interceptor.is_replayer {
-            let _ = state::guarded("compozy_temporal_workflow_started_total", service.store(), || {
-                fault::point("interceptor");
+            let _ = switch::guarded("compozy_temporal_workflow_started_total", service.store(), || {
+                failpoint::point("interceptor");
                 look(self);
             });
         }

@@ -13,16 +13,18 @@ use lru::LruCache;
 
 use super::queue::Queues;
 use crate::{
-    catalogue::{
+    builtin::catalogue::{
         WORKFLOW_CANCELED, WORKFLOW_COMPLETED, WORKFLOW_CONTINUED, WORKFLOW_DURATION, WORKFLOW_FAILED, WORKFLOW_STARTED,
     },
-    family::{Family, Text},
-    handles::Counter,
-    recorder::{
+    dispatch::switch,
+    facade::{
+        family::{Family, Text},
+        handles::Counter,
+    },
+    storage::{
         Store,
         cell::{CounterOp, HistogramOp},
     },
-    state,
 };
 
 /// How many runs are remembered in each list; the one that was longest unused goes first. A run takes about 80 bytes.
@@ -155,7 +157,7 @@ impl Ledger {
         let warn = !runs.has_meter && !std::mem::replace(&mut runs.warned, true);
         drop(runs);
         if warn {
-            state::contained(|| {
+            switch::contained(|| {
                 tracing::warn!(
                     "Workflows run with the monitoring interceptor but without its meter: only started workflows are \
                      counted; make the runtime with temporal_runtime_options()"
@@ -178,7 +180,7 @@ impl Ledger {
         let warn = !runs.has_interceptor && !std::mem::replace(&mut runs.warned, true);
         drop(runs);
         if warn {
-            state::contained(|| {
+            switch::contained(|| {
                 tracing::warn!(
                     "Workflows run with the monitoring meter but without its interceptor: started workflows are not \
                      counted and replays are; call instrument_worker() on the worker's options"

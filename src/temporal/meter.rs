@@ -22,15 +22,17 @@ use super::{
     queue::{Queue, UNREGISTERED},
 };
 use crate::{
-    fault,
-    labels::Kind,
-    recorder::{
+    dispatch::{
+        instance::{Part, Running},
+        switch,
+    },
+    schema::labels::Kind,
+    storage::{
         Resolved,
         cell::{Cell, CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
-        guard,
+        sanitize,
     },
-    service::{Part, Running},
-    state,
+    support::failpoint,
 };
 
 /// What the SDK puts before its names; with another prefix, outcomes are not recognised.
@@ -117,8 +119,8 @@ impl Meter {
     fn instrument(&self, params: &MetricParameters, unit: &str) -> Instrument {
         let store = self.0.service.store();
         let signal = Signal::of(&params.name);
-        let _ = state::guarded(&params.name, store, || {
-            fault::point("instrument");
+        let _ = switch::guarded(&params.name, store, || {
+            failpoint::point("instrument");
             store.ledger.has_meter();
             let help = match (params.description.trim(), unit) {
                 ("", unit) => unit.to_owned(),
@@ -126,7 +128,7 @@ impl Meter {
                 (text, unit) => format!("{text}, in {unit}"),
             };
             if !help.is_empty() {
-                store.describe_open(&guard::metric_name(&params.name), &help);
+                store.describe_open(&sanitize::metric_name(&params.name), &help);
             }
         });
         Instrument { meter: self.clone(), name: params.name.to_string(), signal }
@@ -136,7 +138,7 @@ impl Meter {
     fn histogram_of(&self, params: &MetricParameters, unit: &str, in_seconds: bool) -> Instrument {
         let instrument = self.instrument(params, unit);
         let store = self.0.service.store();
-        let _ = state::guarded(&params.name, store, || {
+        let _ = switch::guarded(&params.name, store, || {
             let own_name = params.name.strip_prefix(PREFIX).unwrap_or(&params.name);
             store.bounded_histogram(&params.name, default_buckets_for(own_name, in_seconds));
         });
@@ -201,7 +203,7 @@ struct Own<C: Cell> {
 impl<C: Cell> Own<C> {
     fn apply(&self, op: C::Op) {
         let store = self.instrument.meter.0.service.store();
-        let _ = state::guarded(&self.instrument.name, store, || {
+        let _ = switch::guarded(&self.instrument.name, store, || {
             if is_foreign(&self.queue, &self.attributes) {
                 let unregistered = || {
                     let mut attributes = HashMap::clone(&self.attributes);
@@ -221,8 +223,8 @@ impl Instrument {
     fn bind<C: Cell>(&self, attributes: &MetricAttributes) -> Bound<C> {
         let service = &self.meter.0.service;
         let store = service.store();
-        let bound = state::guarded(&self.name, store, || {
-            fault::point("bind");
+        let bound = switch::guarded(&self.name, store, || {
+            failpoint::point("bind");
             let attributes = labels(attributes);
             let run = match self.signal {
                 Signal::Outcome(_) | Signal::Latency => self.meter.run(&attributes),
@@ -267,8 +269,8 @@ impl<C: Cell> Bound<C> {
         }
         let Some(run) = &self.run else { return };
         let store = service.store();
-        let _ = state::guarded("compozy_temporal_workflow_duration_seconds", store, || {
-            fault::point("signal");
+        let _ = switch::guarded("compozy_temporal_workflow_duration_seconds", store, || {
+            failpoint::point("signal");
             match self.signal {
                 Signal::Latency if !run.has_worker => *run.latency() = duration,
                 // Core counts one at a time.

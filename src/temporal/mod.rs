@@ -18,7 +18,7 @@ use temporalio_sdk::{
 
 use crate::MonitoringService;
 #[cfg(feature = "prometheus")]
-use crate::service::Part;
+use crate::dispatch::instance::Part;
 
 #[cfg(feature = "prometheus")]
 mod ends;

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::recorder::{
+use crate::storage::{
     Resolved,
     cell::{GaugeCell, GaugeOp},
 };

@@ -39,9 +39,9 @@ use super::{
 };
 use crate::{
     MonitoringService,
-    fault::{self, tests::log_of},
-    recorder::Store,
-    service::Part,
+    dispatch::instance::Part,
+    storage::Store,
+    support::failpoint::{self, tests::log_of},
 };
 
 const HISTORY: &[u8] = include_bytes!("../../tests/fixtures/history.json");
@@ -107,7 +107,7 @@ fn a_replay_counts_nothing() {
 #[test]
 fn no_workflow_notices_a_fault_of_its_interceptor() {
     let service = MonitoringService::for_test();
-    let log = log_of(|| fault::armed("interceptor", || replay(&service)));
+    let log = log_of(|| failpoint::armed("interceptor", || replay(&service)));
     assert_eq!(log.matches("Metric recording failed").count(), 1, "{log}");
     assert!(log.contains("metric=\"compozy_temporal_workflow_started_total\""), "{log}");
     let text = service.render();
@@ -121,7 +121,7 @@ fn the_sdk_notices_no_fault_of_the_meter() {
         let service = MonitoringService::for_test();
         let _ = service.temporal_interceptor();
         let log = log_of(|| {
-            fault::armed(place, || {
+            failpoint::armed(place, || {
                 let meter = service.temporal_meter();
                 let pairs = [MetricKeyValue::new("workflow_type", "T")];
                 let own = meter.new_attributes(NewAttributes::from(pairs));
@@ -342,7 +342,7 @@ fn a_worker_that_is_instrumented_twice_ends_a_run_once() {
 fn a_fault_of_the_worker_interceptor_stays_inside() {
     let service = MonitoringService::for_test();
     let log = log_of(|| {
-        fault::armed("worker interceptor", || {
+        failpoint::armed("worker interceptor", || {
             let told = Told::of(&service);
             told.sent("a", false, benign());
             told.evict("a", EvictionReason::WorkflowExecutionEnding);

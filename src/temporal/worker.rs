@@ -6,7 +6,7 @@ use crate::MonitoringService;
 #[must_use = "the worker counts as running only while this lives"]
 pub struct WorkerGuard {
     #[cfg(feature = "prometheus")]
-    running: Option<crate::recorder::Resolved<crate::recorder::cell::GaugeCell>>,
+    running: Option<crate::storage::Resolved<crate::storage::cell::GaugeCell>>,
 }
 
 impl std::fmt::Debug for WorkerGuard {
@@ -50,9 +50,9 @@ mod live {
     use super::WorkerGuard;
     use crate::{
         MonitoringService,
-        catalogue::{WORKERS_CONFIGURED, WORKERS_RUNNING},
-        recorder::cell::GaugeOp,
-        state::guarded,
+        builtin::catalogue::{WORKERS_CONFIGURED, WORKERS_RUNNING},
+        dispatch::switch::guarded,
+        storage::cell::GaugeOp,
     };
 
     pub(super) fn track(service: &MonitoringService) -> WorkerGuard {

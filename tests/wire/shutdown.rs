@@ -1,8 +1,8 @@
 //! Shut down during a scrape and under load: answers, never a hang or a panic, and nothing is recorded after it.
 //!
-//! Of the ways in which monitoring itself can fail, a panic at each point of the storage is in `src/fault.rs`, the health
-//! that falls and comes back in `src/recorder/health.rs`, a thread for a render that cannot be started in
-//! `src/http/endpoint/shared.rs`.
+//! Of the ways in which monitoring itself can fail, a panic at each point of the storage is in `src/support/failpoint.rs`, the health
+//! that falls and comes back in `src/storage/diagnostics.rs`, a thread for a render that cannot be started in
+//! `src/http/core/shared_render.rs`.
 
 use std::sync::{
     Arc,

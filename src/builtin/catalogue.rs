@@ -1,0 +1,95 @@
+//! Every `compozy_*` family of this crate, declared once and with the macro that users have.
+
+#[cfg(any(feature = "http-poem", feature = "temporal"))]
+use crate::storage::cell::HistogramCell;
+use crate::{
+    facade::family::Family,
+    storage::{
+        Store,
+        cell::{CounterCell, GaugeCell},
+    },
+};
+
+/// A family without labels.
+pub(crate) type Plain<H> = Family<H, ()>;
+
+crate::families! {
+    /// Build information
+    pub(crate) gauge BUILD_INFO = "compozy_build_info" { version: str, commit_hash: str, rust_version: str };
+    /// Service uptime
+    pub(crate) counter UPTIME = "compozy_uptime_seconds_total";
+    /// 1 when monitoring is healthy; 0 within a minute of a caught fault
+    pub(crate) gauge HEALTH = "compozy_monitoring_health";
+    /// Labels dropped because their family does not have them or their value is outside its closed set
+    pub(crate) counter REJECTED_LABELS = "compozy_monitoring_rejected_labels_total";
+    /// Series refused because their family is at its cap, counted at each look-up
+    pub(crate) counter OVERFLOWED_SERIES = "compozy_monitoring_overflowed_series_total";
+    /// Records lost because their handle was taken while monitoring was off
+    pub(crate) counter EARLY_HANDLES = "compozy_monitoring_early_handle_records_total";
+    /// Records lost to a fault of monitoring
+    pub(crate) counter ERRORS = "compozy_monitoring_errors_total";
+}
+
+#[cfg(feature = "http-poem")]
+crate::families! {
+    /// Total HTTP requests
+    pub(crate) counter HTTP_REQUESTS = "compozy_http_requests_total" {
+        method: Method {
+            Connect = "CONNECT", Delete = "DELETE", Get = "GET", Head = "HEAD", Options = "OPTIONS",
+            Patch = "PATCH", Post = "POST", Put = "PUT", Trace = "TRACE", Other = "OTHER",
+        },
+        path: str,
+        status_code: str,
+    };
+    /// HTTP request latency
+    pub(crate) histogram HTTP_DURATION = "compozy_http_request_duration_seconds" { method: Method, path: str };
+    /// Currently active requests
+    pub(crate) gauge HTTP_IN_FLIGHT = "compozy_http_requests_in_flight";
+}
+
+#[cfg(feature = "temporal")]
+crate::families! {
+    /// Started workflows
+    pub(crate) counter WORKFLOW_STARTED = "compozy_temporal_workflow_started_total" { workflow_type: str };
+    /// Completed workflows
+    pub(crate) counter WORKFLOW_COMPLETED = "compozy_temporal_workflow_completed_total" { workflow_type: str };
+    /// Failed workflows
+    pub(crate) counter WORKFLOW_FAILED = "compozy_temporal_workflow_failed_total" { workflow_type: str };
+    /// Canceled workflows
+    pub(crate) counter WORKFLOW_CANCELED = "compozy_temporal_workflow_canceled_total" { workflow_type: str };
+    /// Workflows continued as new
+    pub(crate) counter WORKFLOW_CONTINUED = "compozy_temporal_workflow_continued_as_new_total" { workflow_type: str };
+    /// Workflow execution time
+    pub(crate) histogram WORKFLOW_DURATION = "compozy_temporal_workflow_duration_seconds" { workflow_type: str };
+    /// Currently running workers
+    pub(crate) gauge WORKERS_RUNNING = "compozy_temporal_workers_running_total";
+    /// Configured workers per instance
+    pub(crate) gauge WORKERS_CONFIGURED = "compozy_temporal_workers_configured_total";
+}
+
+/// All of them, so that nobody else can take a name: those without labels are there, at zero, from the first scrape.
+pub(crate) fn declare(store: &Store) {
+    for counter in [&UPTIME, &REJECTED_LABELS, &OVERFLOWED_SERIES, &EARLY_HANDLES, &ERRORS] {
+        store.family::<CounterCell>(counter.late.def());
+    }
+    store.family::<GaugeCell>(HEALTH.late.def());
+    store.family::<GaugeCell>(BUILD_INFO.late.def());
+    #[cfg(feature = "http-poem")]
+    {
+        store.family::<GaugeCell>(HTTP_IN_FLIGHT.late.def());
+        store.family::<CounterCell>(HTTP_REQUESTS.late.def());
+        store.family::<HistogramCell>(HTTP_DURATION.late.def());
+    }
+    #[cfg(feature = "temporal")]
+    {
+        let counters =
+            [&WORKFLOW_STARTED, &WORKFLOW_COMPLETED, &WORKFLOW_FAILED, &WORKFLOW_CANCELED, &WORKFLOW_CONTINUED];
+        for counter in counters {
+            store.family::<CounterCell>(counter.late.def());
+        }
+        store.family::<HistogramCell>(WORKFLOW_DURATION.late.def());
+        for gauge in [&WORKERS_RUNNING, &WORKERS_CONFIGURED] {
+            store.family::<GaugeCell>(gauge.late.def());
+        }
+    }
+}

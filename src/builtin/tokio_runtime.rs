@@ -1,0 +1,31 @@
+//! What Tokio tells of the runtime in which a scrape is rendered.
+
+use tokio::runtime::Handle;
+
+use super::collectors::Family;
+
+/// Those of the runtime that runs this; none outside of one. Sorted by name.
+pub(super) fn families() -> Vec<Family> {
+    let Ok(handle) = Handle::try_current() else { return Vec::new() };
+    let metrics = handle.metrics();
+    let gauge = |name, help, value: usize| Family { name, help, kind: "gauge", value: value as f64 };
+    vec![
+        gauge("tokio_alive_tasks", "Tasks that were spawned and have not ended.", metrics.num_alive_tasks()),
+        gauge(
+            "tokio_global_queue_depth",
+            "Tasks that wait in the queue that all workers share.",
+            metrics.global_queue_depth(),
+        ),
+        gauge("tokio_workers", "Worker threads of the runtime.", metrics.num_workers()),
+        // Tokio counts it where there are atomics of 64 bits.
+        #[cfg(target_has_atomic = "64")]
+        Family {
+            name: "tokio_workers_busy_seconds_total",
+            help: "Time that all workers together have spent running tasks, in seconds.",
+            kind: "counter",
+            value: (0..metrics.num_workers())
+                .map(|worker| metrics.worker_total_busy_duration(worker).as_secs_f64())
+                .sum(),
+        },
+    ]
+}

@@ -1,0 +1,166 @@
+//! A service that is on: its storage, and whether it is the process's one.
+//!
+//! Nothing runs beside the application: no sample is queued, so nobody has to empty a queue.
+
+use std::sync::{Arc, PoisonError};
+
+use tracing::{info, warn};
+
+use super::switch;
+use crate::{
+    Config,
+    storage::{Store, StoreRecorder},
+    support::sync::{
+        Mutex,
+        atomic::{
+            AtomicBool,
+            Ordering::{Relaxed, SeqCst},
+        },
+        shared,
+    },
+};
+
+shared! {
+    /// Held while the process's one service starts or stops. Whether one is on, [`state`] says.
+    static LIFE: Mutex<()> = Mutex::new(());
+}
+
+#[derive(Debug)]
+pub(crate) struct Running {
+    recorder: StoreRecorder,
+    global: bool,
+    on: AtomicBool,
+    #[cfg(feature = "temporal")]
+    sdk_families: bool,
+}
+
+impl Running {
+    /// The process's one service.
+    pub(crate) fn global(config: &Config) -> Result<Arc<Self>, &'static str> {
+        let life = LIFE.lock().unwrap_or_else(PoisonError::into_inner);
+        if switch::is_global_on() {
+            return Err("another monitoring service is running in this process");
+        }
+        let store = match switch::global_store() {
+            Some(store) => store.clone(),
+            None => {
+                let store = Store::new(config.series_cap);
+                metrics::set_global_recorder(StoreRecorder(store.clone()))
+                    .map_err(|_| "another global recorder of the `metrics` crate is installed in this process")?;
+                switch::set_global_store(store.clone());
+                store
+            }
+        };
+        switch::set_global(true);
+        drop(life);
+        if store.cap() != config.series_cap {
+            let series_cap = config.series_cap;
+            warn!(series_cap, stays = store.cap(), "The cap on series is set by the first start of a process");
+        }
+        Ok(Self::new(store, true, config))
+    }
+
+    /// A service of its own.
+    pub(crate) fn hermetic() -> Arc<Self> {
+        switch::allow_scopes();
+        let config = Config::default();
+        Self::new(Store::new(config.series_cap), false, &config)
+    }
+
+    #[cfg_attr(not(feature = "temporal"), allow(unused_variables))]
+    fn new(store: Arc<Store>, global: bool, config: &Config) -> Arc<Self> {
+        Arc::new(Self {
+            recorder: StoreRecorder(store),
+            global,
+            on: AtomicBool::new(true),
+            #[cfg(feature = "temporal")]
+            sdk_families: config.temporal_sdk_families,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.on.load(Relaxed)
+    }
+
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.recorder.0
+    }
+
+    pub(crate) fn recorder(&self) -> &StoreRecorder {
+        &self.recorder
+    }
+
+    pub(crate) fn is_global(&self) -> bool {
+        self.global
+    }
+
+    /// Stops, once, and says why. There is nothing to wait for.
+    pub(crate) fn stop(&self, reason: &str) {
+        if self.on.swap(false, SeqCst) && self.global {
+            let life = LIFE.lock().unwrap_or_else(PoisonError::into_inner);
+            switch::set_global(false);
+            drop(life);
+            // Not under the lock: a subscriber may start or stop a service. Nor may its panic leave a drop.
+            switch::contained(|| info!(reason, "Monitoring stopped"));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop("its last clone was dropped");
+    }
+}
+
+/// A service as the parts see it that outlive it: they record as long as it does, and do not keep it running. In the
+/// process's one they go on with the next, as its storage does.
+#[cfg(feature = "temporal")]
+#[derive(Clone, Debug)]
+pub(crate) enum Part {
+    /// Of the process's one.
+    Global { store: Arc<Store>, sdk_families: bool },
+    /// Of one of its own.
+    Own(Arc<Running>),
+}
+
+#[cfg(feature = "temporal")]
+impl Part {
+    pub(crate) fn of(running: &Arc<Running>) -> Self {
+        if running.global {
+            Self::Global { store: running.store().clone(), sdk_families: running.sdk_families }
+        } else {
+            Self::Own(running.clone())
+        }
+    }
+
+    pub(crate) fn records(&self) -> bool {
+        match self {
+            Self::Global { .. } => switch::is_global_on(),
+            Self::Own(running) => running.is_on(),
+        }
+    }
+
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        match self {
+            Self::Global { store, .. } => store,
+            Self::Own(running) => running.store(),
+        }
+    }
+
+    /// Whether the Temporal SDK's own families are kept.
+    pub(crate) fn has_sdk_families(&self) -> bool {
+        match self {
+            Self::Global { sdk_families, .. } => *sdk_families,
+            Self::Own(running) => running.sdk_families,
+        }
+    }
+
+    /// The scope of a service that is not the process's one.
+    pub(crate) fn scope(&self) -> Option<switch::Entered<'_>> {
+        match self {
+            Self::Global { .. } => None,
+            Self::Own(running) => Some(switch::enter(Some(running))),
+        }
+    }
+}

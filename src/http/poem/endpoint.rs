@@ -1,0 +1,239 @@
+//! `/metrics`: what Prometheus scrapes.
+//!
+//! Rendering takes time in proportion to the number of series, so it happens on a thread of its own, and scrapes that arrive
+//! while one is waiting to start share it: each sees a render that began after it arrived.
+
+use poem::{
+    Endpoint, PathPattern, Request, Response, Result, Route,
+    error::NotFoundError,
+    http::{HeaderValue, Method, StatusCode, header},
+};
+
+use crate::http::core::negotiation::wants_gzip;
+use crate::{ConfigError, MonitoringService};
+
+#[cfg(feature = "prometheus")]
+use super::gzipped;
+#[cfg(feature = "prometheus")]
+use crate::http::core::shared_render::SharedRender;
+
+/// The media type of the exposition format.
+#[cfg(feature = "prometheus")]
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The poem endpoint that [`MonitoringService::metrics_endpoint`] gives.
+///
+/// GET and HEAD answer 200 with the families, gzipped when the client asks for it; other methods 405. While the service
+/// is off it answers 503 with the reason in plain text.
+#[derive(Clone, Debug)]
+pub struct MetricsEndpoint {
+    service: MonitoringService,
+    #[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
+    gzip: bool,
+    #[cfg(feature = "prometheus")]
+    shared: std::sync::Arc<SharedRender>,
+    /// Whether it was logged that the application reads a gzipped answer itself.
+    #[cfg(feature = "prometheus")]
+    read_inside: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl MonitoringService {
+    /// The endpoint to be served at [`path`](Self::path), on the main server: [`MetricsEndpoint::mount`] puts it there.
+    ///
+    /// It is an endpoint as any other, and `.at(service.path(), service.metrics_endpoint())` serves it too, for instance on
+    /// a listener of its own. Beside routes of the application prefer `mount`: poem's `at` panics where the application has
+    /// that path already, and `MONITORING_PATH` can say any.
+    ///
+    /// ```
+    /// use compozy_monitoring::MonitoringService;
+    /// use poem::{Route, test::TestClient};
+    ///
+    /// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
+    /// # let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// let service = MonitoringService::for_test();
+    /// let app = service.metrics_endpoint().mount(Route::new())?;
+    /// # runtime.block_on(async {
+    /// let response = TestClient::new(app).get("/metrics").send().await;
+    /// # #[cfg(feature = "prometheus")]
+    /// response.assert_status_is_ok();
+    /// # });
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    #[cfg_attr(docsrs, doc(cfg(feature = "http-poem")))]
+    pub fn metrics_endpoint(&self) -> MetricsEndpoint {
+        if self.is_enabled() {
+            tracing::info!(path = self.path(), "Metrics endpoint registered");
+        }
+        MetricsEndpoint {
+            service: self.clone(),
+            gzip: true,
+            #[cfg(feature = "prometheus")]
+            shared: std::sync::Arc::default(),
+            #[cfg(feature = "prometheus")]
+            read_inside: std::sync::Arc::default(),
+        }
+    }
+}
+
+impl MetricsEndpoint {
+    /// Whether the answer is gzipped when the client asks for it. Default: `true`.
+    ///
+    /// Turn it off where poem's `Compression` is around the endpoint and the middleware of this crate is not around both:
+    /// `Compression` compresses what is compressed already, and Prometheus cannot read that.
+    #[must_use]
+    pub fn gzip(mut self, gzip: bool) -> Self {
+        self.gzip = gzip;
+        self
+    }
+
+    /// Puts the endpoint into the application's router, at [`MonitoringService::path`] and at the same path with a slash
+    /// behind it. Call it when the router has all its routes.
+    ///
+    /// A route with a parameter or a wildcard that takes the path as well stays as it is: the endpoint goes first, as any
+    /// literal path does in poem. So it does before a route of that path below a `nest`, which poem does not see.
+    ///
+    /// While monitoring is off the router is left alone: whatever the path is, the application's own route answers, and
+    /// where it has none, the 503 that says why there are no metrics.
+    ///
+    /// ```
+    /// use compozy_monitoring::{Config, MonitoringService};
+    /// use poem::{Route, endpoint::make_sync};
+    ///
+    /// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
+    /// let app = || Route::new().at("/health", make_sync(|_| "ok"));
+    /// let config = Config::default().path("/health");
+    ///
+    /// let off = MonitoringService::new(config.clone())?;
+    /// assert!(off.metrics_endpoint().mount(app()).is_ok());
+    /// # #[cfg(feature = "prometheus")] {
+    /// let on = MonitoringService::new(config.enabled(true))?;
+    /// let error = on.metrics_endpoint().mount(app()).err().unwrap();
+    /// assert!(error.to_string().contains("`/health` is a route of the application"));
+    /// # }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The application has a route at exactly this path, while monitoring is on. Serve the metrics elsewhere, or go on
+    /// without them.
+    pub fn mount(self, app: Route) -> Result<MetricsRoute, ConfigError> {
+        if !self.service.is_enabled() {
+            return Ok(MetricsRoute { route: app, unrouted: Some(self) });
+        }
+        let path = self.service.path().to_owned();
+        let mut route = app;
+        for spelling in [path.clone(), format!("{path}/")] {
+            route = route.try_at(&spelling, self.clone()).map_err(|_| ConfigError::path_is_taken(&spelling))?;
+        }
+        Ok(MetricsRoute { route, unrouted: None })
+    }
+
+    fn unavailable(&self) -> Response {
+        plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &format!("503: {}\n", self.service.off_reason().unwrap_or("no metrics just now")),
+        )
+    }
+
+    /// The answer to a request of this method.
+    async fn answer(&self, method: &Method, gzip: bool) -> Response {
+        let is_head = method == Method::HEAD;
+        if !is_head && method != Method::GET {
+            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "405: GET and HEAD only\n");
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+        let mut response = self.scrape(gzip).await;
+        if is_head {
+            // The headers of what a GET would bring, the length too.
+            response.take_body();
+        }
+        response
+    }
+
+    #[cfg(feature = "prometheus")]
+    async fn scrape(&self, gzip: bool) -> Response {
+        let Some(store) = self.service.store() else { return self.unavailable() };
+        let Some(rendered) = self.shared.render(store).await else {
+            return plain(StatusCode::INTERNAL_SERVER_ERROR, "500: the metrics could not be rendered\n");
+        };
+        let zipped = if gzip && self.gzip { rendered.gzip().await } else { None };
+        let mut response = response(StatusCode::OK, CONTENT_TYPE, rendered.text());
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        if let Some(zipped) = zipped {
+            gzipped::encoded(&mut response, zipped, self.read_inside.clone());
+        }
+        response
+    }
+
+    #[cfg(not(feature = "prometheus"))]
+    async fn scrape(&self, _: bool) -> Response {
+        self.unavailable()
+    }
+}
+
+fn plain(status: StatusCode, text: &str) -> Response {
+    response(status, "text/plain; charset=utf-8", text.to_owned().into())
+}
+
+/// The length is a header, so that it is there where poem takes the body of a HEAD away.
+fn response(status: StatusCode, content_type: &str, body: bytes::Bytes) -> Response {
+    Response::builder()
+        .status(status)
+        .content_type(content_type)
+        .header(header::CACHE_CONTROL, "no-store")
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .header(header::CONTENT_LENGTH, body.len())
+        .body(body)
+}
+
+impl Endpoint for MetricsEndpoint {
+    type Output = Response;
+
+    async fn call(&self, req: Request) -> Result<Response> {
+        let gzip = wants_gzip(req.headers());
+        let method = req.method().clone();
+        // Counted and skipped as one, with and without a slash behind it.
+        let template = req.data::<PathPattern>().and_then(|template| template.0.strip_suffix('/'));
+        let template = template.filter(|template| !template.is_empty()).map(|template| PathPattern(template.into()));
+        drop(req);
+        let mut response = self.answer(&method, gzip).await;
+        if let Some(template) = template {
+            response.set_data(template);
+        }
+        Ok(response)
+    }
+}
+
+/// An application's router with the metrics endpoint in it, from [`MetricsEndpoint::mount`].
+pub struct MetricsRoute {
+    route: Route,
+    /// While monitoring is off: not in the router, and asked where that has no answer.
+    unrouted: Option<MetricsEndpoint>,
+}
+
+impl std::fmt::Debug for MetricsRoute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MetricsRoute").field("unrouted", &self.unrouted).finish_non_exhaustive()
+    }
+}
+
+impl Endpoint for MetricsRoute {
+    type Output = Response;
+
+    async fn call(&self, req: Request) -> Result<Response> {
+        let is_ours = |endpoint: &&MetricsEndpoint| {
+            let path = req.uri().path();
+            path.strip_suffix('/').unwrap_or(path) == endpoint.service.path()
+        };
+        let Some(endpoint) = self.unrouted.as_ref().filter(is_ours) else { return self.route.call(req).await };
+        let method = req.method().clone();
+        match self.route.call(req).await {
+            Err(error) if error.is::<NotFoundError>() && error.data::<PathPattern>().is_none() => {
+                Ok(endpoint.answer(&method, false).await)
+            }
+            answer => answer,
+        }
+    }
+}

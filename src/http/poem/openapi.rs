@@ -1,0 +1,230 @@
+//! The endpoint in an application's OpenAPI document, and the parameter names of its routes.
+
+use poem::{Endpoint, Response, endpoint::make_sync, web::Html};
+use poem_openapi::{OpenApi, OpenApiService, Webhook};
+use serde_json::{Value, json};
+
+use super::middleware::HttpMetrics;
+use crate::MonitoringService;
+use crate::http::core::template_aliases::normalized;
+
+/// An application's OpenAPI document with the metrics endpoint in it, from [`MonitoringService::openapi`].
+#[derive(Clone, Debug)]
+pub struct OpenApiDocument {
+    json: String,
+    page: String,
+}
+
+impl MonitoringService {
+    /// The document of an API with the metrics endpoint in it: its purpose, format, statuses and how to run it, at
+    /// [`path`](Self::path), whatever prefix the API's own servers have. A path of the API's that is the same stays the
+    /// API's.
+    ///
+    /// ```
+    /// use compozy_monitoring::MonitoringService;
+    /// use poem::{EndpointExt, Route, test::TestClient};
+    /// use poem_openapi::{OpenApi, OpenApiService, param::Path, payload::PlainText};
+    ///
+    /// struct Pets;
+    ///
+    /// #[OpenApi]
+    /// impl Pets {
+    ///     #[oai(path = "/pets/:id", method = "get")]
+    ///     async fn pet(&self, id: Path<u64>) -> PlainText<String> {
+    ///         PlainText(format!("pet {}", id.0))
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
+    /// # let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// let service = MonitoringService::for_test();
+    /// let api = OpenApiService::new(Pets, "Pets", "1.0").server("/api");
+    /// let document = service.openapi(&api);
+    /// let middleware = service.http_middleware().openapi("/api", &api); // `/api/pets/:id`, not `/api/pets/:param0`
+    /// let app = Route::new()
+    ///     .at("/docs", document.swagger_ui())
+    ///     .at("/docs/openapi.json", document.endpoint())
+    ///     .nest("/api", api);
+    /// let app = service.metrics_endpoint().mount(app)?.with(middleware);
+    ///
+    /// # runtime.block_on(async {
+    /// let client = TestClient::new(app);
+    /// client.get("/api/pets/7").send().await.assert_text("pet 7").await;
+    /// let document = client.get("/docs/openapi.json").send().await.json().await;
+    /// let get = document.value().object().get("paths").object().get("/metrics").object().get("get");
+    /// get.object().get("operationId").assert_string("compozyMetrics");
+    /// # #[cfg(feature = "prometheus")]
+    /// assert!(
+    ///     service.render().contains(r#"compozy_http_requests_total{method="GET",path="/api/pets/:id",status_code="200"} 1"#)
+    /// );
+    /// # });
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
+    pub fn openapi<T: OpenApi, W: Webhook>(&self, api: &OpenApiService<T, W>) -> OpenApiDocument {
+        let spec = api.spec();
+        let json = with_metrics(&spec, self.path());
+        let page = api.swagger_ui_html().replacen(&spec, &json, 1);
+        OpenApiDocument { json, page }
+    }
+}
+
+impl OpenApiDocument {
+    /// The document, as JSON.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// Serves the document, as JSON.
+    #[must_use]
+    pub fn endpoint(&self) -> impl Endpoint + 'static + use<> {
+        let json = self.json.clone();
+        make_sync(move |_| Response::builder().content_type("application/json").body(json.clone()))
+    }
+
+    /// Serves Swagger UI with the document, in one page that asks for nothing else.
+    #[must_use]
+    pub fn swagger_ui(&self) -> impl Endpoint + 'static + use<> {
+        let page = self.page.clone();
+        make_sync(move |_| Html(page.clone()))
+    }
+}
+
+impl HttpMetrics {
+    /// Counts the routes of an API under the names that its parameters have: poem knows `/pets/:id` of an
+    /// [`OpenApiService`] as `/pets/:param0`, and so would the label `path`. `mount` is where it is nested, `/` at the
+    /// root. [`skip`](Self::skip) takes either spelling.
+    #[must_use]
+    #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
+    pub fn openapi<T: OpenApi, W>(mut self, mount: &str, _: &OpenApiService<T, W>) -> Self {
+        let mount = normalized(mount);
+        let mount = mount.trim_end_matches('/');
+        for path in T::meta().into_iter().flat_map(|api| api.paths) {
+            if let Some((poem, written)) = names(mount, &path.path) {
+                let methods = path.operations.into_iter().map(|operation| (operation.method, written.clone()));
+                self.names.0.entry(poem).or_default().extend(methods);
+            }
+        }
+        self
+    }
+}
+
+/// `/pets/{id}` at `/api`, as poem has it and as it was written; nothing without parameters.
+fn names(mount: &str, path: &str) -> Option<(String, String)> {
+    let (mut poem, mut written, mut parameters) = (mount.to_owned(), mount.to_owned(), 0_u32..);
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            Some(name) => {
+                poem += &format!("/:param{}", parameters.next()?);
+                written += &format!("/:{name}");
+            }
+            None => [&mut poem, &mut written].into_iter().for_each(|text| *text += &format!("/{segment}")),
+        }
+    }
+    (poem != written).then_some((poem, written))
+}
+
+/// The document with one path more, and all else as it is: text put into text, because `serde_json` sorts what it reads.
+fn with_metrics(spec: &str, path: &str) -> String {
+    insert(spec, path).unwrap_or_else(|| spec.to_owned())
+}
+
+/// Nothing where the path is there already, and where the text is not as poem-openapi prints it: two blanks for each level,
+/// and a line for each key. A line break inside of a string is an escape, so what looks like such a line is one.
+fn insert(spec: &str, path: &str) -> Option<String> {
+    const START: &str = "\n  \"paths\": {";
+    let start = spec.find(START)?.checked_add(START.len())?;
+    let (before, rest) = spec.split_at_checked(start)?;
+    // An empty object is closed on its line.
+    let (paths, after) = if rest.starts_with('}') { ("", rest) } else { rest.split_at_checked(rest.find("\n  }")?)? };
+    let after = after.trim_start();
+    let key = format!("\n    {}: ", Value::from(path));
+    if paths.contains(&key) {
+        return None;
+    }
+    let comma = if paths.is_empty() { "" } else { "," };
+    let metrics = serde_json::to_string_pretty(&metrics()).ok()?.replace('\n', "\n    ");
+    Some(format!("{before}{paths}{comma}{key}{metrics}\n  {after}"))
+}
+
+/// What there is to know of the endpoint.
+fn metrics() -> Value {
+    let text = |description: &str, media: &str, example: &str| json!({ "description": description, "content": { media: { "schema": { "type": "string" }, "example": example } } });
+    json!({
+        // Not under the prefix of the API: on the server that serves this document.
+        "servers": [{ "url": "/" }],
+        "get": {
+            "operationId": "compozyMetrics",
+            "tags": ["Monitoring"],
+            "summary": "Metrics for Prometheus",
+            "description": "All metrics of this process, for a Prometheus server to scrape.\n\n\
+                - **Format**: the Prometheus text format, version 0.0.4; gzip when the client accepts it. HEAD answers as GET, without \
+                the text.\n\
+                - **Interval**: 15 seconds is usual. A scrape is rendered when it is asked for, and scrapes that come together share one.\n\
+                - **Versions**: none. The path is not under the API's version, and families and labels only grow.\n\
+                - **Access**: no authentication. Restrict it by network: do not route it to the outside.\n\
+                - **Scope**: this instance only; sums over instances are the work of Prometheus.",
+            "responses": {
+                "200": text(
+                    "The families.",
+                    "text/plain; version=0.0.4; charset=utf-8",
+                    "# HELP compozy_http_requests_in_flight Currently active requests\n\
+                     # TYPE compozy_http_requests_in_flight gauge\ncompozy_http_requests_in_flight 1\n",
+                ),
+                "405": text("Another method than GET or HEAD.", "text/plain; charset=utf-8", "405: GET and HEAD only\n"),
+                "500": text(
+                    "The metrics could not be rendered; the log says why.",
+                    "text/plain; charset=utf-8",
+                    "500: the metrics could not be rendered\n",
+                ),
+                "503": text(
+                    "Monitoring is off, with the reason. The application is well.",
+                    "text/plain; charset=utf-8",
+                    "503: monitoring is disabled; MONITORING_ENABLED=true enables it\n",
+                ),
+            },
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_get_their_names_back() {
+        let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
+        assert_eq!(names("/api", "/pets/{id}"), pair("/api/pets/:param0", "/api/pets/:id"));
+        assert_eq!(names("", "/{a}/x/{b}"), pair("/:param0/x/:param1", "/:a/x/:b"));
+        assert_eq!((names("/api", "/pets"), names("", "/")), (None, None));
+        assert_eq!(names("", "/{param0}"), None, "it is called so already");
+    }
+
+    #[test]
+    fn a_path_that_is_there_stays_and_what_is_no_document_too() {
+        let own = "{\n  \"paths\": {\n    \"/metrics\": {\n      \"get\": {}\n    }\n  }\n}";
+        for same in [own, "", "[]", "{\"paths\":1}", "{}"] {
+            assert_eq!(with_metrics(same, "/metrics"), same);
+        }
+    }
+
+    #[test]
+    fn all_else_is_the_same_to_the_byte() {
+        // A key and a text that look like the place, a number that a parser would print otherwise, an order of its own.
+        for paths in ["{}", "{\n    \"/z\": {\n      \"get\": \"\\n  \\\"paths\\\": {\"\n    },\n    \"/a\": {}\n  }"] {
+            let spec = format!(
+                "{{\n  \"openapi\": \"3.0.0\",\n  \"x\": {{\n    \"paths\": {{}}\n  }},\n  \"y\": 1.0,\n  \"paths\": {paths},\n  \"a\": 1e2\n}}"
+            );
+            let with = with_metrics(&spec, "/m");
+            let document: Value = serde_json::from_str(&with).unwrap();
+            assert_eq!(document["paths"]["/m"]["servers"][0]["url"], "/");
+            let metrics = serde_json::to_string_pretty(&metrics()).unwrap().replace('\n', "\n    ");
+            let added = format!("\n    \"/m\": {metrics}");
+            let added = if paths == "{}" { format!("{added}\n  ") } else { format!(",{added}") };
+            let without = with.replacen(&added, "", 1);
+            assert_eq!(without, spec);
+        }
+    }
+}

@@ -1,0 +1,480 @@
+//! What the macros assert while they compile, and what they say when it does not hold.
+//!
+//! Nothing of it is left in a binary: the macros call these functions in constants. Each is `track_caller`, so that the
+//! compiler points at the user's code and at nothing in here; `__at!` chooses the word.
+
+use super::labels::{self, Category, Kind};
+use crate::facade::family::LabelDef;
+
+/// How many series a family of closed sets may have: as many as the cap leaves to free text.
+const MOST_SERIES: usize = crate::config::SERIES_CAP;
+/// How many labels a family can have: as many as `Family::with` takes.
+const MOST_LABELS: usize = 6;
+
+/// Checks a call site with a literal name, and those of its labels that are literal.
+///
+/// # Panics
+/// At compile time: a name or a label that breaks a rule.
+#[track_caller]
+pub const fn check_site(kind: Kind, name: &str, labels: &[&str]) {
+    if name.is_empty() {
+        fail(Message::new("the name of a ").and(kind.as_str()).and(" is empty"));
+    }
+    check_name(kind, name);
+    check_labels(name, labels);
+}
+
+/// Checks the literal labels of a call site; the name is empty when it is computed.
+///
+/// # Panics
+/// At compile time: a label that breaks a rule.
+#[track_caller]
+pub const fn check_labels(name: &str, labels: &[&str]) {
+    let mut i = 0;
+    while i < labels.len() {
+        check_label(name, labels, i);
+        i += 1;
+    }
+}
+
+/// Of the families of one `families!`, each with its static: the static of the first that declares a family again. Empty
+/// when there is none.
+#[must_use]
+pub const fn declared_again<'a>(families: &[&str], statics: &[&'a str]) -> &'a str {
+    match repeated(families) {
+        Some(again) if again < statics.len() => statics[again],
+        _ => "",
+    }
+}
+
+/// Checks that a static is not the one that [`declared_again`] found.
+///
+/// # Panics
+/// At compile time: it is.
+#[track_caller]
+pub const fn check_declared_once(again: &str, name: &str, family: &str) {
+    if labels::same(again, name) {
+        fail(Message::new("the family").quote(family).and(" is declared twice"));
+    }
+}
+
+/// Checks a declared family, its labels' own rules apart.
+///
+/// # Panics
+/// At compile time: a name that breaks a rule, too many labels, too many series.
+#[track_caller]
+pub const fn check_family(kind: Kind, name: &str, all: &[LabelDef]) {
+    check_name(kind, name);
+    if !labels::is_metric_name(name) {
+        fail(
+            Message::new("the family")
+                .quote(name)
+                .and(" cannot be exposed: its name has letters, digits, `_` and `:`, and no digit first"),
+        );
+    }
+    if matches!(kind, Kind::Histogram) && !labels::ends(name, "_seconds") {
+        fail(
+            Message::new("the histogram")
+                .quote(name)
+                .and(": a declared histogram has buckets in seconds, and its name ends in `_seconds`"),
+        );
+    }
+    if all.len() > MOST_LABELS {
+        fail(Message::new("the family").quote(name).and(" has more than six labels"));
+    }
+    let mut series = 1_usize;
+    let mut i = 0;
+    while i < all.len() {
+        if let Some(values) = all[i].values {
+            series = series.saturating_mul(values.len());
+        }
+        i += 1;
+    }
+    if series > MOST_SERIES {
+        fail(
+            Message::new("the closed sets of")
+                .quote(name)
+                .and(" have more than 2000 combinations, and each would be a series"),
+        );
+    }
+}
+
+/// Checks the help text of a declared family.
+///
+/// # Panics
+/// At compile time: nothing in it.
+#[track_caller]
+pub const fn check_help(name: &str, help: &str) {
+    if help.trim_ascii().is_empty() {
+        fail(Message::new("the doc comment of").quote(name).and(" is blank, and it is the help text of the family"));
+    }
+}
+
+/// Checks one label of a declared family.
+///
+/// # Panics
+/// At compile time: a label or a closed set that breaks a rule.
+#[track_caller]
+pub const fn check_family_label(name: &str, all: &[LabelDef], index: usize) {
+    // One more than may be, which `check_family` finds.
+    let mut names = [""; MOST_LABELS + 1];
+    let mut i = 0;
+    while i < all.len() && i < names.len() {
+        names[i] = all[i].name;
+        i += 1;
+    }
+    if index < i {
+        check_label(name, names.split_at(i).0, index);
+        if let Some(values) = all[index].values {
+            check_set(name, all[index].name, values);
+        }
+    }
+}
+
+#[track_caller]
+const fn check_name(kind: Kind, name: &str) {
+    if let Some(fault) = labels::name_fault(name, kind) {
+        fail(Message::new("the ").and(kind.as_str()).quote(name).and(": ").and(fault.rule()));
+    }
+}
+
+/// Checks one label, with those beside it.
+#[track_caller]
+const fn check_label(name: &str, all: &[&str], index: usize) {
+    let label = all[index];
+    if labels::is_reserved(label) {
+        fail(label_of(label, name).and(" is reserved: `le`, `quantile` and `__*` belong to Prometheus"));
+    }
+    let before = all.split_at(index).0;
+    if labels::holds(before, label) {
+        fail(label_of(label, name).and(" is there twice"));
+    }
+    if labels::is_allowed(name, label) {
+        return;
+    }
+    if !labels::is_plain_label(label) {
+        fail(label_of(label, name).and(" is no label: it has lower-case letters, digits and `_`, and no digit first"));
+    }
+    // The first of them speaks for all.
+    let mut i = 0;
+    while i < index {
+        if is_off_the_list(name, before, i) {
+            return;
+        }
+        i += 1;
+    }
+    fail(not_allowed(name, all));
+}
+
+/// Whether the label at this place could be on the list and is not; of two alike, the first.
+const fn is_off_the_list(name: &str, all: &[&str], index: usize) -> bool {
+    let label = all[index];
+    labels::is_plain_label(label)
+        && !labels::is_reserved(label)
+        && !labels::is_allowed(name, label)
+        && !labels::holds(all.split_at(index).0, label)
+}
+
+/// What to say of all labels that are off the list.
+const fn not_allowed(name: &str, all: &[&str]) -> Message {
+    let mut named = Message::new("");
+    let mut missing = Message::new("");
+    let mut count = 0;
+    let mut i = 0;
+    while i < all.len() {
+        if is_off_the_list(name, all, i) {
+            named = named.and(if count > 0 { "," } else { "" }).quote(all[i]);
+            missing = missing.and(if count > 0 { "," } else { "" }).and(all[i]);
+            count += 1;
+        }
+        i += 1;
+    }
+    let message = Message::new(if count > 1 { "the labels" } else { "the label" }).and(named.as_str()).and(" of");
+    let message = if name.is_empty() { message.and(" a metric with a computed name") } else { message.quote(name) };
+    let message = message.and(if count > 1 { " are" } else { " is" }).and(" not allowed\nallowed: ");
+
+    let category = Category::of(name);
+    let message = message.and_list(category.core());
+    if !category.is_extensible() {
+        return message
+            .and("; no other, because compozy-monitoring defines")
+            .quote(category.pattern())
+            .and("\na family of your own takes another name");
+    }
+    let (message, own) = match labels::GIVEN {
+        None => (
+            message.and(
+                "\nno list of the application's own was given to this build: COMPOZY_METRIC_LABELS is not set\n\
+                 if .cargo/config.toml of the workspace has one: Cargo reads that file from the folder in which it is \
+                 called, and from those above it",
+            ),
+            "",
+        ),
+        Some(list) => {
+            let list = list.trim_ascii();
+            (
+                message
+                    .and(if list.is_empty() {
+                        "\nthe application's own list is empty"
+                    } else {
+                        "\nand the application's own: "
+                    })
+                    .and(list),
+                list,
+            )
+        }
+    };
+    message
+        .and("\na label with few values and nothing personal can be added in .cargo/config.toml of the workspace:\n")
+        .and("[env]\nCOMPOZY_METRIC_LABELS = { value = \"")
+        .and(own)
+        .and(if own.is_empty() { "" } else { "," })
+        .and(missing.as_str())
+        .and("\", force = true }")
+}
+
+#[track_caller]
+const fn check_set(name: &str, label: &str, values: &[&str]) {
+    if values.is_empty() {
+        fail(label_of(label, name).and(" has a closed set without values"));
+    }
+    if let Some(again) = repeated(values) {
+        fail(label_of(label, name).and(" has a closed set with").quote(values[again]).and(" in it twice"));
+    }
+    let mut i = 0;
+    while i < values.len() {
+        if values[i].is_empty() || !labels::is_clean_value(values[i]) {
+            fail(
+                label_of(label, name)
+                    .and(" has a closed set with")
+                    .quote(values[i])
+                    .and(" in it: a value has 1 to 128 characters, none of them a control character"),
+            );
+        }
+        i += 1;
+    }
+}
+
+/// The application's own labels are checked where they are built in.
+const _: () = check_application(labels::APPLICATION);
+
+#[track_caller]
+const fn check_application(list: &str) {
+    if let Err(bad) = labels::check_extension(list) {
+        fail(
+            Message::new(labels::EXTENSION_VARIABLE)
+                .and(" (.cargo/config.toml):")
+                .quote(bad.entry)
+                .and(" ")
+                .and(bad.fault.as_str())
+                .and("\naccepted: ")
+                .and(labels::ACCEPTED_EXTENSION),
+        );
+    }
+}
+
+/// Where a text is there for the second time.
+const fn repeated(all: &[&str]) -> Option<usize> {
+    if all.len() > 16 {
+        return repeated_in_many(all);
+    }
+    let mut i = 0;
+    while i < all.len() {
+        if labels::holds(all.split_at(i).0, all[i]) {
+            return Some(i);
+        }
+        i += 1;
+    }
+    None
+}
+
+/// The same by hash: with some hundred, comparing each with each takes longer than the compiler allows a constant.
+const fn repeated_in_many(all: &[&str]) -> Option<usize> {
+    const SLOTS: usize = 8_192;
+    assert!(all.len() <= SLOTS / 2, "more than 4096 in one place");
+    let mut slots = [0_u16; SLOTS];
+    let mut i = 0;
+    while i < all.len() {
+        let mut at = hash(all[i]) % SLOTS;
+        while slots[at] > 0 {
+            if labels::same(all[slots[at] as usize - 1], all[i]) {
+                return Some(i);
+            }
+            at = (at + 1) % SLOTS;
+        }
+        i += 1;
+        slots[at] = i as u16;
+    }
+    None
+}
+
+/// FNV-1a.
+const fn hash(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut i = 0;
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0100_0000_01b3);
+        i += 1;
+    }
+    (hash ^ (hash >> 32)) as usize
+}
+
+const fn label_of(label: &str, name: &str) -> Message {
+    let message = Message::new("the label").quote(label).and(" of");
+    if name.is_empty() { message.and(" a metric with a computed name") } else { message.quote(name) }
+}
+
+#[track_caller]
+const fn fail(message: Message) -> ! {
+    panic!("{}", message.as_str())
+}
+
+/// Longer messages are cut.
+const LONGEST: usize = 4_096;
+
+/// A text put together at compile time, where nothing can be formatted.
+struct Message {
+    bytes: [u8; LONGEST],
+    len: usize,
+}
+
+impl Message {
+    const fn new(text: &str) -> Self {
+        Self { bytes: [0; LONGEST], len: 0 }.and(text)
+    }
+
+    /// What does not fit any more is left out.
+    const fn and(mut self, text: &str) -> Self {
+        let text = text.as_bytes();
+        let mut i = 0;
+        while i < text.len() && self.len < self.bytes.len() {
+            self.bytes[self.len] = text[i];
+            self.len += 1;
+            i += 1;
+        }
+        self
+    }
+
+    /// In quotes, and on one line.
+    const fn quote(self, text: &str) -> Self {
+        let mut message = self.and(" `");
+        let start = message.len;
+        message = message.and(text);
+        let mut i = start;
+        while i < message.len {
+            if message.bytes[i].is_ascii_control() {
+                message.bytes[i] = b'?';
+            }
+            i += 1;
+        }
+        message.and("`")
+    }
+
+    const fn and_list(self, all: &[&str]) -> Self {
+        let mut message = self;
+        let mut i = 0;
+        while i < all.len() {
+            message = message.and(if i > 0 { ", " } else { "" }).and(all[i]);
+            i += 1;
+        }
+        message
+    }
+
+    const fn as_str(&self) -> &str {
+        let used = self.bytes.split_at(self.len).0;
+        match core::str::from_utf8(used) {
+            Ok(text) => text,
+            // Cut within a character.
+            Err(error) => match core::str::from_utf8(used.split_at(error.valid_up_to()).0) {
+                Ok(text) => text,
+                Err(_) => "",
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_too_long_is_cut_between_characters() {
+        let message = Message::new("x").and(&"é".repeat(LONGEST));
+        assert_eq!(message.as_str(), format!("x{}", "é".repeat(LONGEST / 2 - 1)));
+    }
+
+    /// As many values as a family may have series, as long as values like to be.
+    static LARGE: [&str; MOST_SERIES] = {
+        const WIDTH: usize = 24;
+        static TEXT: [u8; WIDTH * MOST_SERIES] = {
+            let mut text = [b'v'; WIDTH * MOST_SERIES];
+            let mut i = 0;
+            while i < MOST_SERIES {
+                let (mut at, mut rest) = (WIDTH * (i + 1), i);
+                while rest > 0 {
+                    at -= 1;
+                    text[at] = b'0' + (rest % 10) as u8;
+                    rest /= 10;
+                }
+                i += 1;
+            }
+            text
+        };
+        let mut all = [""; MOST_SERIES];
+        let mut left: &[u8] = &TEXT;
+        let mut i = 0;
+        while i < MOST_SERIES {
+            let (one, rest) = left.split_at(WIDTH);
+            all[i] = match core::str::from_utf8(one) {
+                Ok(text) => text,
+                Err(_) => "",
+            };
+            left = rest;
+            i += 1;
+        }
+        all
+    };
+
+    #[test]
+    fn the_largest_closed_set_is_checked_within_what_the_compiler_allows() {
+        const CHECKED: () = check_set("compozy_tasks_total", "queue", &LARGE);
+        let () = CHECKED;
+        assert_eq!(repeated(&LARGE), None);
+        let mut all = LARGE;
+        all[MOST_SERIES - 1] = all[0];
+        assert_eq!(repeated(&all), Some(MOST_SERIES - 1));
+    }
+
+    #[test]
+    fn a_value_of_a_set_may_be_as_long_as_any_other_value() {
+        check_set("compozy_tasks_total", "queue", &[&"é".repeat(128)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a value has 1 to 128 characters, none of them a control character")]
+    fn a_value_of_a_set_has_no_control_character_beyond_ascii_either() {
+        check_set("compozy_tasks_total", "queue", &["o\u{85}ne"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a value has 1 to 128 characters, none of them a control character")]
+    fn a_value_of_a_set_is_no_longer_than_any_other_value() {
+        check_set("compozy_tasks_total", "queue", &[&"é".repeat(129)]);
+    }
+
+    #[test]
+    fn the_message_names_the_label_the_family_what_is_allowed_and_where_to_add_one() {
+        let message = not_allowed("compozy_tasks_total", &["path", "user_id", "email"]);
+        for part in [
+            "the labels `user_id`, `email` of `compozy_tasks_total` are not allowed",
+            "workflow_type, version",
+            "COMPOZY_METRIC_LABELS",
+            "user_id,email\", force = true }",
+        ] {
+            assert!(message.as_str().contains(part), "{part} in {}", message.as_str());
+        }
+        let message = not_allowed("compozy_http_requests_total", &["queue"]);
+        assert!(message.as_str().contains("allowed: method, path, status_code; no other"));
+    }
+}

@@ -1,0 +1,289 @@
+//! The life of monitoring in a process: off, on, off again.
+
+use std::{fmt, future::Future, sync::Arc};
+
+use tracing::info;
+#[cfg(not(feature = "prometheus"))]
+use tracing::warn;
+
+use self::scope::scoped;
+#[cfg(feature = "prometheus")]
+use crate::dispatch::instance::Running;
+use crate::{Config, ConfigError, facade::family::Families};
+
+mod missing;
+mod render_error;
+mod scope;
+#[cfg(feature = "prometheus")]
+mod snapshot;
+
+pub use render_error::RenderError;
+pub use scope::Scoped;
+#[cfg(feature = "prometheus")]
+pub use snapshot::Snapshot;
+
+/// Monitoring in one process: what a binary makes at start-up, and hands to its HTTP server.
+///
+/// Cheap to clone. Whatever happens to monitoring, a service can be used: an inert one records nothing and renders
+/// nothing. The last clone's drop does what [`shutdown`](Self::shutdown) does, without blocking; the middleware and the
+/// endpoint hold a clone each. So keep it as long as monitoring is to run: a log line at level `INFO` says when it stops,
+/// and why.
+///
+/// ```
+/// use compozy_monitoring::{Config, MonitoringService};
+///
+/// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
+/// let service = MonitoringService::new(Config::from_env()?)?;
+/// compozy_monitoring::build_info!(service);
+/// assert!(!service.is_enabled(), "MONITORING_ENABLED is not set here");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+#[must_use = "monitoring stops when the last clone of the service is dropped"]
+pub struct MonitoringService {
+    path: Arc<str>,
+    /// What runs, on or off; or why nothing does.
+    running: Result<Arc<Running>, &'static str>,
+}
+
+/// Nothing runs in this build.
+#[cfg(not(feature = "prometheus"))]
+#[derive(Debug)]
+enum Running {}
+
+const DISABLED: &str = "monitoring is disabled; MONITORING_ENABLED=true enables it";
+#[cfg(not(feature = "prometheus"))]
+const NO_FEATURE: &str = "this binary was built without the feature `prometheus` of compozy-monitoring";
+
+impl fmt::Debug for MonitoringService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MonitoringService").field("enabled", &self.is_enabled()).field("path", &self.path).finish()
+    }
+}
+
+impl MonitoringService {
+    /// Starts monitoring as configured; `None` is [`Config::default`], which is off.
+    ///
+    /// When it is enabled and nothing is in the way, the recorder is installed as the global one of the `metrics`
+    /// crate and the macros record into this service. When another global recorder is there already, or another
+    /// service is running, that is logged and an inert service is returned: the application goes on without metrics.
+    /// After a [`shutdown`](Self::shutdown), a new service goes on with the same storage: counters continue, and the cap
+    /// on series stays what it was.
+    ///
+    /// Needs no async runtime.
+    ///
+    /// The compiler warns when nobody keeps the service, for then monitoring stops at once:
+    ///
+    /// ```compile_fail
+    /// # #![deny(unused_must_use)]
+    /// # use compozy_monitoring::{Config, ConfigError, MonitoringService};
+    /// fn init(config: Config) -> Result<(), ConfigError> {
+    ///     MonitoringService::new(config)?;
+    ///     Ok(())
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    /// Only a configuration that no restart would mend: a path that cannot be an endpoint, a cap out of range.
+    pub fn new(config: impl Into<Option<Config>>) -> Result<Self, ConfigError> {
+        let config = config.into().unwrap_or_default();
+        config.validate()?;
+        info!(enabled = config.enabled, "Initializing monitoring service");
+        Ok(Self::start(config))
+    }
+
+    #[cfg(feature = "prometheus")]
+    fn start(config: Config) -> Self {
+        let running = if config.enabled {
+            Running::global(&config)
+                .inspect_err(|error| tracing::error!(error, "Prometheus exporter initialization failed"))
+        } else {
+            Err(DISABLED)
+        };
+        Self { path: config.path.into(), running }
+    }
+
+    #[cfg(not(feature = "prometheus"))]
+    fn start(config: Config) -> Self {
+        if config.enabled {
+            warn!("Monitoring is enabled, but {NO_FEATURE}: no metrics");
+        }
+        Self { path: config.path.into(), running: Err(if config.enabled { NO_FEATURE } else { DISABLED }) }
+    }
+
+    /// A service of its own for a test: enabled, nothing global, as many in one process as there are tests.
+    ///
+    /// Macros and families record into it inside [`scope`](Self::scope) and [`in_scope`](Self::in_scope). Without the
+    /// feature `prometheus` it is inert.
+    ///
+    /// ```
+    /// let service = compozy_monitoring::MonitoringService::for_test();
+    /// service.in_scope(|| compozy_monitoring::counter!("compozy_jobs_total").increment(1));
+    /// # #[cfg(feature = "prometheus")]
+    /// assert!(service.render().contains("compozy_jobs_total 1"));
+    /// ```
+    pub fn for_test() -> Self {
+        #[cfg(feature = "prometheus")]
+        let running = Ok(Running::hermetic());
+        #[cfg(not(feature = "prometheus"))]
+        let running = Err(NO_FEATURE);
+        Self { path: Config::default().path.into(), running }
+    }
+
+    /// Whether this service records: enabled, started, and not shut down.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        #[cfg(feature = "prometheus")]
+        return self.store().is_some();
+        #[cfg(not(feature = "prometheus"))]
+        return false;
+    }
+
+    /// Where the application is to serve the endpoint (`metrics_endpoint`, feature `http-poem`).
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// All families in the Prometheus text format, version 0.0.4; empty when the service is off, and when rendering
+    /// fails, which is logged. To answer a scrape with, take [`try_render`](Self::try_render), which says so.
+    ///
+    /// Takes time in proportion to the number of series: off an async runtime's threads, please. The endpoint does so.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.try_render().unwrap_or_default()
+    }
+
+    /// The recorder, for code that wants explicit handles. Its handles are not muted when the service is shut down.
+    ///
+    /// ```
+    /// use compozy_monitoring::{MonitoringService, metrics};
+    ///
+    /// let service = MonitoringService::for_test();
+    /// let key = metrics::Key::from_name("compozy_jobs_total");
+    /// let metadata = metrics::Metadata::new(module_path!(), metrics::Level::INFO, None);
+    /// service.recorder().register_counter(&key, &metadata).increment(1);
+    /// # #[cfg(feature = "prometheus")]
+    /// assert!(service.render().contains("compozy_jobs_total 1"));
+    /// ```
+    #[must_use]
+    pub fn recorder(&self) -> &dyn metrics::Recorder {
+        #[cfg(feature = "prometheus")]
+        if let Ok(running) = &self.running
+            && running.is_on()
+        {
+            return running.recorder();
+        }
+        &metrics::NoopRecorder
+    }
+
+    /// Declares families at start-up, so that those without labels and those whose labels are closed sets are present
+    /// at zero before anything is recorded. Takes a family, a tuple of them, or a list of `families!`.
+    ///
+    /// ```
+    /// compozy_monitoring::families! {
+    ///     /// Mails sent.
+    ///     pub counter MAILS_SENT = "compozy_mails_sent_total";
+    /// }
+    /// let service = compozy_monitoring::MonitoringService::for_test();
+    /// service.register(&MAILS_SENT);
+    /// # #[cfg(feature = "prometheus")]
+    /// assert!(service.render().contains("compozy_mails_sent_total 0"));
+    /// ```
+    pub fn register(&self, families: impl Families) {
+        families.declare(self);
+    }
+
+    /// Runs a future in which macros and families record into this service, whatever the process's one is.
+    ///
+    /// It holds wherever the future is polled or dropped. Tasks that it spawns do not inherit it.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let service = compozy_monitoring::MonitoringService::for_test();
+    /// service.scope(async { compozy_monitoring::counter!("compozy_jobs_total").increment(1) }).await;
+    /// # #[cfg(feature = "prometheus")]
+    /// assert!(service.render().contains("compozy_jobs_total 1"));
+    /// # });
+    /// ```
+    pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
+        scoped(self, future)
+    }
+
+    /// Runs a closure in which macros and families record into this service, whatever the process's one is.
+    pub fn in_scope<R>(&self, run: impl FnOnce() -> R) -> R {
+        #[cfg(feature = "prometheus")]
+        let _entered = self.enter();
+        run()
+    }
+
+    /// Stops recording; the endpoint answers 503 from now on. Never blocks: nothing runs beside the application. Any
+    /// number of calls, from any clone.
+    pub fn shutdown(&self) {
+        #[cfg(feature = "prometheus")]
+        if let Ok(running) = &self.running {
+            running.stop("it was shut down");
+        }
+    }
+
+    /// Why there is nothing to scrape, in words for a log line; nothing while the service records. The endpoint's 503
+    /// says the same.
+    ///
+    /// ```
+    /// use compozy_monitoring::MonitoringService;
+    ///
+    /// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
+    /// let service = MonitoringService::new(None)?;
+    /// assert_eq!(service.off_reason(), Some("monitoring is disabled; MONITORING_ENABLED=true enables it"));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn off_reason(&self) -> Option<&'static str> {
+        match &self.running {
+            #[cfg(feature = "prometheus")]
+            Ok(running) => (!running.is_on()).then_some("monitoring was shut down"),
+            #[cfg(not(feature = "prometheus"))]
+            Ok(running) => match **running {},
+            Err(reason) => Some(reason),
+        }
+    }
+
+    #[doc(hidden)]
+    pub fn __set_build_info(&self, version: &str, commit_hash: &str) {
+        #[cfg(feature = "prometheus")]
+        if let Some(store) = self.store() {
+            let rust_version = env!("COMPOZY_MONITORING_RUSTC");
+            let _ = crate::dispatch::switch::guarded("compozy_build_info", store, || {
+                store.set_build_info(version, commit_hash, rust_version);
+            });
+        }
+        #[cfg(not(feature = "prometheus"))]
+        let _ = (version, commit_hash);
+    }
+}
+
+#[cfg(feature = "prometheus")]
+impl MonitoringService {
+    /// The storage, while the service is on.
+    pub(crate) fn store(&self) -> Option<&Arc<crate::storage::Store>> {
+        self.running.as_ref().ok().filter(|running| running.is_on()).map(|running| running.store())
+    }
+
+    /// A text of the storage; empty when the service is off, and when it fails, which is logged.
+    pub(crate) fn rendered(&self, render: impl FnOnce(&crate::storage::Store) -> String) -> String {
+        let text = self.store().and_then(|store| crate::dispatch::switch::guarded("render", store, || render(store)));
+        text.unwrap_or_default()
+    }
+
+    /// The scope of this service, for this thread and as long as it lives.
+    pub(crate) fn enter(&self) -> crate::dispatch::switch::Entered<'_> {
+        crate::dispatch::switch::enter(self.running.as_ref().ok())
+    }
+
+    /// What runs, on or off.
+    #[cfg(any(feature = "http-poem", feature = "temporal"))]
+    pub(crate) fn running(&self) -> Option<&Arc<Running>> {
+        self.running.as_ref().ok()
+    }
+}

@@ -1,0 +1,498 @@
+//! Series whose label values are free text: a table that only grows, up to a cap, and is read without a lock.
+//!
+//! Levels of slots, each four times the one before and filled to a half at the most; a reader probes the largest level
+//! first and never waits. Only a first sighting takes the mutex. Nothing is ever removed, so that a kept handle never
+//! loses its series.
+
+use std::{
+    borrow::Cow,
+    hash::Hasher,
+    sync::{Arc, PoisonError, Weak},
+};
+
+use rapidhash::fast::RapidHasher;
+
+use super::{
+    cell::{Apply, Cell},
+    sanitize,
+};
+use crate::{
+    dispatch::switch,
+    facade::family::LabelDef,
+    schema::labels::OTHER,
+    support::{
+        failpoint,
+        sync::{
+            Mutex, MutexGuard, OnceLock,
+            atomic::{
+                AtomicBool, AtomicU64, AtomicUsize,
+                Ordering::{Acquire, Relaxed, Release},
+            },
+        },
+    },
+};
+
+/// Slots of the first level.
+const FIRST: usize = 16;
+/// Enough levels for 16 × 4¹¹ slots.
+const LEVELS: usize = 12;
+
+type Level<T> = Box<[OnceLock<Arc<Series<T>>>]>;
+
+/// One series: its label values and the value.
+#[derive(Debug)]
+pub struct Series<T> {
+    hash: u64,
+    values: Box<[Box<str>]>,
+    /// `a="x",b="y"`, sorted by label name and escaped.
+    pub(crate) label_text: Box<str>,
+    pub(crate) cell: T,
+    /// It was removed: nobody reads `cell` any more.
+    removed: AtomicBool,
+    /// Where a handle that outlives its series finds it anew.
+    home: Option<Weak<dyn Home<T>>>,
+}
+
+/// A family as its removed series see it.
+pub(crate) trait Home<T>: Send + Sync {
+    /// The series with the labels of one that was removed, made if there is none; nothing for a gauge over the cap.
+    fn anew(&self, removed: &Series<T>) -> Option<Arc<Series<T>>>;
+}
+
+impl<T> Series<T> {
+    /// A series that is known by its text alone.
+    pub(crate) fn bare(label_text: Box<str>, cell: T, home: Weak<dyn Home<T>>) -> Self {
+        Self { hash: 0, values: Box::default(), label_text, cell, removed: AtomicBool::new(false), home: Some(home) }
+    }
+
+    /// All its label values.
+    pub(crate) fn values(&self) -> &[Box<str>] {
+        &self.values
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Whether these are its label values.
+    #[inline]
+    pub(crate) fn has<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> bool {
+        self.hash == hash
+            && self.values.len() == values.len()
+            && self.values.iter().zip(values).all(|(a, b)| **a == *b.as_ref())
+    }
+
+    /// Relaxed: a record that does not see it yet came before the removal.
+    #[inline]
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.load(Relaxed)
+    }
+
+    /// The caller holds the lock of the family, and takes it out there.
+    pub(crate) fn set_removed(&self) {
+        self.removed.store(true, Release);
+    }
+
+    /// Takes a change for a series that was removed: it begins anew. For `extern "C"` see [`state::contained`].
+    #[cold]
+    #[inline(never)]
+    pub(crate) extern "C" fn apply_anew<C: Cell>(&self, op: C::Op)
+    where
+        Self: Apply<C>,
+    {
+        switch::slow(|| {
+            // Acquire: the look below has to see the removal, or it would find this very series.
+            if !self.removed.load(Acquire) {
+                return;
+            }
+            let home = self.home.as_ref().and_then(Weak::upgrade);
+            if let Some(series) = home.and_then(|home| home.anew(self)) {
+                series.apply(op);
+            }
+        });
+    }
+}
+
+/// What a table says about label values.
+#[cfg(any(test, feature = "http-poem"))]
+#[derive(Debug)]
+pub(crate) enum Found<'a, T> {
+    Series(&'a Arc<Series<T>>),
+    /// The cap is reached: the one series that stands for all others.
+    Overflow(&'a Arc<Series<T>>),
+}
+
+#[cfg(any(test, feature = "http-poem"))]
+impl<'a, T> Found<'a, T> {
+    pub(crate) fn series(self) -> &'a Arc<Series<T>> {
+        match self {
+            Self::Series(series) | Self::Overflow(series) => series,
+        }
+    }
+}
+
+/// Series by their label values, found without a lock. They stay: what can be removed is in a
+/// [`TextFamily`](super::text::TextFamily).
+#[derive(Debug)]
+pub(crate) struct TextTable<T> {
+    labels: &'static [LabelDef],
+    pub(crate) cap: usize,
+    home: Option<Weak<dyn Home<T>>>,
+    levels: [OnceLock<Level<T>>; LEVELS],
+    highest: AtomicUsize,
+    count: Mutex<Count<T>>,
+    full: AtomicBool,
+    overflow: OnceLock<Arc<Series<T>>>,
+    /// The series of the last exposition, sorted by their text. Locked before `count`.
+    sorted: Mutex<Sorted<T>>,
+    /// How often a record went to the overflow series.
+    pub(crate) overflowed: AtomicU64,
+}
+
+/// Series in the order of their label texts.
+#[derive(Debug)]
+pub(crate) struct Sorted<T> {
+    series: Vec<Arc<Series<T>>>,
+    /// Their label texts one after the other, and where each ends: what is printed in a row lies in a row.
+    texts: String,
+    ends: Vec<usize>,
+    /// Which state of a family with removals this is.
+    pub(crate) version: u64,
+}
+
+impl<T> Default for Sorted<T> {
+    fn default() -> Self {
+        Self { series: Vec::new(), texts: String::new(), ends: Vec::new(), version: 0 }
+    }
+}
+
+impl<T> Sorted<T> {
+    fn add(&mut self, mut fresh: Vec<Arc<Series<T>>>) {
+        let by_text = |a: &Arc<Series<T>>, b: &Arc<Series<T>>| a.label_text.cmp(&b.label_text);
+        fresh.sort_unstable_by(by_text);
+        self.series.append(&mut fresh);
+        // Two sorted runs, which the stable sort finds and merges.
+        self.series.sort_by(by_text);
+        self.texts.clear();
+        self.ends.clear();
+        for series in &self.series {
+            self.texts.push_str(&series.label_text);
+            self.ends.push(self.texts.len());
+        }
+    }
+
+    /// Other series in place of these.
+    pub(crate) fn replace(&mut self, series: Vec<Arc<Series<T>>>, version: u64) {
+        self.series.clear();
+        self.add(series);
+        self.version = version;
+    }
+
+    /// Label texts and values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let texts = starts.zip(&self.ends).map(|(start, &end)| self.texts.get(start..end).unwrap_or_default());
+        texts.zip(self.series.iter().map(|series| &series.cell))
+    }
+}
+
+#[derive(Debug)]
+struct Count<T> {
+    total: usize,
+    in_level: usize,
+    /// What came since the series were last sorted.
+    fresh: Vec<Arc<Series<T>>>,
+    /// Nothing comes in any more, the overflow series included.
+    closed: bool,
+}
+
+impl<T: Default> TextTable<T> {
+    #[cfg(any(test, feature = "http-poem"))]
+    pub(crate) fn new(labels: &'static [LabelDef], cap: usize) -> Self {
+        Self::of(labels, cap, None)
+    }
+
+    /// A table whose series can be removed, by whoever holds it.
+    pub(crate) fn of(labels: &'static [LabelDef], cap: usize, home: Option<Weak<dyn Home<T>>>) -> Self {
+        Self {
+            labels,
+            cap,
+            home,
+            levels: std::array::from_fn(|_| OnceLock::default()),
+            highest: AtomicUsize::new(0),
+            count: Mutex::new(Count { total: 0, in_level: 0, fresh: Vec::new(), closed: false }),
+            full: AtomicBool::new(cap == 0),
+            overflow: OnceLock::default(),
+            sorted: Mutex::default(),
+            overflowed: AtomicU64::new(0),
+        }
+    }
+
+    /// The series with these label values, in the order of the family's labels; made on first sight.
+    #[cfg(any(test, feature = "http-poem"))]
+    pub(crate) fn get<V: AsRef<str>>(&self, values: &[V]) -> Found<'_, T> {
+        match self.own_or_new(values) {
+            Some(series) => Found::Series(series),
+            None => Found::Overflow(self.overflow_of_any()),
+        }
+    }
+
+    /// The series of its own that these label values have, made on first sight; nothing at the cap.
+    #[inline]
+    pub(crate) fn own_or_new<V: AsRef<str>>(&self, values: &[V]) -> Option<&Arc<Series<T>>> {
+        self.find(hash(values), values).or_else(|| self.own_slow(&values.iter().map(AsRef::as_ref).collect::<Vec<_>>()))
+    }
+
+    #[cold]
+    fn own_slow(&self, values: &[&str]) -> Option<&Arc<Series<T>>> {
+        failpoint::point("table");
+        let clean: Vec<Cow<'_, str>> = values.iter().map(|value| sanitize::clean_value(value)).collect();
+        let hash = hash(&clean);
+        if clean.iter().any(|value| matches!(value, Cow::Owned(_)))
+            && let Some(series) = self.find(hash, &clean)
+        {
+            return Some(series);
+        }
+        if self.full.load(Acquire) {
+            // Acquire: whatever was inserted before the table was full is visible to this last look.
+            return self.find(hash, &clean);
+        }
+        let series = self.new_series(hash, &clean);
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = self.find(hash, &clean) {
+            return Some(series);
+        }
+        if self.full.load(Relaxed) {
+            return None;
+        }
+        let mut level = self.highest.load(Relaxed);
+        if count.in_level >= size(level) / 2 && level < LEVELS.saturating_sub(1) {
+            level = level.wrapping_add(1);
+            count.in_level = 0;
+        }
+        // Always there, and never full: what ends this loop is an empty slot.
+        let slots = self.levels.get(level)?;
+        let slots = slots.get_or_init(|| (0..size(level)).map(|_| OnceLock::default()).collect());
+        self.highest.store(level, Release);
+        count.in_level = count.in_level.wrapping_add(1);
+        count.total = count.total.wrapping_add(1);
+        let mask = slots.len().wrapping_sub(1);
+        let mut at = hash as usize;
+        while let Some(slot) = slots.get(at & mask) {
+            // Only this thread holds the mutex, so an empty slot stays empty until it is set here.
+            if slot.get().is_none() {
+                let series = slot.get_or_init(|| series);
+                count.fresh.push(series.clone());
+                if count.total >= self.cap {
+                    self.full.store(true, Release);
+                }
+                return Some(series);
+            }
+            at = at.wrapping_add(1);
+        }
+        None
+    }
+
+    /// A series that is in no table yet.
+    pub(crate) fn new_series<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Arc<Series<T>> {
+        let values: Box<[Box<str>]> = values.iter().map(|value| Box::from(value.as_ref())).collect();
+        let label_text = self.label_text(&values);
+        let removed = AtomicBool::new(false);
+        Arc::new(Series { hash, values, label_text, cell: T::default(), removed, home: self.home.clone() })
+    }
+
+    fn label_text(&self, values: &[Box<str>]) -> Box<str> {
+        sanitize::label_text(self.labels.iter().map(|label| label.name).zip(values.iter().map(AsRef::as_ref)))
+    }
+
+    #[inline]
+    fn find<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Option<&Arc<Series<T>>> {
+        for level in (0..=self.highest.load(Acquire)).rev() {
+            let Some(slots) = self.levels.get(level).and_then(OnceLock::get) else { continue };
+            let mut at = hash as usize;
+            // `get` takes up to six instructions more a look-up.
+            #[expect(
+                clippy::arithmetic_side_effects,
+                clippy::indexing_slicing,
+                reason = "a level is never empty: its length is a power of two, and masked with one less, all is inside"
+            )]
+            while let Some(series) = slots[at & (slots.len() - 1)].get() {
+                if series.has(hash, values) {
+                    return Some(series);
+                }
+                at = at.wrapping_add(1);
+            }
+        }
+        None
+    }
+
+    /// The overflow series, once it exists.
+    pub(crate) fn overflow(&self) -> Option<&Arc<Series<T>>> {
+        let own = self.find(hash(&self.other()), &self.other());
+        self.overflow.get().filter(|series| own.is_none_or(|own| !Arc::ptr_eq(own, series)))
+    }
+
+    /// The label values of the overflow series.
+    pub(crate) fn other(&self) -> Vec<&'static str> {
+        vec![OTHER; self.labels.len()]
+    }
+
+    /// The overflow series, made on first sight; nothing when nothing comes in any more. Counts.
+    pub(crate) fn overflow_or_new(&self) -> Option<&Arc<Series<T>>> {
+        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        (!count.closed).then(|| self.overflow_of_any())
+    }
+
+    /// The same for a table that is never closed.
+    fn overflow_of_any(&self) -> &Arc<Series<T>> {
+        self.overflowed.fetch_add(1, Relaxed);
+        self.overflow.get_or_init(|| {
+            let other = self.other();
+            let hash = hash(&other);
+            // Somebody's own value may be called so: then it is that series, or there would be two of one name.
+            self.find(hash, &other).cloned().unwrap_or_else(|| self.new_series(hash, &other))
+        })
+    }
+
+    /// The series that is already there, or nothing: no lock, no allocation.
+    #[inline]
+    pub(crate) fn peek<V: AsRef<str>>(&self, values: &[V]) -> Option<&Arc<Series<T>>> {
+        self.find(hash(values), values)
+    }
+
+    /// Whether nothing comes in any more. Acquire: whatever came in before is visible to a look after this.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(Acquire)
+    }
+
+    /// The overflow series that is already there.
+    pub(crate) fn known_overflow(&self) -> Option<&Arc<Series<T>>> {
+        self.overflow.get()
+    }
+
+    /// Lets nothing in any more, once `run` has been told what is there: the series, and the overflow series.
+    pub(crate) fn close(&self, run: impl FnOnce(&mut dyn Iterator<Item = &Arc<Series<T>>>, Option<&Arc<Series<T>>>)) {
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        if !count.closed {
+            run(&mut self.own(), self.overflow());
+            count.closed = true;
+            count.fresh = Vec::new();
+            self.full.store(true, Release);
+        }
+    }
+
+    /// The series of the last exposition, as they were.
+    pub(crate) fn last_sorted(&self) -> MutexGuard<'_, Sorted<T>> {
+        self.sorted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All series but the overflow series, sorted by their text. The order is kept from one call to the next, and only what
+    /// is new is sorted into it: to sort all of a large table again costs more than to print it.
+    pub(crate) fn sorted(&self) -> MutexGuard<'_, Sorted<T>> {
+        let mut sorted = self.last_sorted();
+        let fresh = std::mem::take(&mut self.count.lock().unwrap_or_else(PoisonError::into_inner).fresh);
+        if !fresh.is_empty() {
+            sorted.add(fresh);
+        }
+        sorted
+    }
+
+    /// All series but the overflow series, in no order.
+    pub(crate) fn own(&self) -> impl Iterator<Item = &Arc<Series<T>>> {
+        let levels = self.levels.iter().filter_map(OnceLock::get);
+        levels.flat_map(|slots| slots.iter().filter_map(OnceLock::get))
+    }
+
+    /// All series, the overflow series too once it exists, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Series<T>>> {
+        self.own().chain(self.overflow())
+    }
+}
+
+const fn size(level: usize) -> usize {
+    // Four times the one before; no level is so high that this wraps.
+    FIRST.wrapping_shl((level as u32).wrapping_mul(2))
+}
+
+/// A hash of the values and of where each ends. Not seeded: a client that collides on purpose meets the cap.
+#[inline]
+pub(crate) fn hash<V: AsRef<str>>(values: &[V]) -> u64 {
+    let mut hasher = RapidHasher::default();
+    for value in values {
+        hasher.write(value.as_ref().as_bytes());
+        hasher.write_u8(0xff);
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    static LABELS: [LabelDef; 2] = [LabelDef::text("b"), LabelDef::text("a")];
+
+    #[test]
+    fn equal_values_are_one_series_and_different_ones_are_not() {
+        let table = TextTable::<AtomicU64>::new(&LABELS, 2_000);
+        for i in 0..1_000u32 {
+            for value in [i.to_string(), format!("{i}x")] {
+                table.get(&[value.as_str(), "y"]).series().cell.fetch_add(1, Relaxed);
+                table.get(&[value.as_str(), "y"]).series().cell.fetch_add(1, Relaxed);
+            }
+        }
+        let texts: HashSet<_> = table.iter().map(|series| series.label_text.clone()).collect();
+        assert_eq!(texts.len(), 2_000);
+        assert!(table.iter().all(|series| series.cell.load(Relaxed) == 2));
+        assert!(texts.contains(r#"a="y",b="999x""#), "labels are sorted by name");
+    }
+
+    #[test]
+    fn where_a_value_ends_matters() {
+        let table = TextTable::<AtomicU64>::new(&LABELS, 10);
+        let first = Arc::as_ptr(table.get(&["ab", "c"]).series());
+        assert_ne!(first, Arc::as_ptr(table.get(&["a", "bc"]).series()));
+    }
+
+    #[test]
+    fn what_comes_after_the_cap_folds_into_one_series_and_what_was_there_stays_its_own() {
+        let table = TextTable::<AtomicU64>::new(&LABELS, 3);
+        for i in 0..100u32 {
+            table.get(&[i.to_string().as_str(), "y"]).series().cell.fetch_add(1, Relaxed);
+        }
+        table.get(&["1", "y"]).series().cell.fetch_add(1, Relaxed);
+        let mut seen: Vec<_> = table.iter().map(|s| (s.label_text.to_string(), s.cell.load(Relaxed))).collect();
+        seen.sort();
+        let row = |text: &str, value| (text.to_owned(), value);
+        assert_eq!(
+            seen,
+            [
+                row(r#"a="other",b="other""#, 97),
+                row(r#"a="y",b="0""#, 1),
+                row(r#"a="y",b="1""#, 2),
+                row(r#"a="y",b="2""#, 1)
+            ]
+        );
+        assert_eq!(table.overflowed.load(Relaxed), 97);
+    }
+
+    #[test]
+    fn threads_that_race_to_the_cap_never_make_one_series_more() {
+        for _ in 0..if cfg!(miri) { 5 } else { 10_000 } {
+            let table = TextTable::<AtomicU64>::new(&LABELS, 1);
+            let barrier = std::sync::Barrier::new(2);
+            std::thread::scope(|scope| {
+                for value in ["first", "second"] {
+                    let (table, barrier) = (&table, &barrier);
+                    scope.spawn(move || {
+                        barrier.wait();
+                        table.get(&[value, "y"]).series().cell.fetch_add(1, Relaxed);
+                    });
+                }
+            });
+            assert_eq!(table.own().count(), 1);
+            assert_eq!(table.iter().map(|series| series.cell.load(Relaxed)).sum::<u64>(), 2);
+        }
+    }
+}

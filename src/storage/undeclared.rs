@@ -1,0 +1,463 @@
+//! Families that nobody declared: foreign libraries, names used without `families!`.
+//!
+//! Their labels are not known beforehand, so a series is found by its key. The exporter's registry is not used for
+//! them: a histogram sample that is recorded while the exporter empties its queues can be lost (274 of 2,000,000 in a
+//! loop of upkeep), and its queues grow while nobody scrapes. Its rolling summaries, which are exact under a lock, are.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::BuildHasherDefault,
+    num::NonZeroU32,
+    sync::{Arc, LazyLock, PoisonError, Weak},
+    time::Duration,
+};
+
+use metrics::Key;
+use metrics_exporter_prometheus::Distribution;
+use metrics_util::{Quantile, parse_quantiles};
+use quanta::Instant;
+use rapidhash::fast::RapidHasher;
+
+#[cfg(feature = "temporal")]
+use super::cell::BoundedCell;
+use super::{
+    cell::{Apply, Cell, CounterCell, GaugeCell, HistogramCell, HistogramOp},
+    diagnostics::Health,
+    sanitize,
+    store::Resolved,
+    text_table::{Home, Series},
+};
+use crate::{
+    dispatch::switch,
+    facade::family::Kind,
+    schema::labels::OTHER,
+    support::{
+        failpoint,
+        sync::{
+            Mutex, RwLock,
+            atomic::{AtomicU64, Ordering::Relaxed},
+        },
+    },
+};
+
+type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
+
+/// A family that was never declared, by what its series hold.
+#[derive(Clone, Debug)]
+pub enum Open {
+    Counter(Arc<OpenFamily<CounterCell>>),
+    Gauge(Arc<OpenFamily<GaugeCell>>),
+    /// A name that ends in `_seconds`.
+    Histogram(Arc<OpenFamily<HistogramCell>>),
+    /// Any other histogram: quantiles, as the exporter has them.
+    Summary(Arc<OpenFamily<SummaryCell>>),
+    /// A histogram with bounds of its own.
+    #[cfg(feature = "temporal")]
+    Bounded(Arc<OpenFamily<BoundedCell>>),
+}
+
+impl Open {
+    pub(crate) fn new(kind: Kind, name: &str, cap: usize) -> Self {
+        match kind {
+            Kind::Counter => Self::Counter(OpenFamily::new(kind, name, cap, Default::default)),
+            Kind::Gauge => Self::Gauge(OpenFamily::new(kind, name, cap, Default::default)),
+            Kind::Histogram if name.ends_with("_seconds") => {
+                Self::Histogram(OpenFamily::new(kind, name, cap, Default::default))
+            }
+            Kind::Histogram => Self::Summary(OpenFamily::new(kind, name, cap, Default::default)),
+        }
+    }
+
+    /// A histogram with these upper bounds.
+    #[cfg(feature = "temporal")]
+    pub(crate) fn bounded(name: &str, bounds: &'static [f64], cap: usize) -> Self {
+        Self::Bounded(OpenFamily::new(Kind::Histogram, name, cap, move || BoundedCell::new(bounds)))
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Counter(_) => Kind::Counter,
+            Self::Gauge(_) => Kind::Gauge,
+            Self::Histogram(_) | Self::Summary(_) => Kind::Histogram,
+            #[cfg(feature = "temporal")]
+            Self::Bounded(_) => Kind::Histogram,
+        }
+    }
+
+    /// One series as a call site keeps it. Without `health` nothing is told, and nothing counted as refused.
+    pub(crate) fn series<C: Cell>(&self, key: &Key, health: Option<&Health>) -> Resolved<C> {
+        let series = match (C::opened(self), self) {
+            (Some(family), _) => family.get(key, health).map(Resolved::Series),
+            (None, Self::Summary(family)) => family.get(key, health).and_then(C::raw_samples).map(Resolved::Raw),
+            #[cfg(feature = "temporal")]
+            (None, Self::Bounded(family)) => family.get(key, health).and_then(C::raw_samples).map(Resolved::Raw),
+            // The caller compared the kinds.
+            (None, _) => None,
+        };
+        series.unwrap_or(Resolved::Nothing)
+    }
+
+    /// Removes the series of a key, or all.
+    pub(crate) fn remove(&self, key: Option<&Key>) {
+        match self {
+            Self::Counter(family) => family.remove(key),
+            Self::Gauge(family) => family.remove(key),
+            Self::Histogram(family) => family.remove(key),
+            Self::Summary(family) => family.remove(key),
+            #[cfg(feature = "temporal")]
+            Self::Bounded(family) => family.remove(key),
+        }
+    }
+
+    /// Samples dropped because they are no numbers, since this was last asked.
+    pub(crate) fn take_not_numbers(&self) -> u64 {
+        match self {
+            Self::Counter(_) | Self::Gauge(_) => 0,
+            Self::Histogram(family) => family.sum(HistogramCell::take_not_numbers),
+            Self::Summary(family) => family.sum(SummaryCell::take_not_finite),
+            #[cfg(feature = "temporal")]
+            Self::Bounded(family) => family.sum(BoundedCell::take_not_numbers),
+        }
+    }
+
+    /// How many records went to the overflow series.
+    pub(crate) fn overflowed(&self) -> u64 {
+        match self {
+            Self::Counter(family) => family.overflowed.load(Relaxed),
+            Self::Gauge(family) => family.overflowed.load(Relaxed),
+            Self::Histogram(family) => family.overflowed.load(Relaxed),
+            Self::Summary(family) => family.overflowed.load(Relaxed),
+            #[cfg(feature = "temporal")]
+            Self::Bounded(family) => family.overflowed.load(Relaxed),
+        }
+    }
+}
+
+/// Series by key.
+pub struct OpenFamily<T> {
+    kind: Kind,
+    pub(crate) name: String,
+    /// Makes the value of a new series.
+    new_cell: Box<dyn Fn() -> T + Send + Sync>,
+    /// How many series of its own it may have.
+    cap: usize,
+    /// Keys as call sites spell them: the fast way in.
+    spelled: RwLock<Map<Key, Arc<Series<T>>>>,
+    /// The series themselves. Locked before `spelled`.
+    own: Mutex<Own<T>>,
+    overflowed: AtomicU64,
+    /// Itself, for its series.
+    home: Weak<Self>,
+}
+
+struct Own<T> {
+    /// By their text: labels sorted, values clean.
+    series: Map<Box<str>, Arc<Series<T>>>,
+    /// The one that stands for all others; it may be one of `series`.
+    overflow: Option<Arc<Series<T>>>,
+}
+
+impl<T> fmt::Debug for OpenFamily<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenFamily").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<T: Send + Sync + 'static> OpenFamily<T> {
+    fn new(kind: Kind, name: &str, cap: usize, new_cell: impl Fn() -> T + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new_cyclic(|home| Self {
+            kind,
+            name: name.to_owned(),
+            cap,
+            new_cell: Box::new(new_cell),
+            spelled: RwLock::default(),
+            own: Mutex::new(Own { series: Map::default(), overflow: None }),
+            overflowed: AtomicU64::new(0),
+            home: home.clone(),
+        })
+    }
+
+    fn new_series(&self, text: Box<str>) -> Arc<Series<T>> {
+        Arc::new(Series::bare(text, (self.new_cell)(), self.home.clone()))
+    }
+
+    /// The series of this text, made on first sight; nothing at the cap.
+    fn of_text(&self, own: &mut Own<T>, text: &str) -> Option<Arc<Series<T>>> {
+        if let Some(series) = own.series.get(text) {
+            return Some(series.clone());
+        }
+        if own.series.len() >= self.cap {
+            return None;
+        }
+        // There is room again, and the overflow series has the name.
+        let is_overflow = |series: &&Arc<Series<T>>| *series.label_text == *text;
+        if let Some(series) = own.overflow.as_ref().filter(is_overflow) {
+            return Some(series.clone());
+        }
+        let series = self.new_series(text.into());
+        own.series.insert(text.into(), series.clone());
+        Some(series)
+    }
+
+    /// The series of a key; nothing for a gauge over the cap. Without `health` nothing is told, nor counted as refused.
+    pub(crate) fn get(&self, key: &Key, health: Option<&Health>) -> Option<Arc<Series<T>>> {
+        failpoint::point("open");
+        if let Some(series) = self.spelled.read().unwrap_or_else(PoisonError::into_inner).get(key) {
+            return Some(series.clone());
+        }
+        let sanitize::Labels { labels, dropped, unchanged } = sanitize::labels(&self.name, key);
+        let text = sanitize::label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.of_text(&mut own, &text);
+        if let Some(series) = &found
+            && unchanged
+            && dropped.is_empty()
+        {
+            let mut spelled = self.spelled.write().unwrap_or_else(PoisonError::into_inner);
+            // One series has as many spellings as orders of its labels: those over the bound take the slow way. So do
+            // values that had to be cleaned, for a cut value may be of any length, and dropped labels, which are counted.
+            if spelled.len() < self.cap.saturating_mul(2) {
+                spelled.insert(key.clone(), series.clone());
+            }
+        }
+        let health = match health {
+            Some(health) => health,
+            None => return found,
+        };
+        let is_full = found.is_none();
+        let found = found.or_else(|| {
+            self.kind.adds_up().then(|| {
+                let other = || sanitize::label_text(labels.iter().map(|(name, _)| (name.as_str(), OTHER)));
+                // Somebody's own value may be called so: then it is that series, or there would be two of one name.
+                let Own { series, overflow } = &mut *own;
+                let own_or_new = || series.get(&other()).cloned().unwrap_or_else(|| self.new_series(other()));
+                overflow.get_or_insert_with(own_or_new).clone()
+            })
+        });
+        drop(own);
+        if let Some(label) = dropped.first() {
+            health.rejected(&self.name, label, dropped.len());
+        }
+        if is_full {
+            self.overflowed.fetch_add(1, Relaxed);
+            health.overflowed(&self.name, self.cap);
+        }
+        found
+    }
+
+    /// Removes the series of a key, or all.
+    fn remove(&self, key: Option<&Key>) {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut removed = Vec::new();
+        match key {
+            None => {
+                removed.extend(std::mem::take(&mut own.series).into_values());
+                removed.extend(own.overflow.take());
+            }
+            Some(key) => {
+                let sanitize::Labels { labels, .. } = sanitize::labels(&self.name, key);
+                let text = sanitize::label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+                removed.extend(own.series.remove(&text));
+                removed.extend(own.overflow.take_if(|series| series.label_text == text));
+            }
+        }
+        removed.iter().for_each(|series| series.set_removed());
+        let mut spelled = self.spelled.write().unwrap_or_else(PoisonError::into_inner);
+        spelled.retain(|_, series| !series.is_removed());
+    }
+
+    fn sum(&self, of: impl Fn(&T) -> u64) -> u64 {
+        self.sorted().iter().map(|series| of(&series.cell)).sum()
+    }
+
+    /// All series, sorted by their text.
+    pub(crate) fn sorted(&self) -> Vec<Arc<Series<T>>> {
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let overflow = own.overflow.iter().filter(|series| !own.series.contains_key(&series.label_text));
+        let mut all: Vec<_> = own.series.values().chain(overflow).cloned().collect();
+        drop(own);
+        all.sort_unstable_by(|a, b| a.label_text.cmp(&b.label_text));
+        all
+    }
+}
+
+impl<T: Send + Sync + 'static> Home<T> for OpenFamily<T> {
+    fn anew(&self, removed: &Series<T>) -> Option<Arc<Series<T>>> {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.of_text(&mut own, &removed.label_text);
+        if found.is_some() {
+            return found;
+        }
+        self.overflowed.fetch_add(1, Relaxed);
+        own.overflow.clone()
+    }
+}
+
+/// The exporter's rolling summary, behind a lock that is held for one sample or one snapshot.
+#[derive(Debug)]
+pub struct SummaryCell {
+    distribution: Mutex<Distribution>,
+    /// Samples that a summary has no place for: dropped, and reported as errors at the next render.
+    not_finite: AtomicU64,
+}
+
+impl Default for SummaryCell {
+    fn default() -> Self {
+        /// Quantiles and windows (three of twenty seconds) as the exporter's builder sets them.
+        static QUANTILES: LazyLock<Arc<Vec<Quantile>>> =
+            LazyLock::new(|| Arc::new(parse_quantiles(&[0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0])));
+        const WINDOW: Duration = Duration::from_secs(20);
+        let windows = NonZeroU32::new(3).unwrap_or(NonZeroU32::MIN);
+        let distribution = Mutex::new(Distribution::new_summary(QUANTILES.clone(), WINDOW, windows));
+        Self { distribution, not_finite: AtomicU64::new(0) }
+    }
+}
+
+impl SummaryCell {
+    /// Samples dropped since this was last asked.
+    pub(crate) fn take_not_finite(&self) -> u64 {
+        self.not_finite.swap(0, Relaxed)
+    }
+
+    /// Quantile labels and values, the sum and the count.
+    pub(crate) fn read(&self) -> (Vec<(String, f64)>, f64, u64) {
+        match &*self.distribution.lock().unwrap_or_else(PoisonError::into_inner) {
+            Distribution::Summary(summary, quantiles, sum) => {
+                let snapshot = summary.snapshot(Instant::now());
+                // Without samples in the windows there are no quantiles: the format has a value for that.
+                let value = |quantile: f64| snapshot.quantile(quantile).unwrap_or(f64::NAN);
+                let values = quantiles.iter().map(|q| (q.value().to_string(), value(q.value()))).collect();
+                (values, *sum, summary.count() as u64)
+            }
+            // Made above, as a summary.
+            _ => (Vec::new(), 0.0, 0),
+        }
+    }
+}
+
+impl Apply<HistogramCell> for Series<SummaryCell> {
+    fn apply(&self, op: HistogramOp) {
+        if self.is_removed() {
+            return self.apply_anew(op);
+        }
+        let HistogramOp { value, times } = op;
+        // A sketch has no place for these, and one of them would spoil the sum for ever.
+        if !value.is_finite() {
+            self.cell.not_finite.fetch_add(times, Relaxed);
+            return;
+        }
+        // A sketch grows, and an allocator may record that.
+        switch::slow(|| {
+            let sample = [(value, Instant::now())];
+            // Not all under one lock: a render waits for it.
+            let mut left = times;
+            while left > 0 {
+                let mut distribution = self.cell.distribution.lock().unwrap_or_else(PoisonError::into_inner);
+                let now = left.min(1_000);
+                (0..now).for_each(|_| distribution.record_samples(&sample));
+                left = left.saturating_sub(now);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SERIES_CAP;
+    use metrics::Label;
+
+    fn key(name: &'static str, value: &str) -> Key {
+        Key::from_parts(name, vec![Label::new("q", value.to_owned())])
+    }
+
+    #[test]
+    fn no_sample_is_lost_while_others_read() {
+        let (health, rounds) = (Health::default(), if cfg!(miri) { 20 } else { 50_000_u64 });
+        for name in ["lib_seconds", "lib_size"] {
+            let open = Open::new(Kind::Histogram, name, SERIES_CAP);
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        let series = open.series::<HistogramCell>(&key("x", "1"), Some(&health));
+                        (0..rounds).for_each(|_| series.apply(HistogramOp { value: 0.5, times: 1 }));
+                    });
+                }
+                scope.spawn(|| (0..rounds / 10).for_each(|_| _ = open.take_not_numbers()));
+            });
+            let count = match &open {
+                Open::Summary(family) => family.sum(|cell| cell.read().2),
+                Open::Histogram(family) => family.sum(|cell| cell.cumulative()[11]),
+                other => unreachable!("{other:?} is no histogram"),
+            };
+            assert_eq!(count, 2 * rounds);
+        }
+    }
+
+    #[test]
+    fn an_open_family_has_a_cap_and_so_have_its_spellings() {
+        let health = Health::default();
+        let open = Open::new(Kind::Counter, "x_total", SERIES_CAP);
+        for i in 0..3 * SERIES_CAP {
+            open.series::<CounterCell>(&key("x_total", &i.to_string()), Some(&health))
+                .apply(super::super::cell::CounterOp::Increment(1));
+        }
+        let Open::Counter(family) = &open else { unreachable!("made as a counter") };
+        let all = family.sorted();
+        assert_eq!(all.len(), SERIES_CAP + 1);
+        assert_eq!(all.iter().map(|series| series.cell.get()).sum::<u64>(), 3 * SERIES_CAP as u64);
+        assert_eq!(
+            all.iter().find(|s| &*s.label_text == r#"q="other""#).map(|s| s.cell.get()),
+            Some(2 * SERIES_CAP as u64)
+        );
+        assert_eq!(open.overflowed(), 2 * SERIES_CAP as u64);
+        assert!(family.spelled.read().unwrap().len() <= 2 * SERIES_CAP);
+    }
+
+    #[test]
+    fn threads_that_race_to_the_cap_never_make_one_series_more() {
+        let health = Health::default();
+        for _ in 0..if cfg!(miri) { 5 } else { 10_000 } {
+            let open = Open::new(Kind::Counter, "x_total", 1);
+            let barrier = std::sync::Barrier::new(2);
+            std::thread::scope(|scope| {
+                for value in ["first", "second"] {
+                    let (open, health, barrier) = (&open, &health, &barrier);
+                    scope.spawn(move || {
+                        barrier.wait();
+                        let series = open.series::<CounterCell>(&key("x_total", value), Some(health));
+                        series.apply(super::super::cell::CounterOp::Increment(1));
+                    });
+                }
+            });
+            let Open::Counter(family) = &open else { unreachable!("made as a counter") };
+            assert_eq!(family.own.lock().unwrap().series.len(), 1);
+            assert_eq!(family.sum(CounterCell::get), 2);
+        }
+    }
+
+    #[test]
+    fn a_spelling_that_had_to_be_cleaned_is_not_kept() {
+        let health = Health::default();
+        let open = Open::new(Kind::Counter, "x_total", SERIES_CAP);
+        for i in 0..10 {
+            let long = format!("{}{i}", "x".repeat(200));
+            let _ = open.series::<CounterCell>(&key("x_total", &long), Some(&health));
+        }
+        let Open::Counter(family) = &open else { unreachable!("made as a counter") };
+        assert_eq!((family.sorted().len(), family.spelled.read().unwrap().len()), (1, 0));
+    }
+
+    #[test]
+    fn gauges_over_the_cap_are_dropped() {
+        let health = Health::default();
+        let open = Open::new(Kind::Gauge, "x", SERIES_CAP);
+        for i in 0..=SERIES_CAP {
+            open.series::<GaugeCell>(&key("x", &i.to_string()), Some(&health))
+                .apply(super::super::cell::GaugeOp::Set(1.0));
+        }
+        let Open::Gauge(family) = &open else { unreachable!("made as a gauge") };
+        assert_eq!((family.sorted().len(), open.overflowed()), (SERIES_CAP, 1));
+    }
+}
