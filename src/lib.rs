@@ -33,8 +33,8 @@
 //! metrics, [`counter!`] for one on the spot, [`labels`] for what a metric may carry, [`Config`] for the settings. `README.md` has the metrics reference and
 //! questions, `features.md` what each Cargo feature adds and costs, `docs/` has pages for whoever runs it, queries it, migrates to it, or writes a library.
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// Whoever only wants to count must not be stopped by it: no way to panic in what runs beside the application. `guarded` and
-// `contained` in `state` are the net under what this does not see. Exceptions are `expect`ed where they are, with a reason.
+// Whoever only wants to count must not be stopped by it: no way to panic in what runs beside the application. `catch_and_report` and
+// `catch_panic` in `state` are the net under what this does not see. Exceptions are `expect`ed where they are, with a reason.
 #![cfg_attr(
     not(test),
     deny(

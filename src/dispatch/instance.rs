@@ -26,7 +26,7 @@ shared! {
 }
 
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct Instance {
     recorder: StoreRecorder,
     global: bool,
     on: AtomicBool,
@@ -34,7 +34,7 @@ pub(crate) struct Running {
     sdk_families: bool,
 }
 
-impl Running {
+impl Instance {
     /// The process's one service.
     pub(crate) fn global(config: &Config) -> Result<Arc<Self>, &'static str> {
         let life = LIFE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,12 +102,12 @@ impl Running {
             switch::set_global(false);
             drop(life);
             // Not under the lock: a subscriber may start or stop a service. Nor may its panic leave a drop.
-            switch::contained(|| info!(reason, "Monitoring stopped"));
+            switch::catch_panic(|| info!(reason, "Monitoring stopped"));
         }
     }
 }
 
-impl Drop for Running {
+impl Drop for Instance {
     fn drop(&mut self) {
         self.stop("its last clone was dropped");
     }
@@ -117,16 +117,16 @@ impl Drop for Running {
 /// process's one they go on with the next, as its storage does.
 #[cfg(feature = "temporal")]
 #[derive(Clone, Debug)]
-pub(crate) enum Part {
+pub(crate) enum InstanceRef {
     /// Of the process's one.
     Global { store: Arc<Store>, sdk_families: bool },
     /// Of one of its own.
-    Own(Arc<Running>),
+    Own(Arc<Instance>),
 }
 
 #[cfg(feature = "temporal")]
-impl Part {
-    pub(crate) fn of(running: &Arc<Running>) -> Self {
+impl InstanceRef {
+    pub(crate) fn of(running: &Arc<Instance>) -> Self {
         if running.global {
             Self::Global { store: running.store().clone(), sdk_families: running.sdk_families }
         } else {

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use super::instance::Running;
+use super::instance::Instance;
 use crate::{
     storage::Store,
     support::sync::{
@@ -52,7 +52,7 @@ thread_local! {
 enum Scope {
     None,
     /// A service, on as long as it says so itself.
-    Of(Arc<Running>),
+    Of(Arc<Instance>),
     /// The scope of a service that never was on: records go nowhere.
     Off,
 }
@@ -181,7 +181,7 @@ pub(crate) fn load_for_record() -> u8 {
 }
 
 /// Whether a record of this thread goes to the global service, where the byte alone cannot tell. For `extern "C"` see
-/// [`contained`].
+/// [`catch_panic`].
 #[inline(never)]
 extern "C" fn is_global_here(state: u8) -> bool {
     let is_global = |scope: &RefCell<Scope>| {
@@ -237,7 +237,7 @@ impl Drop for Level {
 }
 
 /// Runs a slow path of instrumentation: whatever it does, the application goes on. Nothing where it would wait for itself.
-pub(crate) fn guarded<R>(metric: &str, store: &Store, run: impl FnOnce() -> R) -> Option<R> {
+pub(crate) fn catch_and_report<R>(metric: &str, store: &Store, run: impl FnOnce() -> R) -> Option<R> {
     let _level = Level::enter()?;
     caught(metric, store, run)
 }
@@ -259,7 +259,7 @@ pub(crate) fn caught<R>(metric: &str, store: &Store, run: impl FnOnce() -> R) ->
 /// Runs what a record calls and what must not unwind. Such functions are `extern "C"`, which tells the compiler so: else
 /// every call site would keep its handle in memory, to be dropped by a panic that never comes, which costs a disabled
 /// record more than its load and branch. A panic that gets here was not caught further in, and goes no further out.
-pub(crate) fn contained(run: impl FnOnce()) {
+pub(crate) fn catch_panic(run: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
         discard(payload);
     }
@@ -268,14 +268,14 @@ pub(crate) fn contained(run: impl FnOnce()) {
 /// Runs a slow path that has no store to tell its faults: nothing where it would wait for itself.
 pub(crate) fn slow(run: impl FnOnce()) {
     if let Some(_level) = Level::enter() {
-        contained(run);
+        catch_panic(run);
     }
 }
 
 /// Drops what a handle holds: it may be somebody else's, and an allocator may record that it is freed.
 pub(crate) fn discard_held(held: impl Sized) {
     let _level = Level::one_more();
-    contained(|| drop(held));
+    catch_panic(|| drop(held));
 }
 
 /// Drops what a panic left, which can panic again; what that leaves is leaked.
@@ -323,7 +323,7 @@ pub(crate) struct Entered<'a> {
 }
 
 /// Enters the scope of a service; one that never was on has nothing running.
-pub(crate) fn enter(running: Option<&Arc<Running>>) -> Entered<'_> {
+pub(crate) fn enter(running: Option<&Arc<Instance>>) -> Entered<'_> {
     allow_scopes();
     let scope = running.map_or(Scope::Off, |running| Scope::Of(running.clone()));
     let before = SCOPE.try_with(|current| current.replace(scope)).ok();

@@ -8,11 +8,11 @@ use crate::storage::{
     cell::{BUCKET_LABELS, Cell, CounterCell, GaugeCell, HistogramCell, Slot},
     sanitize,
     store::{FamilyStore, Table},
-    undeclared::{Open, OpenFamily, SummaryCell},
+    undeclared::{SummaryCell, UndeclaredFamilies, UndeclaredFamily},
 };
 
 /// A value as lines of the format.
-pub(crate) trait Print {
+pub(crate) trait Encode {
     /// The word behind `# TYPE`.
     const TYPE: &'static str;
     fn print(&self, name: &str, labels: &str, out: &mut String);
@@ -21,7 +21,7 @@ pub(crate) trait Print {
 /// No label but those of the series.
 const NO_LABEL: (&str, &str) = ("", "");
 
-impl Print for CounterCell {
+impl Encode for CounterCell {
     const TYPE: &'static str = "counter";
 
     fn print(&self, name: &str, labels: &str, out: &mut String) {
@@ -30,7 +30,7 @@ impl Print for CounterCell {
     }
 }
 
-impl Print for GaugeCell {
+impl Encode for GaugeCell {
     const TYPE: &'static str = "gauge";
 
     fn print(&self, name: &str, labels: &str, out: &mut String) {
@@ -39,7 +39,7 @@ impl Print for GaugeCell {
     }
 }
 
-impl Print for HistogramCell {
+impl Encode for HistogramCell {
     const TYPE: &'static str = "histogram";
 
     fn print(&self, name: &str, labels: &str, out: &mut String) {
@@ -84,7 +84,7 @@ fn number(out: &mut String, value: f64) {
     };
 }
 
-impl Print for SummaryCell {
+impl Encode for SummaryCell {
     const TYPE: &'static str = "summary";
 
     fn print(&self, name: &str, labels: &str, out: &mut String) {
@@ -101,7 +101,7 @@ impl Print for SummaryCell {
 }
 
 #[cfg(feature = "temporal")]
-impl Print for crate::storage::cell::BoundedCell {
+impl Encode for crate::storage::cell::BoundedCell {
     const TYPE: &'static str = "histogram";
 
     fn print(&self, name: &str, labels: &str, out: &mut String) {
@@ -121,7 +121,7 @@ impl Print for crate::storage::cell::BoundedCell {
 /// The help of a name that nobody described: without any, `promtool` finds fault with the text.
 const NO_HELP: &str = "Not described";
 
-fn head<C: Print>(name: &str, help: Option<&str>, out: &mut String) {
+fn head<C: Encode>(name: &str, help: Option<&str>, out: &mut String) {
     formatting::write_help_line(out, name, None, None, &sanitize::clean_help(help.unwrap_or(NO_HELP)));
     formatting::write_type_line(out, name, None, None, C::TYPE);
 }
@@ -136,7 +136,7 @@ pub(crate) fn one(family: &crate::builtin::collectors::Family, out: &mut String)
 }
 
 /// A declared family; nothing when it has no series yet.
-pub(crate) fn family<C: Cell + Print>(family: &FamilyStore<C>, out: &mut String) {
+pub(crate) fn family<C: Cell + Encode>(family: &FamilyStore<C>, out: &mut String) {
     let def = family.def;
     let start = out.len();
     head::<C>(def.name, Some(def.help), out);
@@ -171,8 +171,8 @@ pub(crate) fn family<C: Cell + Print>(family: &FamilyStore<C>, out: &mut String)
 }
 
 /// A family that nobody declared; nothing when it has no series yet.
-pub(crate) fn open(open: &Open, help: Option<&str>, out: &mut String) {
-    fn print<T: Print + Send + Sync + 'static>(family: &OpenFamily<T>, help: Option<&str>, out: &mut String) {
+pub(crate) fn open(open: &UndeclaredFamilies, help: Option<&str>, out: &mut String) {
+    fn print<T: Encode + Send + Sync + 'static>(family: &UndeclaredFamily<T>, help: Option<&str>, out: &mut String) {
         let all = family.sorted();
         if all.is_empty() {
             return;
@@ -183,11 +183,11 @@ pub(crate) fn open(open: &Open, help: Option<&str>, out: &mut String) {
         }
     }
     match open {
-        Open::Counter(family) => print(family, help, out),
-        Open::Gauge(family) => print(family, help, out),
-        Open::Histogram(family) => print(family, help, out),
-        Open::Summary(family) => print(family, help, out),
+        UndeclaredFamilies::Counter(family) => print(family, help, out),
+        UndeclaredFamilies::Gauge(family) => print(family, help, out),
+        UndeclaredFamilies::Histogram(family) => print(family, help, out),
+        UndeclaredFamilies::Summary(family) => print(family, help, out),
         #[cfg(feature = "temporal")]
-        Open::Bounded(family) => print(family, help, out),
+        UndeclaredFamilies::Bounded(family) => print(family, help, out),
     }
 }

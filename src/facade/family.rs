@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 
-use super::handles::{Counter, Gauge, Handle, Histogram, Late, OUTSIDE};
+use super::handles::{Counter, Gauge, Handle, Histogram, LazyFamily, OUTSIDE};
 pub use crate::schema::labels::Kind;
 use crate::{
     Number,
@@ -62,7 +62,7 @@ impl FamilyDef {
 #[cfg(feature = "prometheus")]
 impl FamilyDef {
     /// The labels, by place, whose values are outside their closed sets.
-    pub(crate) fn strays(&self, values: &[&str]) -> Vec<usize> {
+    pub(crate) fn invalid_labels(&self, values: &[&str]) -> Vec<usize> {
         let is_stray = |label: &LabelDef, value| label.values.is_some_and(|known| !known.contains(value));
         let places = self.labels.iter().zip(values).enumerate();
         places.filter(|(_, (label, value))| is_stray(label, value)).map(|(place, _)| place).collect()
@@ -189,7 +189,7 @@ const fn values<L: LabelType>() -> usize {
 ///
 /// Made by [`families!`](crate::families), used as a `static`.
 pub struct Family<H: Handle, L> {
-    pub(crate) late: Late<H>,
+    pub(crate) late: LazyFamily<H>,
     labels: PhantomData<fn(L)>,
 }
 
@@ -203,13 +203,13 @@ impl<H: Handle, L> Family<H, L> {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(def: &'static FamilyDef) -> Self {
-        Self { late: Late::new(def), labels: PhantomData }
+        Self { late: LazyFamily::new(def), labels: PhantomData }
     }
 
     /// A family of one run of a model.
     #[cfg(all(test, models))]
     pub(crate) fn of_this_run(def: &'static FamilyDef) -> &'static Self {
-        Box::leak(Box::new(Self { late: Late::of_this_run(def), labels: PhantomData }))
+        Box::leak(Box::new(Self { late: LazyFamily::of_this_run(def), labels: PhantomData }))
     }
 }
 

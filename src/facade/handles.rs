@@ -34,20 +34,20 @@ pub trait Handle: Sized + 'static {
     #[doc(hidden)]
     type Cell: Cell;
     #[doc(hidden)]
-    fn wrap(repr: Repr<Self::Cell>) -> Self;
+    fn wrap(binding: Binding<Self::Cell>) -> Self;
     #[doc(hidden)]
-    fn into_repr(self) -> Repr<Self::Cell>;
+    fn into_binding(self) -> Binding<Self::Cell>;
 }
 
 /// What a handle stands for.
 #[derive(Debug)]
-pub enum Repr<C: Cell> {
+pub enum Binding<C: Cell> {
     /// Nothing.
     Off,
     /// A call site with literal labels: asks at every record.
     Site(&'static SiteCore<C>),
     /// A series of a declared family with closed labels: asks at every record.
-    Late(&'static LateCore<C>, usize),
+    LazyFamily(&'static LazyFamilyCore<C>, usize),
     /// A series of the global service.
     Kept(&'static Series<C>),
     /// Taken while monitoring was off, with labels that nobody kept: says so when it records after the start.
@@ -125,12 +125,12 @@ pub struct ResolvedBox<C: Cell> {
     global: bool,
 }
 
-impl<C: Cell> Clone for Repr<C> {
+impl<C: Cell> Clone for Binding<C> {
     fn clone(&self) -> Self {
         match self {
             Self::Off => Self::Off,
             Self::Site(site) => Self::Site(site),
-            Self::Late(late, index) => Self::Late(late, *index),
+            Self::LazyFamily(late, index) => Self::LazyFamily(late, *index),
             Self::Kept(series) => Self::Kept(series),
             Self::Early(early) => Self::Early(early),
             Self::Counted(held) => Self::Counted(held.clone()),
@@ -139,7 +139,7 @@ impl<C: Cell> Clone for Repr<C> {
     }
 }
 
-impl<C: Cell> Repr<C> {
+impl<C: Cell> Binding<C> {
     // Inlined whatever its size: the variant is known where a call site made it, and one arm remains. What a call site
     // makes while monitoring is off is looked at first and by itself, so that the compiler follows it to its end and does
     // not join it with what is made while it is on.
@@ -158,7 +158,7 @@ impl<C: Cell> Repr<C> {
         match self {
             Self::Off | Self::Early(_) => {}
             Self::Site(site) => site.record(state, op),
-            Self::Late(late, index) => late.record(state, *index, op),
+            Self::LazyFamily(late, index) => late.record(state, *index, op),
             Self::Kept(series) => {
                 if state & GLOBAL != 0 {
                     series.apply(op);
@@ -192,7 +192,7 @@ impl<C: Cell> Repr<C> {
     }
 }
 
-/// As with [`Repr::Kept`]; out of line, as only families that removed something have such handles.
+/// As with [`Binding::Kept`]; out of line, as only families that removed something have such handles.
 #[inline(never)]
 extern "C" fn record_counted<C: Cell>(series: &Series<C>, state: u8, op: C::Op) {
     if state & GLOBAL != 0 {
@@ -203,7 +203,7 @@ extern "C" fn record_counted<C: Cell>(series: &Series<C>, state: u8, op: C::Op) 
 /// Where the handle itself is a pointer to follow.
 #[inline(never)]
 extern "C" fn record_elsewhere<C: Cell>(held: &Elsewhere<C>, state: u8, op: C::Op) {
-    switch::contained(|| match held {
+    switch::catch_panic(|| match held {
         Elsewhere::Resolved(resolved) => {
             if !resolved.global || state & GLOBAL != 0 {
                 resolved.series.apply(op);
@@ -219,7 +219,7 @@ extern "C" fn record_elsewhere<C: Cell>(held: &Elsewhere<C>, state: u8, op: C::O
 }
 
 /// A late handle behind a handle of the `metrics` crate.
-struct AsTarget<C: Cell>(Repr<C>);
+struct AsTarget<C: Cell>(Binding<C>);
 
 impl<C: Cell> Apply<C> for AsTarget<C> {
     fn apply(&self, op: C::Op) {
@@ -241,7 +241,7 @@ impl Early {
     /// A handle that is taken now.
     #[inline(always)]
     pub fn handle<H: Handle>(&'static self) -> H {
-        H::wrap(Repr::Early(self))
+        H::wrap(Binding::Early(self))
     }
 
     /// Only asks whether anybody records, which costs less than who.
@@ -259,9 +259,9 @@ impl Early {
         if switch::load_for_record() == 0 {
             return;
         }
-        switch::contained(|| {
+        switch::catch_panic(|| {
             if let Some(store) = switch::target().store() {
-                let _ = switch::guarded(self.0, store, || store.health.early(self.0));
+                let _ = switch::catch_and_report(self.0, store, || store.health.early(self.0));
             }
         });
     }
@@ -298,11 +298,11 @@ impl<C: Cell> SiteCore<C> {
     #[cold]
     #[inline(never)]
     extern "C" fn take_slow(&'static self) {
-        switch::contained(|| {
+        switch::catch_panic(|| {
             let target = switch::target();
             let is_global = matches!(target, Target::Global(_));
             let Some(store) = target.store().filter(|_| !is_global || self.kept.get().is_none()) else { return };
-            let found = switch::guarded(self.key.name(), store, || store.present(&self.key));
+            let found = switch::catch_and_report(self.key.name(), store, || store.present(&self.key));
             // What is refused the first record is told.
             if let Some(found) = found.filter(|found| is_global && !matches!(found, Resolved::Nothing)) {
                 self.kept.get_or_init(|| found);
@@ -313,10 +313,10 @@ impl<C: Cell> SiteCore<C> {
     #[cold]
     #[inline(never)]
     extern "C" fn record_slow(&'static self, op: C::Op) {
-        switch::contained(|| {
+        switch::catch_panic(|| {
             let target = switch::target();
             let Some(store) = target.store() else { return };
-            let _ = switch::guarded(self.key.name(), store, || {
+            let _ = switch::catch_and_report(self.key.name(), store, || {
                 // Resolved before it is kept: a fault logs, and a subscriber may come back to this very site.
                 let resolved = store.resolve(&self.key);
                 match target {
@@ -350,13 +350,13 @@ impl<H: Handle> Site<H> {
     #[inline]
     pub fn handle(&'static self) -> H {
         self.0.take();
-        H::wrap(Repr::Site(&self.0))
+        H::wrap(Binding::Site(&self.0))
     }
 }
 
 /// A family in a `static`, found in the storage when it is first touched while monitoring is on.
 #[derive(Debug)]
-pub struct LateCore<C: Cell> {
+pub struct LazyFamilyCore<C: Cell> {
     def: &'static FamilyDef,
     early: Early,
     kept: OnceLock<Kept<C>>,
@@ -379,7 +379,7 @@ enum Found<C: Cell> {
     Elsewhere(Held<Elsewhere<C>>),
 }
 
-impl<C: Cell> LateCore<C> {
+impl<C: Cell> LazyFamilyCore<C> {
     #[inline(always)]
     fn record(&'static self, state: u8, index: usize, op: C::Op) {
         if switch::is_global(state)
@@ -395,11 +395,12 @@ impl<C: Cell> LateCore<C> {
     #[cold]
     #[inline(never)]
     extern "C" fn record_slow(&'static self, index: usize, op: C::Op) {
-        switch::contained(|| {
+        switch::catch_panic(|| {
             let target = switch::target();
             let Some(store) = target.store() else { return };
-            let _ =
-                switch::guarded(self.def.name, store, || self.series(&target, store, &self.values(index)).apply(op));
+            let _ = switch::catch_and_report(self.def.name, store, || {
+                self.series(&target, store, &self.values(index)).apply(op)
+            });
         });
     }
 
@@ -444,23 +445,23 @@ impl<C: Cell> LateCore<C> {
     #[cold]
     #[inline(never)]
     extern "C" fn take_slow(&'static self) {
-        switch::contained(|| {
+        switch::catch_panic(|| {
             let target = switch::target();
             let is_global = matches!(target, Target::Global(_));
             let Some(store) = target.store().filter(|_| !is_global || self.kept.get().is_none()) else { return };
-            let _ = switch::guarded(self.def.name, store, || self.keep(&target, &store.look_up(self.def)));
+            let _ = switch::catch_and_report(self.def.name, store, || self.keep(&target, &store.look_up(self.def)));
         });
     }
 
     /// A series whose labels are free text, resolved now; the values are not even lined up while monitoring is off.
     #[inline(always)]
-    fn text<'a, const N: usize>(&'static self, values: impl FnOnce() -> [&'a str; N]) -> Repr<C> {
+    fn text<'a, const N: usize>(&'static self, values: impl FnOnce() -> [&'a str; N]) -> Binding<C> {
         let state = switch::load_for_handle();
         match if state == 0 { None } else { self.text_on(state, &values()) } {
-            None => Repr::Early(&self.early),
-            Some(Found::Kept(series)) => Repr::Kept(series),
-            Some(Found::Counted(series)) => Repr::Counted(series),
-            Some(Found::Elsewhere(held)) => Repr::Elsewhere(held),
+            None => Binding::Early(&self.early),
+            Some(Found::Kept(series)) => Binding::Kept(series),
+            Some(Found::Counted(series)) => Binding::Counted(series),
+            Some(Found::Elsewhere(held)) => Binding::Elsewhere(held),
         }
     }
 
@@ -486,7 +487,7 @@ impl<C: Cell> LateCore<C> {
         let store = target.store()?;
         // The handle is made in there too: it allocates.
         let find = || Held::resolved(self.series(&target, store, values), &target);
-        Some(Found::Elsewhere(switch::guarded(self.def.name, store, find).unwrap_or(Held(None))))
+        Some(Found::Elsewhere(switch::catch_and_report(self.def.name, store, find).unwrap_or(Held(None))))
     }
 
     #[inline(always)]
@@ -500,7 +501,7 @@ impl<C: Cell> LateCore<C> {
     fn remove_slow(&'static self, values: Option<&[&str]>) {
         let target = switch::target_to_remove();
         if let Some(store) = target.store() {
-            let _ = switch::guarded(self.def.name, store, || store.remove::<C>(self.def, values));
+            let _ = switch::catch_and_report(self.def.name, store, || store.remove::<C>(self.def, values));
         }
     }
 }
@@ -510,17 +511,17 @@ pub(crate) const OUTSIDE: usize = usize::MAX;
 
 /// What a [`Family`](crate::Family) keeps.
 #[derive(Debug)]
-pub struct Late<H: Handle>(LateCore<H::Cell>);
+pub struct LazyFamily<H: Handle>(LazyFamilyCore<H::Cell>);
 
-impl<H: Handle> Late<H> {
+impl<H: Handle> LazyFamily<H> {
     pub(crate) const fn new(def: &'static FamilyDef) -> Self {
-        Self(LateCore { def, early: Early(def.name), kept: OnceLock::new() })
+        Self(LazyFamilyCore { def, early: Early(def.name), kept: OnceLock::new() })
     }
 
     /// A family of one run of a model.
     #[cfg(all(test, models))]
     pub(crate) fn of_this_run(def: &'static FamilyDef) -> Self {
-        Self(LateCore { def, early: Early(def.name), kept: OnceLock::default() })
+        Self(LazyFamilyCore { def, early: Early(def.name), kept: OnceLock::default() })
     }
 
     pub(crate) fn def(&self) -> &'static FamilyDef {
@@ -530,7 +531,7 @@ impl<H: Handle> Late<H> {
     #[inline(always)]
     pub(crate) fn dense(&'static self, index: usize) -> H {
         self.0.take();
-        H::wrap(Repr::Late(&self.0, index))
+        H::wrap(Binding::LazyFamily(&self.0, index))
     }
 
     /// For a record of a family without labels: that shows the series by itself, unless its thread is muted.
@@ -539,7 +540,7 @@ impl<H: Handle> Late<H> {
         if switch::CAN_MUTE {
             self.0.take();
         }
-        H::wrap(Repr::Late(&self.0, 0))
+        H::wrap(Binding::LazyFamily(&self.0, 0))
     }
 
     #[inline(always)]
@@ -560,7 +561,7 @@ impl<H: Handle> Late<H> {
 
     pub(crate) fn declare(&'static self, service: &MonitoringService) {
         if let Some(store) = service.store() {
-            let _ = switch::guarded(self.0.def.name, store, || store.family::<H::Cell>(self.0.def));
+            let _ = switch::catch_and_report(self.0.def.name, store, || store.family::<H::Cell>(self.0.def));
         }
     }
 
@@ -575,7 +576,7 @@ impl<H: Handle> Late<H> {
 /// memory for the state in which it is not made here.
 #[inline(always)]
 pub fn resolve<H: Handle>(key: &Key) -> H {
-    H::wrap(Repr::Elsewhere(resolve_held(key)))
+    H::wrap(Binding::Elsewhere(resolve_held(key)))
 }
 
 #[inline(never)]
@@ -583,7 +584,7 @@ fn resolve_held<C: Cell>(key: &Key) -> Held<Elsewhere<C>> {
     let target = switch::target();
     let Some(store) = target.store() else { return Held(None) };
     let find = || Held::resolved(store.resolve::<C>(key), &target);
-    switch::guarded(key.name(), store, find).unwrap_or(Held(None))
+    switch::catch_and_report(key.name(), store, find).unwrap_or(Held(None))
 }
 
 /// The recorder of a muted thread: its handles are ours, and so silent as long as their thread is muted.
@@ -594,7 +595,7 @@ pub(crate) struct Muting;
 #[cfg(feature = "temporal")]
 impl Muting {
     fn register<H: Handle>(key: &Key) -> <H::Cell as Cell>::Raw {
-        let handle = resolve::<H>(key).into_repr();
+        let handle = resolve::<H>(key).into_binding();
         <H::Cell>::raw_from(std::sync::Arc::new(AsTarget(handle)))
     }
 }
@@ -630,7 +631,7 @@ impl metrics::Recorder for Muting {
 pub fn describe(run: impl FnOnce(&dyn metrics::Recorder)) {
     if let Some(store) = switch::target().store() {
         let recorder = crate::storage::StoreRecorder(store.clone());
-        let _ = switch::guarded("describe", store, || run(&recorder));
+        let _ = switch::catch_and_report("describe", store, || run(&recorder));
     }
 }
 
@@ -639,29 +640,29 @@ macro_rules! handle {
         $(#[$doc])*
         #[derive(Clone, Debug)]
         #[must_use = "a handle does nothing until it records"]
-        pub struct $name(Repr<$cell>);
+        pub struct $name(Binding<$cell>);
 
         impl $name {
             /// A handle that records nothing.
             pub const fn noop() -> Self {
-                Self(Repr::Off)
+                Self(Binding::Off)
             }
         }
 
         impl Handle for $name {
             type Cell = $cell;
             #[inline]
-            fn wrap(repr: Repr<$cell>) -> Self {
-                Self(repr)
+            fn wrap(binding: Binding<$cell>) -> Self {
+                Self(binding)
             }
-            fn into_repr(self) -> Repr<$cell> {
+            fn into_binding(self) -> Binding<$cell> {
                 self.0
             }
         }
 
         impl From<metrics::$name> for $name {
             fn from(raw: metrics::$name) -> Self {
-                Self(Repr::Elsewhere(Held::new(Elsewhere::Raw(raw))))
+                Self(Binding::Elsewhere(Held::new(Elsewhere::Raw(raw))))
             }
         }
 

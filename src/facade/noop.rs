@@ -63,9 +63,9 @@ pub(crate) const OUTSIDE: usize = usize::MAX;
 
 /// What a [`Family`](crate::Family) keeps: nothing.
 #[derive(Debug)]
-pub struct Late<H: Handle>(PhantomData<fn() -> H>);
+pub struct LazyFamily<H: Handle>(PhantomData<fn() -> H>);
 
-impl<H: Handle> Late<H> {
+impl<H: Handle> LazyFamily<H> {
     pub(crate) const fn new(_: &'static FamilyDef) -> Self {
         Self(PhantomData)
     }

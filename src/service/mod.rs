@@ -8,7 +8,7 @@ use tracing::warn;
 
 use self::scope::scoped;
 #[cfg(feature = "prometheus")]
-use crate::dispatch::instance::Running;
+use crate::dispatch::instance::Instance;
 use crate::{Config, ConfigError, facade::family::Families};
 
 mod missing;
@@ -43,13 +43,13 @@ pub use snapshot::Snapshot;
 pub struct MonitoringService {
     path: Arc<str>,
     /// What runs, on or off; or why nothing does.
-    running: Result<Arc<Running>, &'static str>,
+    running: Result<Arc<Instance>, &'static str>,
 }
 
 /// Nothing runs in this build.
 #[cfg(not(feature = "prometheus"))]
 #[derive(Debug)]
-enum Running {}
+enum Instance {}
 
 const DISABLED: &str = "monitoring is disabled; MONITORING_ENABLED=true enables it";
 #[cfg(not(feature = "prometheus"))]
@@ -96,7 +96,7 @@ impl MonitoringService {
     #[cfg(feature = "prometheus")]
     fn start(config: Config) -> Self {
         let running = if config.enabled {
-            Running::global(&config)
+            Instance::global(&config)
                 .inspect_err(|error| tracing::error!(error, "Prometheus exporter initialization failed"))
         } else {
             Err(DISABLED)
@@ -125,7 +125,7 @@ impl MonitoringService {
     /// ```
     pub fn for_test() -> Self {
         #[cfg(feature = "prometheus")]
-        let running = Ok(Running::hermetic());
+        let running = Ok(Instance::hermetic());
         #[cfg(not(feature = "prometheus"))]
         let running = Err(NO_FEATURE);
         Self { path: Config::default().path.into(), running }
@@ -254,7 +254,7 @@ impl MonitoringService {
         #[cfg(feature = "prometheus")]
         if let Some(store) = self.store() {
             let rust_version = env!("COMPOZY_MONITORING_RUSTC");
-            let _ = crate::dispatch::switch::guarded("compozy_build_info", store, || {
+            let _ = crate::dispatch::switch::catch_and_report("compozy_build_info", store, || {
                 store.set_build_info(version, commit_hash, rust_version);
             });
         }
@@ -272,7 +272,8 @@ impl MonitoringService {
 
     /// A text of the storage; empty when the service is off, and when it fails, which is logged.
     pub(crate) fn rendered(&self, render: impl FnOnce(&crate::storage::Store) -> String) -> String {
-        let text = self.store().and_then(|store| crate::dispatch::switch::guarded("render", store, || render(store)));
+        let text =
+            self.store().and_then(|store| crate::dispatch::switch::catch_and_report("render", store, || render(store)));
         text.unwrap_or_default()
     }
 
@@ -283,7 +284,7 @@ impl MonitoringService {
 
     /// What runs, on or off.
     #[cfg(any(feature = "http-poem", feature = "temporal"))]
-    pub(crate) fn running(&self) -> Option<&Arc<Running>> {
+    pub(crate) fn running(&self) -> Option<&Arc<Instance>> {
         self.running.as_ref().ok()
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use super::{
     store::{FamilyStore, Owner},
     text_table::Series,
-    undeclared::{Open, OpenFamily},
+    undeclared::{UndeclaredFamilies, UndeclaredFamily},
 };
 use crate::{
     dispatch::switch,
@@ -66,7 +66,7 @@ pub trait Cell: Default + Debug + Send + Sync + Sized + 'static {
     #[doc(hidden)]
     fn owned(owner: &Owner) -> Option<&Arc<FamilyStore<Self>>>;
     #[doc(hidden)]
-    fn opened(open: &Open) -> Option<&OpenFamily<Self>>;
+    fn opened(open: &UndeclaredFamilies) -> Option<&UndeclaredFamily<Self>>;
 }
 
 /// Something that takes changes: a cell, a series, a call site.
@@ -252,9 +252,9 @@ impl Cell for CounterCell {
         }
     }
 
-    fn opened(open: &Open) -> Option<&OpenFamily<Self>> {
+    fn opened(open: &UndeclaredFamilies) -> Option<&UndeclaredFamily<Self>> {
         match open {
-            Open::Counter(family) => Some(family),
+            UndeclaredFamilies::Counter(family) => Some(family),
             _ => None,
         }
     }
@@ -345,9 +345,9 @@ impl Cell for GaugeCell {
         }
     }
 
-    fn opened(open: &Open) -> Option<&OpenFamily<Self>> {
+    fn opened(open: &UndeclaredFamilies) -> Option<&UndeclaredFamily<Self>> {
         match open {
-            Open::Gauge(family) => Some(family),
+            UndeclaredFamilies::Gauge(family) => Some(family),
             _ => None,
         }
     }
@@ -479,9 +479,9 @@ impl Cell for HistogramCell {
         }
     }
 
-    fn opened(open: &Open) -> Option<&OpenFamily<Self>> {
+    fn opened(open: &UndeclaredFamilies) -> Option<&UndeclaredFamily<Self>> {
         match open {
-            Open::Histogram(family) => Some(family),
+            UndeclaredFamilies::Histogram(family) => Some(family),
             _ => None,
         }
     }

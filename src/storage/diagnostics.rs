@@ -17,7 +17,7 @@ use crate::{dispatch::switch, support::sync::Mutex};
 const UNHEALTHY_AFTER_FAULT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
-pub(crate) struct Health {
+pub(crate) struct Diagnostics {
     errors: AtomicU64,
     rejected_labels: AtomicU64,
     early_records: AtomicU64,
@@ -25,7 +25,7 @@ pub(crate) struct Health {
     logged: Mutex<HashSet<(String, &'static str)>>,
 }
 
-impl Health {
+impl Diagnostics {
     /// A fault of monitoring itself: counted each time, logged once a family.
     #[cold]
     pub(crate) fn fault(&self, metric: &str, error: &str) {
@@ -125,7 +125,7 @@ fn now() -> Instant {
 
 /// The subscriber is not ours: when it panics, the record that had something to say goes on all the same.
 fn log(line: impl FnOnce()) {
-    switch::contained(line);
+    switch::catch_panic(line);
 }
 
 #[cfg(test)]

@@ -18,11 +18,11 @@ use rapidhash::fast::RapidHasher;
 
 use super::{
     cell::{Apply, Cell, CounterCell, CounterOp, DenseCell, GaugeCell, GaugeOp, HistogramCell, Slot},
-    diagnostics::Health,
+    diagnostics::Diagnostics,
     sanitize,
     text_family::{Place, TextFamily},
     text_table::Series,
-    undeclared::Open,
+    undeclared::UndeclaredFamilies,
 };
 #[cfg(any(feature = "process", feature = "tokio-runtime"))]
 use crate::builtin::collectors;
@@ -108,21 +108,22 @@ impl<C: Cell> FamilyStore<C> {
 
     /// The labels by place whose values are outside their closed sets, and the values with `other` in these places.
     fn folded<'a>(&self, values: &[&'a str]) -> (Vec<usize>, Vec<&'a str>) {
-        let strays = self.def.strays(values);
+        let invalid_labels = self.def.invalid_labels(values);
         let places = values.iter().enumerate();
-        let values = places.map(|(place, value)| if strays.contains(&place) { OTHER } else { *value }).collect();
-        (strays, values)
+        let values =
+            places.map(|(place, value)| if invalid_labels.contains(&place) { OTHER } else { *value }).collect();
+        (invalid_labels, values)
     }
 
     /// The series of these label values, which come in the order of the declaration. Without `health` nothing is told, nor
     /// counted as refused: then there is no series for what has none of its own.
-    fn series(&self, values: &[&str], health: Option<&Health>) -> Resolved<C> {
+    fn series(&self, values: &[&str], health: Option<&Diagnostics>) -> Resolved<C> {
         failpoint::point("series");
-        let (strays, values) = self.folded(values);
-        if let Some(&first) = strays.first() {
+        let (invalid_labels, values) = self.folded(values);
+        if let Some(&first) = invalid_labels.first() {
             let Some(health) = health else { return Resolved::Nothing };
             let label = self.def.labels.get(first).map_or("", |label| label.name);
-            health.rejected(self.def.name, label, strays.len());
+            health.rejected(self.def.name, label, invalid_labels.len());
             if !C::KIND.adds_up() {
                 return Resolved::Nothing;
             }
@@ -197,7 +198,7 @@ impl<C: Cell> Resolved<C> {
     /// A call through a pointer, which could unwind for all that the compiler knows.
     #[inline(never)]
     extern "C" fn apply_raw(raw: &C::Raw, op: C::Op) {
-        switch::contained(|| C::apply_raw(raw, op));
+        switch::catch_panic(|| C::apply_raw(raw, op));
     }
 
     pub(crate) fn into_raw(self) -> C::Raw {
@@ -230,7 +231,7 @@ pub enum Owner {
     /// A declared histogram.
     Histogram(Arc<FamilyStore<HistogramCell>>),
     /// Nobody declared it.
-    Open(Open),
+    UndeclaredFamilies(UndeclaredFamilies),
 }
 
 impl Owner {
@@ -239,7 +240,7 @@ impl Owner {
             Self::Counter(_) => Kind::Counter,
             Self::Gauge(_) => Kind::Gauge,
             Self::Histogram(_) => Kind::Histogram,
-            Self::Open(open) => open.kind(),
+            Self::UndeclaredFamilies(open) => open.kind(),
         }
     }
 }
@@ -247,7 +248,7 @@ impl Owner {
 /// Where a key belongs.
 enum Home<C: Cell> {
     Declared(Arc<FamilyStore<C>>),
-    Open(Open),
+    UndeclaredFamilies(UndeclaredFamilies),
     /// The name is another kind's.
     Taken(Kind),
     /// The name would be one too many.
@@ -268,7 +269,7 @@ pub(crate) struct Store {
     nameless: AtomicU64,
     /// The help of names that nobody declared; the first description stays.
     described: Mutex<HashMap<String, String>>,
-    pub(crate) health: Health,
+    pub(crate) health: Diagnostics,
     started: Instant,
     /// Bytes of the last exposition.
     rendered: AtomicUsize,
@@ -286,7 +287,7 @@ impl Store {
             open_names: AtomicUsize::new(0),
             nameless: AtomicU64::new(0),
             described: Mutex::default(),
-            health: Health::default(),
+            health: Diagnostics::default(),
             started: Instant::now(),
             rendered: AtomicUsize::new(0),
             has_build_info: AtomicBool::new(false),
@@ -306,7 +307,7 @@ impl Store {
     pub(crate) fn look_up<C: Cell>(&self, def: &'static FamilyDef) -> FamilyIn<C> {
         let seen = |owner: &Owner| match (C::owned(owner), owner) {
             (Some(family), _) => FamilyIn::Own(family.clone()),
-            (None, Owner::Open(open)) if open.kind() == C::KIND => FamilyIn::Forward(def),
+            (None, Owner::UndeclaredFamilies(open)) if open.kind() == C::KIND => FamilyIn::Forward(def),
             _ => FamilyIn::Refused,
         };
         let found = self.names.read().unwrap_or_else(PoisonError::into_inner).get(def.name).map(seen);
@@ -369,7 +370,7 @@ impl Store {
         let Some(owner) = owner else { return };
         match (C::owned(&owner), &owner) {
             (Some(family), _) if same_labels(family.def, def) => self.not_numbers(def.name, family.remove(values)),
-            (None, Owner::Open(open)) if open.kind() == C::KIND => {
+            (None, Owner::UndeclaredFamilies(open)) if open.kind() == C::KIND => {
                 open.remove(values.map(|values| key_of(def, values)).as_ref());
             }
             // Somebody else's name.
@@ -396,11 +397,11 @@ impl Store {
         self.find(key, None)
     }
 
-    fn find<C: Cell>(&self, key: &Key, health: Option<&Health>) -> Resolved<C> {
+    fn find<C: Cell>(&self, key: &Key, health: Option<&Diagnostics>) -> Resolved<C> {
         let name = sanitize::metric_name(key.name());
         match (self.home(&name), health) {
             (Home::Declared(family), _) => self.declared_series(&family, key, health),
-            (Home::Open(open), _) => open.series(key, health),
+            (Home::UndeclaredFamilies(open), _) => open.series(key, health),
             (_, None) => Resolved::Nothing,
             (Home::Taken(kind), Some(health)) => {
                 let (is, used) = (kind.as_str(), C::KIND.as_str());
@@ -420,7 +421,7 @@ impl Store {
     fn home<C: Cell>(&self, name: &str) -> Home<C> {
         let seen = |owner: &Owner| match (C::owned(owner), owner) {
             (Some(family), _) => Home::Declared(family.clone()),
-            (None, Owner::Open(open)) if open.kind() == C::KIND => Home::Open(open.clone()),
+            (None, Owner::UndeclaredFamilies(open)) if open.kind() == C::KIND => Home::UndeclaredFamilies(open.clone()),
             (None, owner) => Home::Taken(owner.kind()),
         };
         // Asked before the look: a name that is not there then is not one of those that filled it up.
@@ -442,14 +443,19 @@ impl Store {
             return Home::Nowhere;
         }
         self.open_names.fetch_add(1, Release);
-        let open = Open::new(C::KIND, name, self.cap);
-        names.insert(name.to_owned(), Owner::Open(open.clone()));
-        Home::Open(open)
+        let open = UndeclaredFamilies::new(C::KIND, name, self.cap);
+        names.insert(name.to_owned(), Owner::UndeclaredFamilies(open.clone()));
+        Home::UndeclaredFamilies(open)
     }
 
     /// A declared family reached by a key: labels are matched by name, whatever their order. Of two of one name the last
     /// one counts, as in an open family.
-    fn declared_series<C: Cell>(&self, family: &FamilyStore<C>, key: &Key, health: Option<&Health>) -> Resolved<C> {
+    fn declared_series<C: Cell>(
+        &self,
+        family: &FamilyStore<C>,
+        key: &Key,
+        health: Option<&Diagnostics>,
+    ) -> Resolved<C> {
         let given = |name: &str| key.labels().rfind(|label| label.key() == name);
         let values: Vec<_> = family.def.labels.iter().map(|label| given(label.name)).collect();
         let is_used = |label: &&Label| values.iter().flatten().any(|used| std::ptr::eq(*used, *label));
@@ -467,7 +473,10 @@ impl Store {
         let name = sanitize::metric_name(name);
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
         if !names.contains_key(name.as_ref()) && !collides(&names, &name, Kind::Histogram) {
-            names.insert(name.clone().into_owned(), Owner::Open(Open::bounded(&name, bounds, self.cap)));
+            names.insert(
+                name.clone().into_owned(),
+                Owner::UndeclaredFamilies(UndeclaredFamilies::bounded(&name, bounds, self.cap)),
+            );
         }
     }
 
@@ -475,7 +484,7 @@ impl Store {
         let name = sanitize::metric_name(name.as_str());
         let declared = {
             let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-            names.get(name.as_ref()).is_some_and(|owner| !matches!(owner, Owner::Open(_)))
+            names.get(name.as_ref()).is_some_and(|owner| !matches!(owner, Owner::UndeclaredFamilies(_)))
         };
         // A declared family has the help of its declaration.
         if !declared {
@@ -531,7 +540,9 @@ impl Store {
                 Owner::Counter(family) => exposition::family(family, &mut out),
                 Owner::Gauge(family) => exposition::family(family, &mut out),
                 Owner::Histogram(family) => exposition::family(family, &mut out),
-                Owner::Open(open) => exposition::open(open, described.get(name).map(String::as_str), &mut out),
+                Owner::UndeclaredFamilies(open) => {
+                    exposition::open(open, described.get(name).map(String::as_str), &mut out)
+                }
             }
         }
         #[cfg(any(feature = "process", feature = "tokio-runtime"))]
@@ -575,7 +586,7 @@ impl Store {
                 Owner::Counter(family) => (family.overflowed(), 0),
                 Owner::Gauge(family) => (family.overflowed(), 0),
                 Owner::Histogram(family) => (family.overflowed(), family.take_faults()),
-                Owner::Open(open) => (open.overflowed(), open.take_not_numbers()),
+                Owner::UndeclaredFamilies(open) => (open.overflowed(), open.take_not_numbers()),
             };
             overflowed = overflowed.wrapping_add(over);
             self.not_numbers(name, not_numbers);
@@ -632,7 +643,7 @@ pub(crate) struct StoreRecorder(pub(crate) Arc<Store>);
 impl StoreRecorder {
     /// Whatever goes wrong in here, a library that only wanted to count does not notice.
     fn register<C: Cell>(&self, key: &Key) -> C::Raw {
-        let resolved = switch::guarded(key.name(), &self.0, || self.0.resolve::<C>(key).into_raw());
+        let resolved = switch::catch_and_report(key.name(), &self.0, || self.0.resolve::<C>(key).into_raw());
         resolved.unwrap_or_else(C::raw_noop)
     }
 }

@@ -23,7 +23,7 @@ use rapidhash::fast::RapidHasher;
 use super::cell::BoundedCell;
 use super::{
     cell::{Apply, Cell, CounterCell, GaugeCell, HistogramCell, HistogramOp},
-    diagnostics::Health,
+    diagnostics::Diagnostics,
     sanitize,
     store::Resolved,
     text_table::{Home, Series},
@@ -45,34 +45,34 @@ type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
 
 /// A family that was never declared, by what its series hold.
 #[derive(Clone, Debug)]
-pub enum Open {
-    Counter(Arc<OpenFamily<CounterCell>>),
-    Gauge(Arc<OpenFamily<GaugeCell>>),
+pub enum UndeclaredFamilies {
+    Counter(Arc<UndeclaredFamily<CounterCell>>),
+    Gauge(Arc<UndeclaredFamily<GaugeCell>>),
     /// A name that ends in `_seconds`.
-    Histogram(Arc<OpenFamily<HistogramCell>>),
+    Histogram(Arc<UndeclaredFamily<HistogramCell>>),
     /// Any other histogram: quantiles, as the exporter has them.
-    Summary(Arc<OpenFamily<SummaryCell>>),
+    Summary(Arc<UndeclaredFamily<SummaryCell>>),
     /// A histogram with bounds of its own.
     #[cfg(feature = "temporal")]
-    Bounded(Arc<OpenFamily<BoundedCell>>),
+    Bounded(Arc<UndeclaredFamily<BoundedCell>>),
 }
 
-impl Open {
+impl UndeclaredFamilies {
     pub(crate) fn new(kind: Kind, name: &str, cap: usize) -> Self {
         match kind {
-            Kind::Counter => Self::Counter(OpenFamily::new(kind, name, cap, Default::default)),
-            Kind::Gauge => Self::Gauge(OpenFamily::new(kind, name, cap, Default::default)),
+            Kind::Counter => Self::Counter(UndeclaredFamily::new(kind, name, cap, Default::default)),
+            Kind::Gauge => Self::Gauge(UndeclaredFamily::new(kind, name, cap, Default::default)),
             Kind::Histogram if name.ends_with("_seconds") => {
-                Self::Histogram(OpenFamily::new(kind, name, cap, Default::default))
+                Self::Histogram(UndeclaredFamily::new(kind, name, cap, Default::default))
             }
-            Kind::Histogram => Self::Summary(OpenFamily::new(kind, name, cap, Default::default)),
+            Kind::Histogram => Self::Summary(UndeclaredFamily::new(kind, name, cap, Default::default)),
         }
     }
 
     /// A histogram with these upper bounds.
     #[cfg(feature = "temporal")]
     pub(crate) fn bounded(name: &str, bounds: &'static [f64], cap: usize) -> Self {
-        Self::Bounded(OpenFamily::new(Kind::Histogram, name, cap, move || BoundedCell::new(bounds)))
+        Self::Bounded(UndeclaredFamily::new(Kind::Histogram, name, cap, move || BoundedCell::new(bounds)))
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -86,7 +86,7 @@ impl Open {
     }
 
     /// One series as a call site keeps it. Without `health` nothing is told, and nothing counted as refused.
-    pub(crate) fn series<C: Cell>(&self, key: &Key, health: Option<&Health>) -> Resolved<C> {
+    pub(crate) fn series<C: Cell>(&self, key: &Key, health: Option<&Diagnostics>) -> Resolved<C> {
         let series = match (C::opened(self), self) {
             (Some(family), _) => family.get(key, health).map(Resolved::Series),
             (None, Self::Summary(family)) => family.get(key, health).and_then(C::raw_samples).map(Resolved::Raw),
@@ -135,7 +135,7 @@ impl Open {
 }
 
 /// Series by key.
-pub struct OpenFamily<T> {
+pub struct UndeclaredFamily<T> {
     kind: Kind,
     pub(crate) name: String,
     /// Makes the value of a new series.
@@ -158,13 +158,13 @@ struct Own<T> {
     overflow: Option<Arc<Series<T>>>,
 }
 
-impl<T> fmt::Debug for OpenFamily<T> {
+impl<T> fmt::Debug for UndeclaredFamily<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenFamily").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("UndeclaredFamily").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl<T: Send + Sync + 'static> OpenFamily<T> {
+impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
     fn new(kind: Kind, name: &str, cap: usize, new_cell: impl Fn() -> T + Send + Sync + 'static) -> Arc<Self> {
         Arc::new_cyclic(|home| Self {
             kind,
@@ -201,7 +201,7 @@ impl<T: Send + Sync + 'static> OpenFamily<T> {
     }
 
     /// The series of a key; nothing for a gauge over the cap. Without `health` nothing is told, nor counted as refused.
-    pub(crate) fn get(&self, key: &Key, health: Option<&Health>) -> Option<Arc<Series<T>>> {
+    pub(crate) fn get(&self, key: &Key, health: Option<&Diagnostics>) -> Option<Arc<Series<T>>> {
         failpoint::point("open");
         if let Some(series) = self.spelled.read().unwrap_or_else(PoisonError::into_inner).get(key) {
             return Some(series.clone());
@@ -282,7 +282,7 @@ impl<T: Send + Sync + 'static> OpenFamily<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Home<T> for OpenFamily<T> {
+impl<T: Send + Sync + 'static> Home<T> for UndeclaredFamily<T> {
     fn anew(&self, removed: &Series<T>) -> Option<Arc<Series<T>>> {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         let found = self.of_text(&mut own, &removed.label_text);
@@ -374,9 +374,9 @@ mod tests {
 
     #[test]
     fn no_sample_is_lost_while_others_read() {
-        let (health, rounds) = (Health::default(), if cfg!(miri) { 20 } else { 50_000_u64 });
+        let (health, rounds) = (Diagnostics::default(), if cfg!(miri) { 20 } else { 50_000_u64 });
         for name in ["lib_seconds", "lib_size"] {
-            let open = Open::new(Kind::Histogram, name, SERIES_CAP);
+            let open = UndeclaredFamilies::new(Kind::Histogram, name, SERIES_CAP);
             std::thread::scope(|scope| {
                 for _ in 0..2 {
                     scope.spawn(|| {
@@ -387,8 +387,8 @@ mod tests {
                 scope.spawn(|| (0..rounds / 10).for_each(|_| _ = open.take_not_numbers()));
             });
             let count = match &open {
-                Open::Summary(family) => family.sum(|cell| cell.read().2),
-                Open::Histogram(family) => family.sum(|cell| cell.cumulative()[11]),
+                UndeclaredFamilies::Summary(family) => family.sum(|cell| cell.read().2),
+                UndeclaredFamilies::Histogram(family) => family.sum(|cell| cell.cumulative()[11]),
                 other => unreachable!("{other:?} is no histogram"),
             };
             assert_eq!(count, 2 * rounds);
@@ -397,13 +397,13 @@ mod tests {
 
     #[test]
     fn an_open_family_has_a_cap_and_so_have_its_spellings() {
-        let health = Health::default();
-        let open = Open::new(Kind::Counter, "x_total", SERIES_CAP);
+        let health = Diagnostics::default();
+        let open = UndeclaredFamilies::new(Kind::Counter, "x_total", SERIES_CAP);
         for i in 0..3 * SERIES_CAP {
             open.series::<CounterCell>(&key("x_total", &i.to_string()), Some(&health))
                 .apply(super::super::cell::CounterOp::Increment(1));
         }
-        let Open::Counter(family) = &open else { unreachable!("made as a counter") };
+        let UndeclaredFamilies::Counter(family) = &open else { unreachable!("made as a counter") };
         let all = family.sorted();
         assert_eq!(all.len(), SERIES_CAP + 1);
         assert_eq!(all.iter().map(|series| series.cell.get()).sum::<u64>(), 3 * SERIES_CAP as u64);
@@ -417,9 +417,9 @@ mod tests {
 
     #[test]
     fn threads_that_race_to_the_cap_never_make_one_series_more() {
-        let health = Health::default();
+        let health = Diagnostics::default();
         for _ in 0..if cfg!(miri) { 5 } else { 10_000 } {
-            let open = Open::new(Kind::Counter, "x_total", 1);
+            let open = UndeclaredFamilies::new(Kind::Counter, "x_total", 1);
             let barrier = std::sync::Barrier::new(2);
             std::thread::scope(|scope| {
                 for value in ["first", "second"] {
@@ -431,7 +431,7 @@ mod tests {
                     });
                 }
             });
-            let Open::Counter(family) = &open else { unreachable!("made as a counter") };
+            let UndeclaredFamilies::Counter(family) = &open else { unreachable!("made as a counter") };
             assert_eq!(family.own.lock().unwrap().series.len(), 1);
             assert_eq!(family.sum(CounterCell::get), 2);
         }
@@ -439,25 +439,25 @@ mod tests {
 
     #[test]
     fn a_spelling_that_had_to_be_cleaned_is_not_kept() {
-        let health = Health::default();
-        let open = Open::new(Kind::Counter, "x_total", SERIES_CAP);
+        let health = Diagnostics::default();
+        let open = UndeclaredFamilies::new(Kind::Counter, "x_total", SERIES_CAP);
         for i in 0..10 {
             let long = format!("{}{i}", "x".repeat(200));
             let _ = open.series::<CounterCell>(&key("x_total", &long), Some(&health));
         }
-        let Open::Counter(family) = &open else { unreachable!("made as a counter") };
+        let UndeclaredFamilies::Counter(family) = &open else { unreachable!("made as a counter") };
         assert_eq!((family.sorted().len(), family.spelled.read().unwrap().len()), (1, 0));
     }
 
     #[test]
     fn gauges_over_the_cap_are_dropped() {
-        let health = Health::default();
-        let open = Open::new(Kind::Gauge, "x", SERIES_CAP);
+        let health = Diagnostics::default();
+        let open = UndeclaredFamilies::new(Kind::Gauge, "x", SERIES_CAP);
         for i in 0..=SERIES_CAP {
             open.series::<GaugeCell>(&key("x", &i.to_string()), Some(&health))
                 .apply(super::super::cell::GaugeOp::Set(1.0));
         }
-        let Open::Gauge(family) = &open else { unreachable!("made as a gauge") };
+        let UndeclaredFamilies::Gauge(family) = &open else { unreachable!("made as a gauge") };
         assert_eq!((family.sorted().len(), open.overflowed()), (SERIES_CAP, 1));
     }
 }

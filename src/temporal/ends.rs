@@ -34,7 +34,7 @@ use super::{
     queue::Queue,
 };
 use crate::{
-    dispatch::{instance::Part, switch},
+    dispatch::{instance::InstanceRef, switch},
     support::failpoint,
 };
 
@@ -43,7 +43,7 @@ const QUERY_TASK: &str = "legacy_query";
 
 /// The runs of one worker that have returned and are still in its cache; of several, if clones of its options made them.
 pub(crate) struct Ends {
-    service: Part,
+    service: InstanceRef,
     queue: Arc<Queue>,
     has_run: AtomicBool,
     returned: Mutex<LruCache<RunKey, Returned>>,
@@ -78,7 +78,7 @@ impl Returned {
 
 impl Ends {
     /// Those of the worker that these options will make, and of those that their clones will.
-    pub(crate) fn new(service: Part, options: &WorkerOptions) -> Self {
+    pub(crate) fn new(service: InstanceRef, options: &WorkerOptions) -> Self {
         let queue = service.store().ledger.queues.instrument(&options.task_queue);
         options.workflows().workflow_definitions().for_each(|workflow| queue.runs(&workflow.workflow_type));
         // Not `new`, which takes memory for all that may come.
@@ -170,10 +170,11 @@ impl Ends {
     /// Runs a look at what the SDK tells, if there is anything to record.
     fn note(&self, look: impl FnOnce()) {
         if self.service.records() {
-            let _ = switch::guarded("compozy_temporal_workflow_duration_seconds", self.service.store(), || {
-                failpoint::point("worker interceptor");
-                look();
-            });
+            let _ =
+                switch::catch_and_report("compozy_temporal_workflow_duration_seconds", self.service.store(), || {
+                    failpoint::point("worker interceptor");
+                    look();
+                });
         }
     }
 
@@ -193,9 +194,9 @@ impl Drop for Ends {
 }
 
 /// A worker that runs, until its future ends, however it does.
-struct Running<'a>(&'a Ends);
+struct Instance<'a>(&'a Ends);
 
-impl<'a> Running<'a> {
+impl<'a> Instance<'a> {
     fn new(ends: &'a Ends) -> Self {
         // The first one is there since its options were instrumented. A clone of the options makes another worker.
         if ends.has_run.swap(true, Relaxed) {
@@ -205,7 +206,7 @@ impl<'a> Running<'a> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for Instance<'_> {
     fn drop(&mut self) {
         self.0.queue.worker_ended();
     }
@@ -223,7 +224,7 @@ impl WorkerInterceptor for Hooks {
         input: RunWorkerInput<'a>,
         next: Next<'a, RunWorkerInput<'a>, Hook<'a, Result<(), WorkerRunError>>>,
     ) -> Hook<'a, Result<(), WorkerRunError>> {
-        let running = Running::new(&self.0);
+        let running = Instance::new(&self.0);
         let run = next.run(input);
         Box::pin(async move {
             let _running = running;

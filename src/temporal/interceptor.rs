@@ -28,22 +28,22 @@ use super::{
 use crate::{
     MonitoringService,
     dispatch::{
-        instance::{Part, Running},
+        instance::{Instance, InstanceRef},
         switch,
     },
     support::failpoint,
 };
 
 /// The constructor for a worker whose ends are known, or for whoever adds it by hand: a replayer, or a worker.
-pub(crate) fn constructor(running: &Arc<Running>, ends: Option<Arc<Ends>>) -> WorkflowInterceptorConstructor {
-    let service = Part::of(running);
+pub(crate) fn constructor(running: &Arc<Instance>, ends: Option<Arc<Ends>>) -> WorkflowInterceptorConstructor {
+    let service = InstanceRef::of(running);
     service.store().ledger.has_interceptor();
     WorkflowInterceptorConstructor::new(move |view| Interceptor::new(service.clone(), ends.clone(), view))
 }
 
 /// The interceptor of one instance of a run.
 struct Interceptor {
-    service: Part,
+    service: InstanceRef,
     /// Those of the worker, if it is one of ours.
     ends: Option<Arc<Ends>>,
     run: RunKey,
@@ -59,7 +59,7 @@ struct Interceptor {
 const REPLAYER: (&str, &str) = ("ReplayNamespace", "ReplayTaskQueue");
 
 impl Interceptor {
-    fn new(service: Part, ends: Option<Arc<Ends>>, view: &WorkflowContextView) -> Self {
+    fn new(service: InstanceRef, ends: Option<Arc<Ends>>, view: &WorkflowContextView) -> Self {
         let is_reset = view.raw().randomness_seed != seed_of(view.run_id());
         let is_replayer = ends.is_none() && (view.namespace() == REPLAYER.0 || view.task_queue() == REPLAYER.1);
         if let Some(ends) = &ends {
@@ -225,7 +225,7 @@ impl Execution<'_> {
     fn note(&mut self, look: impl FnOnce(&mut Self)) {
         let service = self.inner.interceptor.service.clone();
         if service.records() && !self.inner.interceptor.is_replayer {
-            let _ = switch::guarded("compozy_temporal_workflow_started_total", service.store(), || {
+            let _ = switch::catch_and_report("compozy_temporal_workflow_started_total", service.store(), || {
                 failpoint::point("interceptor");
                 look(self);
             });

@@ -157,7 +157,7 @@ impl Ledger {
         let warn = !runs.has_meter && !std::mem::replace(&mut runs.warned, true);
         drop(runs);
         if warn {
-            switch::contained(|| {
+            switch::catch_panic(|| {
                 tracing::warn!(
                     "Workflows run with the monitoring interceptor but without its meter: only started workflows are \
                      counted; make the runtime with temporal_runtime_options()"
@@ -180,7 +180,7 @@ impl Ledger {
         let warn = !runs.has_interceptor && !std::mem::replace(&mut runs.warned, true);
         drop(runs);
         if warn {
-            switch::contained(|| {
+            switch::catch_panic(|| {
                 tracing::warn!(
                     "Workflows run with the monitoring meter but without its interceptor: started workflows are not \
                      counted and replays are; call instrument_worker() on the worker's options"

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     dispatch::{
-        instance::{Part, Running},
+        instance::{Instance, InstanceRef},
         switch,
     },
     schema::labels::Kind,
@@ -50,7 +50,7 @@ pub(crate) struct Meter(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    service: Part,
+    service: InstanceRef,
     /// The runs that core has metrics for, by the address of their attributes.
     runs: Mutex<HashMap<usize, Weak<Run>>>,
 }
@@ -111,15 +111,15 @@ impl Signal {
 }
 
 impl Meter {
-    pub(crate) fn new(running: &Arc<Running>) -> Self {
-        Self(Arc::new(Shared { service: Part::of(running), runs: Mutex::default() }))
+    pub(crate) fn new(running: &Arc<Instance>) -> Self {
+        Self(Arc::new(Shared { service: InstanceRef::of(running), runs: Mutex::default() }))
     }
 
     /// An instrument of this name, with its help.
     fn instrument(&self, params: &MetricParameters, unit: &str) -> Instrument {
         let store = self.0.service.store();
         let signal = Signal::of(&params.name);
-        let _ = switch::guarded(&params.name, store, || {
+        let _ = switch::catch_and_report(&params.name, store, || {
             failpoint::point("instrument");
             store.ledger.has_meter();
             let help = match (params.description.trim(), unit) {
@@ -138,7 +138,7 @@ impl Meter {
     fn histogram_of(&self, params: &MetricParameters, unit: &str, in_seconds: bool) -> Instrument {
         let instrument = self.instrument(params, unit);
         let store = self.0.service.store();
-        let _ = switch::guarded(&params.name, store, || {
+        let _ = switch::catch_and_report(&params.name, store, || {
             let own_name = params.name.strip_prefix(PREFIX).unwrap_or(&params.name);
             store.bounded_histogram(&params.name, default_buckets_for(own_name, in_seconds));
         });
@@ -203,7 +203,7 @@ struct Own<C: Cell> {
 impl<C: Cell> Own<C> {
     fn apply(&self, op: C::Op) {
         let store = self.instrument.meter.0.service.store();
-        let _ = switch::guarded(&self.instrument.name, store, || {
+        let _ = switch::catch_and_report(&self.instrument.name, store, || {
             if is_foreign(&self.queue, &self.attributes) {
                 let unregistered = || {
                     let mut attributes = HashMap::clone(&self.attributes);
@@ -223,7 +223,7 @@ impl Instrument {
     fn bind<C: Cell>(&self, attributes: &MetricAttributes) -> Bound<C> {
         let service = &self.meter.0.service;
         let store = service.store();
-        let bound = switch::guarded(&self.name, store, || {
+        let bound = switch::catch_and_report(&self.name, store, || {
             failpoint::point("bind");
             let attributes = labels(attributes);
             let run = match self.signal {
@@ -269,7 +269,7 @@ impl<C: Cell> Bound<C> {
         }
         let Some(run) = &self.run else { return };
         let store = service.store();
-        let _ = switch::guarded("compozy_temporal_workflow_duration_seconds", store, || {
+        let _ = switch::catch_and_report("compozy_temporal_workflow_duration_seconds", store, || {
             failpoint::point("signal");
             match self.signal {
                 Signal::Latency if !run.has_worker => *run.latency() = duration,

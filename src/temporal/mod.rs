@@ -18,7 +18,7 @@ use temporalio_sdk::{
 
 use crate::MonitoringService;
 #[cfg(feature = "prometheus")]
-use crate::dispatch::instance::Part;
+use crate::dispatch::instance::InstanceRef;
 
 #[cfg(feature = "prometheus")]
 mod ends;
@@ -74,7 +74,7 @@ impl MonitoringService {
     pub fn instrument_worker(&self, options: &mut WorkerOptions) {
         #[cfg(feature = "prometheus")]
         if let Some(running) = self.running().filter(|running| running.is_on()) {
-            let ends = Arc::new(ends::Ends::new(Part::of(running), options));
+            let ends = Arc::new(ends::Ends::new(InstanceRef::of(running), options));
             options.workflow_interceptor(interceptor::constructor(running, Some(ends.clone())));
             options.worker_interceptor(ends::Hooks(ends));
             if !running.is_global() {

@@ -39,7 +39,7 @@ use super::{
 };
 use crate::{
     MonitoringService,
-    dispatch::instance::Part,
+    dispatch::instance::InstanceRef,
     storage::Store,
     support::failpoint::{self, tests::log_of},
 };
@@ -167,7 +167,7 @@ impl Told {
     fn of(service: &MonitoringService) -> Self {
         let options = WorkerOptions::new("queue").build();
         ledger(service.store().expect("on"));
-        let ends = Arc::new(Ends::new(Part::of(service.running().expect("on")), &options));
+        let ends = Arc::new(Ends::new(InstanceRef::of(service.running().expect("on")), &options));
         Self { hooks: Hooks(ends.clone()), ends }
     }
 

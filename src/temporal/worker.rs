@@ -51,14 +51,14 @@ mod live {
     use crate::{
         MonitoringService,
         builtin::catalogue::{WORKERS_CONFIGURED, WORKERS_RUNNING},
-        dispatch::switch::guarded,
+        dispatch::switch::catch_and_report,
         storage::cell::GaugeOp,
     };
 
     pub(super) fn track(service: &MonitoringService) -> WorkerGuard {
         let running = service.store().and_then(|store| {
             let name = "compozy_temporal_workers_running_total";
-            guarded(name, store, || {
+            catch_and_report(name, store, || {
                 let gauge = WORKERS_RUNNING.late.series_in(store, &[]);
                 gauge.apply(GaugeOp::Add(1.0));
                 gauge
@@ -69,7 +69,7 @@ mod live {
 
     pub(super) fn configured(service: &MonitoringService, workers: usize) {
         if let Some(store) = service.store() {
-            let _ = guarded("compozy_temporal_workers_configured_total", store, || {
+            let _ = catch_and_report("compozy_temporal_workers_configured_total", store, || {
                 WORKERS_CONFIGURED.late.series_in(store, &[]).apply(GaugeOp::Set(workers as f64));
             });
         }

@@ -13,7 +13,7 @@ const LONGEST_PATH: usize = 1024;
 
 /// A template, taken apart as poem's router does it.
 #[derive(Debug)]
-pub(crate) struct Shape {
+pub(crate) struct PathMatcher {
     pieces: Vec<Piece>,
     /// How specific it is, piece by piece and for literals byte by byte.
     rank: Vec<Rank>,
@@ -37,7 +37,7 @@ pub(crate) enum Rank {
     CatchAll,
 }
 
-impl Shape {
+impl PathMatcher {
     /// `/users/:id`, `/files/*rest`, `/n/:n<\d+>`, `/n/<\d+>`; nothing for what is no template.
     pub(crate) fn new(template: &str) -> Option<Self> {
         if !template.starts_with('/') {
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn best<'a>(templates: &[&'a str], path: &str) -> Option<&'a str> {
-        let shapes: Vec<_> = templates.iter().filter_map(|text| Some((*text, Shape::new(text)?))).collect();
+        let shapes: Vec<_> = templates.iter().filter_map(|text| Some((*text, PathMatcher::new(text)?))).collect();
         let fits = shapes.iter().filter_map(|(text, shape)| Some((shape.rank(path)?, *text)));
         fits.min_by(|a, b| a.0.cmp(b.0)).map(|(_, text)| text)
     }
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn what_is_no_template_fits_nothing() {
         for template in ["/x/:n<\\d+", "", "unknown", "x/:id"] {
-            assert!(Shape::new(template).is_none(), "{template}");
+            assert!(PathMatcher::new(template).is_none(), "{template}");
         }
         assert_eq!(best(&["/x/:n<[>"], "/x/1"), None);
     }

@@ -46,7 +46,7 @@ impl SharedRender {
             self.start(&slot);
             let store = store.clone();
             let render = move || {
-                let text = switch::guarded("render", &store, || store.render());
+                let text = switch::catch_and_report("render", &store, || store.render());
                 drop(turn);
                 text
             };

@@ -21,12 +21,12 @@ pub(crate) fn normalized(template: &str) -> String {
 /// One route of poem's can have several, one for each method: `GET /pets/:id` and `POST /pets/:name` are both its
 /// `/pets/:param0`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Names(
+pub(crate) struct TemplateAliases(
     #[cfg(feature = "openapi")] pub(crate) std::collections::BTreeMap<String, Vec<(http::Method, String)>>,
 );
 
 #[cfg(feature = "prometheus")]
-impl Names {
+impl TemplateAliases {
     /// The template as it was written for this method; for a method without a route, as it was written first.
     #[cfg_attr(not(feature = "openapi"), allow(unused_variables))]
     pub(crate) fn restored<'a>(&'a self, template: &'a str, method: Method) -> &'a str {

@@ -5,7 +5,7 @@ use std::future::Future;
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 
 use crate::MonitoringService;
-use crate::http::core::template_aliases::{Names, normalized};
+use crate::http::core::template_aliases::{TemplateAliases, normalized};
 
 /// The path of a request that no route took.
 pub(crate) const UNMATCHED: &str = "unmatched";
@@ -20,7 +20,7 @@ pub(crate) const UNKNOWN: &str = "unknown";
 pub struct HttpMetrics {
     pub(crate) service: MonitoringService,
     pub(crate) skip: Vec<String>,
-    pub(crate) names: Names,
+    pub(crate) names: TemplateAliases,
 }
 
 impl MonitoringService {
@@ -52,7 +52,7 @@ impl MonitoringService {
     #[must_use]
     #[cfg_attr(docsrs, doc(cfg(feature = "http-poem")))]
     pub fn http_middleware(&self) -> HttpMetrics {
-        HttpMetrics { service: self.clone(), skip: Vec::new(), names: Names::default() }
+        HttpMetrics { service: self.clone(), skip: Vec::new(), names: TemplateAliases::default() }
     }
 }
 
@@ -77,7 +77,7 @@ impl<E: Endpoint> Middleware<E> for HttpMetrics {
         HttpMetricsEndpoint {
             inner,
             #[cfg(feature = "prometheus")]
-            watch: super::request::Watch::new(self),
+            watch: super::request::RequestTracker::new(self),
         }
     }
 }
@@ -87,7 +87,7 @@ impl<E: Endpoint> Middleware<E> for HttpMetrics {
 pub struct HttpMetricsEndpoint<E> {
     inner: E,
     #[cfg(feature = "prometheus")]
-    watch: super::request::Watch,
+    watch: super::request::RequestTracker,
 }
 
 #[cfg(not(feature = "prometheus"))]
@@ -121,7 +121,7 @@ mod live {
     use pin_project_lite::pin_project;
 
     use super::{Endpoint, Future, IntoResponse, Request, Response, Result};
-    use crate::http::poem::request::{InProgress, Watch};
+    use crate::http::poem::request::{InProgress, RequestTracker};
 
     /// A future is large, and to move it costs as much as to count the request: the handler's is made in the place where it
     /// is polled, in an `async` block, which a future written by hand cannot do without `unsafe`. In a drop the handler
@@ -130,7 +130,7 @@ mod live {
     pub(crate) fn watched<'a, E: Endpoint>(
         endpoint: &'a E,
         req: Request,
-        watch: &'a Watch,
+        watch: &'a RequestTracker,
     ) -> impl Future<Output = Result<Response>> + Send + 'a {
         let mut asked = Asked { req: Some(req), watch };
         async move {
@@ -149,7 +149,7 @@ mod live {
     }
 
     async fn scoped<F, T>(
-        watch: &Watch,
+        watch: &RequestTracker,
         request: &mut Option<InProgress<'_>>,
         call: impl FnOnce() -> Option<F>,
     ) -> Result<Response>
@@ -191,7 +191,7 @@ mod live {
     /// A request before the first poll: who never polls has asked all the same.
     struct Asked<'a> {
         req: Option<Request>,
-        watch: &'a Watch,
+        watch: &'a RequestTracker,
     }
 
     impl<'a> Asked<'a> {
@@ -212,7 +212,7 @@ mod live {
 
     /// Counts it in, and out as one that was not waited for.
     #[cold]
-    fn drop_unpolled(req: &Request, watch: &Watch) {
+    fn drop_unpolled(req: &Request, watch: &RequestTracker) {
         if let Some(mut request) = watch.start(req) {
             request.leave();
         }
@@ -223,7 +223,7 @@ mod live {
         struct Scoped<'a, F> {
             #[pin]
             inner: Option<F>,
-            watch: &'a Watch,
+            watch: &'a RequestTracker,
         }
 
         impl<F> PinnedDrop for Scoped<'_, F> {

@@ -29,15 +29,15 @@ use super::{
 use crate::http::core::{
     clock::{Clock, Reading},
     method::method_of,
-    path_matcher::{Rank, Shape},
-    template_aliases::{Names, normalized},
+    path_matcher::{PathMatcher, Rank},
+    template_aliases::{TemplateAliases, normalized},
 };
 use crate::{
     MonitoringService,
     builtin::catalogue::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS, Method},
     config::SERIES_CAP,
     dispatch::{
-        instance::Running,
+        instance::Instance,
         switch::{self, Entered},
     },
     facade::family::{ClosedLabel, LabelDef, Text},
@@ -62,10 +62,10 @@ static PATH: [LabelDef; 1] = [LabelDef::of::<Text>("path")];
 
 /// The middleware's side: the service, the templates seen so far and their series.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct RequestTracker {
     service: MonitoringService,
     skip: Vec<String>,
-    names: Names,
+    names: TemplateAliases,
     in_flight: OnceLock<Arc<Resolved<GaugeCell>>>,
     templates: TextTable<Template>,
     recent: Recent,
@@ -80,19 +80,19 @@ struct Template {
     methods: [OnceLock<Box<Series>>; Method::VALUES.len()],
     known: OnceLock<Known>,
     /// What is below it, once a path was: then it is a mount.
-    below: OnceLock<Option<Shape>>,
+    below: OnceLock<Option<PathMatcher>>,
 }
 
 /// A template as poem has it, whole: the table has it cut.
 #[derive(Debug)]
 struct Known {
     text: Box<str>,
-    shape: Option<Shape>,
+    shape: Option<PathMatcher>,
 }
 
 impl Known {
     fn new(template: &str) -> Self {
-        Self { text: template.into(), shape: Shape::new(template) }
+        Self { text: template.into(), shape: PathMatcher::new(template) }
     }
 }
 
@@ -116,7 +116,7 @@ impl Series {
     }
 }
 
-impl Watch {
+impl RequestTracker {
     pub(crate) fn new(middleware: &HttpMetrics) -> Self {
         let HttpMetrics { service, skip, names } = middleware;
         let cap = service.running().map_or(SERIES_CAP, |running| running.store().cap().max(SERIES_CAP));
@@ -142,7 +142,7 @@ impl Watch {
     }
 
     #[inline]
-    fn running(&self) -> Option<&Running> {
+    fn running(&self) -> Option<&Instance> {
         self.service.running().map(Arc::as_ref).filter(|running| running.is_on())
     }
 
@@ -181,8 +181,9 @@ impl Watch {
 
     #[cold]
     fn find_in_flight(&self, store: &Store) -> Option<&Arc<Resolved<GaugeCell>>> {
-        let found =
-            switch::guarded("compozy_http_requests_in_flight", store, || HTTP_IN_FLIGHT.late.series_in(store, &[]));
+        let found = switch::catch_and_report("compozy_http_requests_in_flight", store, || {
+            HTTP_IN_FLIGHT.late.series_in(store, &[])
+        });
         found.map(|found| self.in_flight.get_or_init(|| Arc::new(found)))
     }
 
@@ -241,14 +242,14 @@ impl Watch {
         let label = self.names.restored(full, method);
         let text = sanitize::truncate(full);
         // Two attempts: when one family is at fault, the other is counted all the same.
-        let found = switch::guarded("compozy_http_requests_total", store, || self.templates.get(&[text]));
+        let found = switch::catch_and_report("compozy_http_requests_total", store, || self.templates.get(&[text]));
         let template = match found {
             Some(Found::Series(template)) => {
                 template.cell.known.get_or_init(|| Known::new(full));
                 if let Path::Pattern(pattern) = path {
                     self.recent.keep(pattern, template);
                     if request.is_below(full) {
-                        template.cell.below.get_or_init(|| Shape::new(&format!("{full}/*")));
+                        template.cell.below.get_or_init(|| PathMatcher::new(&format!("{full}/*")));
                     }
                 }
                 Some(&template.cell)
@@ -260,7 +261,7 @@ impl Watch {
             return;
         }
         let slot = template.and_then(|template| template.methods.get(method.index()));
-        let _ = switch::guarded("compozy_http_request_duration_seconds", store, || {
+        let _ = switch::catch_and_report("compozy_http_request_duration_seconds", store, || {
             let kept = slot.map(|slot| {
                 if slot.get().is_none() {
                     let _ = slot.set(Box::new(Series::new(duration_of(store, method, label))));
@@ -273,7 +274,7 @@ impl Watch {
                 None => duration_of(store, method, label).apply(sample),
             }
         });
-        let _ = switch::guarded("compozy_http_requests_total", store, || {
+        let _ = switch::catch_and_report("compozy_http_requests_total", store, || {
             let one = CounterOp::Increment(1);
             let mut own = requests_of(store, method, label, status);
             for slot in slot.and_then(OnceLock::get).iter().flat_map(|series| &series.requests) {
@@ -377,8 +378,8 @@ enum Phase {
 /// A request that was counted in and not yet out.
 #[derive(Debug)]
 pub(crate) struct InProgress<'a> {
-    watch: &'a Watch,
-    running: &'a Running,
+    watch: &'a RequestTracker,
+    running: &'a Instance,
     method: Method,
     /// For the case that the template gets lost. Never a label value.
     target: Option<PathAndQuery>,
@@ -455,7 +456,7 @@ impl InProgress<'_> {
     #[cold]
     fn record_without_template(&self, mount: Option<&PathPattern>, status: StatusCode, seconds: f64) {
         let (store, is_found) = (self.running.store(), status != StatusCode::NOT_FOUND);
-        let seen = switch::guarded("compozy_http_requests_total", store, || {
+        let seen = switch::catch_and_report("compozy_http_requests_total", store, || {
             let path = self.target.as_ref()?.path();
             if is_found { self.watch.seen_as_normalized(path) } else { self.watch.seen(path) }
         });
