@@ -74,7 +74,7 @@ mod temporal;
 
 pub use config::{Config, ConfigError};
 pub use facade::{
-    family::{ClosedLabel, DeclaredFamily, Families, Family, Text},
+    family::{DeclaredFamily, Families, Family},
     handles::{Counter, Gauge, Histogram},
     number::Number,
 };
@@ -85,7 +85,10 @@ pub use http::OpenApiDocument;
 #[cfg_attr(docsrs, doc(cfg(feature = "http-poem")))]
 pub use http::{HttpMetrics, HttpMetricsEndpoint, MetricsEndpoint, MetricsRoute};
 pub use metrics;
-pub use schema::labels;
+pub use schema::{
+    family::{ClosedLabel, Text},
+    labels,
+};
 #[cfg(feature = "prometheus")]
 #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
 pub use service::Snapshot;
@@ -97,11 +100,11 @@ pub use temporal::WorkerGuard;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
-        facade::family::{FamilyDef, Kind, LabelDef},
         facade::handles::{COMPILED, Early, Site, describe, is_on, resolve},
         schema::check::{
             check_declared_once, check_family, check_family_label, check_help, check_labels, check_site, declared_again,
         },
+        schema::family::{FamilyDef, Kind, LabelDef},
     };
 }
 

@@ -1,13 +1,8 @@
 //! Every `compozy_*` family of this crate, declared once and with the macro that users have.
 
-#[cfg(any(feature = "http-poem", feature = "temporal"))]
-use crate::storage::cell::HistogramCell;
 use crate::{
     facade::family::Family,
-    storage::{
-        Store,
-        cell::{CounterCell, GaugeCell},
-    },
+    storage::{gauge::GaugeOp, store::Store},
 };
 
 /// A family without labels.
@@ -67,29 +62,36 @@ crate::families! {
     pub(crate) gauge WORKERS_CONFIGURED = "compozy_temporal_workers_configured_total";
 }
 
-/// All of them, so that nobody else can take a name: those without labels are there, at zero, from the first scrape.
-pub(crate) fn declare(store: &Store) {
+/// All of them, so that nobody else can take a name. Those without labels are exported as 0 from the first scrape.
+pub(super) fn declare(store: &Store) {
     for counter in [&UPTIME, &REJECTED_LABELS, &OVERFLOWED_SERIES, &EARLY_HANDLES, &ERRORS] {
-        store.family::<CounterCell>(counter.late.def());
+        counter.lazy.declare_in(store);
     }
-    store.family::<GaugeCell>(HEALTH.late.def());
-    store.family::<GaugeCell>(BUILD_INFO.late.def());
+    HEALTH.lazy.declare_in(store);
+    BUILD_INFO.lazy.declare_in(store);
     #[cfg(feature = "http-poem")]
     {
-        store.family::<GaugeCell>(HTTP_IN_FLIGHT.late.def());
-        store.family::<CounterCell>(HTTP_REQUESTS.late.def());
-        store.family::<HistogramCell>(HTTP_DURATION.late.def());
+        HTTP_IN_FLIGHT.lazy.declare_in(store);
+        HTTP_REQUESTS.lazy.declare_in(store);
+        HTTP_DURATION.lazy.declare_in(store);
     }
     #[cfg(feature = "temporal")]
     {
         let counters =
             [&WORKFLOW_STARTED, &WORKFLOW_COMPLETED, &WORKFLOW_FAILED, &WORKFLOW_CANCELED, &WORKFLOW_CONTINUED];
         for counter in counters {
-            store.family::<CounterCell>(counter.late.def());
+            counter.lazy.declare_in(store);
         }
-        store.family::<HistogramCell>(WORKFLOW_DURATION.late.def());
+        WORKFLOW_DURATION.lazy.declare_in(store);
         for gauge in [&WORKERS_RUNNING, &WORKERS_CONFIGURED] {
-            store.family::<GaugeCell>(gauge.late.def());
+            gauge.lazy.declare_in(store);
         }
+    }
+}
+
+/// `compozy_build_info`; the first call stays.
+pub(crate) fn set_build_info(store: &Store, version: &str, commit_hash: &str, rust_version: &str) {
+    if store.is_first_build_info() {
+        BUILD_INFO.lazy.series_in(store, &[version, commit_hash, rust_version]).apply(GaugeOp::Set(1.0));
     }
 }

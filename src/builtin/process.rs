@@ -2,10 +2,26 @@
 
 use metrics_process::collector::{Metrics, collect};
 
-use super::collectors::Family;
+use crate::storage::{
+    collector::{Collector, Reading},
+    store::Store,
+};
 
-/// Those that the system tells, sorted by name. Names and help are those of Prometheus' guide for client libraries.
-pub(super) fn families() -> Vec<Family> {
+#[derive(Debug)]
+pub(super) struct ProcessCollector;
+
+impl Collector for ProcessCollector {
+    fn name(&self) -> &'static str {
+        "process"
+    }
+
+    fn collect(&self, _: &Store, readings: &mut Vec<Reading>) {
+        readings.extend(read());
+    }
+}
+
+/// What the system tells. Names and help are those of Prometheus' guide for client libraries.
+fn read() -> impl Iterator<Item = Reading> {
     let Metrics {
         cpu_seconds_total,
         open_fds,
@@ -36,9 +52,8 @@ pub(super) fn families() -> Vec<Family> {
             limit(virtual_memory_max_bytes),
         ),
     ];
-    let kind = |name: &str| if name.ends_with("_total") { "counter" } else { "gauge" };
     let told = all.into_iter().filter_map(|(name, help, value)| Some((name, help, value?)));
-    told.map(|(name, help, value)| Family { name, help, kind: kind(name), value }).collect()
+    told.map(|(name, help, value)| Reading { name, help, is_counter: name.ends_with("_total"), value })
 }
 
 /// A limit as the collectors of other languages print it: where there is none, the highest number of 64 bits, so that the
@@ -58,11 +73,10 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn all_are_told_and_sorted() {
-        let families = families();
-        assert_eq!(families.len(), 8);
-        assert!(families.is_sorted_by_key(|family| family.name));
-        let value = |name: &str| families.iter().find(|family| family.name == name).unwrap().value;
+    fn all_are_told() {
+        let readings: Vec<_> = read().collect();
+        assert_eq!(readings.len(), 8);
+        let value = |name: &str| readings.iter().find(|reading| reading.name == name).unwrap().value;
         assert!(value("process_resident_memory_bytes") > 1e5);
         assert!(value("process_threads") >= 1.0 && value("process_open_fds") >= 3.0);
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();

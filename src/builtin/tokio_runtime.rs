@@ -2,30 +2,42 @@
 
 use tokio::runtime::Handle;
 
-use super::collectors::Family;
+use crate::storage::{
+    collector::{Collector, Reading},
+    store::Store,
+};
 
-/// Those of the runtime that runs this; none outside of one. Sorted by name.
-pub(super) fn families() -> Vec<Family> {
-    let Ok(handle) = Handle::try_current() else { return Vec::new() };
-    let metrics = handle.metrics();
-    let gauge = |name, help, value: usize| Family { name, help, kind: "gauge", value: value as f64 };
-    vec![
-        gauge("tokio_alive_tasks", "Tasks that were spawned and have not ended.", metrics.num_alive_tasks()),
-        gauge(
-            "tokio_global_queue_depth",
-            "Tasks that wait in the queue that all workers share.",
-            metrics.global_queue_depth(),
-        ),
-        gauge("tokio_workers", "Worker threads of the runtime.", metrics.num_workers()),
+/// Those of the runtime that runs a scrape; none outside of one.
+#[derive(Debug)]
+pub(super) struct TokioCollector;
+
+impl Collector for TokioCollector {
+    fn name(&self) -> &'static str {
+        "tokio"
+    }
+
+    fn collect(&self, _: &Store, readings: &mut Vec<Reading>) {
+        let Ok(handle) = Handle::try_current() else { return };
+        let metrics = handle.metrics();
+        let gauge = |name, help, value: usize| Reading { name, help, is_counter: false, value: value as f64 };
+        readings.extend([
+            gauge("tokio_alive_tasks", "Tasks that were spawned and have not ended.", metrics.num_alive_tasks()),
+            gauge(
+                "tokio_global_queue_depth",
+                "Tasks that wait in the queue that all workers share.",
+                metrics.global_queue_depth(),
+            ),
+            gauge("tokio_workers", "Worker threads of the runtime.", metrics.num_workers()),
+        ]);
         // Tokio counts it where there are atomics of 64 bits.
         #[cfg(target_has_atomic = "64")]
-        Family {
+        readings.push(Reading {
             name: "tokio_workers_busy_seconds_total",
             help: "Time that all workers together have spent running tasks, in seconds.",
-            kind: "counter",
+            is_counter: true,
             value: (0..metrics.num_workers())
                 .map(|worker| metrics.worker_total_busy_duration(worker).as_secs_f64())
                 .sum(),
-        },
-    ]
+        });
+    }
 }

@@ -6,6 +6,8 @@ use std::{ffi::OsString, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use crate::schema::limits::SERIES_CAP;
+
 #[cfg(feature = "project-file")]
 mod project_file;
 
@@ -14,8 +16,6 @@ const ENABLED_VARIABLE: &str = "MONITORING_ENABLED";
 /// The variable that moves the endpoint.
 const PATH_VARIABLE: &str = "MONITORING_PATH";
 
-/// How many series a family may have, unless the configuration says otherwise.
-pub(crate) const SERIES_CAP: usize = 2_000;
 /// Far beyond what a scrape can take, and well within what a table can hold.
 const HIGHEST_SERIES_CAP: usize = 1_000_000;
 

@@ -1,4 +1,4 @@
-//! A service that is on: its storage, and whether it is the process's one.
+//! A service that is on: its store, and whether it is the process's one.
 //!
 //! Nothing runs beside the application: no sample is queued, so nobody has to empty a queue.
 
@@ -8,21 +8,38 @@ use tracing::{info, warn};
 
 use super::switch;
 use crate::{
-    Config,
-    storage::{Store, StoreRecorder},
-    support::sync::{
-        Mutex,
-        atomic::{
-            AtomicBool,
-            Ordering::{Relaxed, SeqCst},
+    config::Config,
+    storage::{recorder::StoreRecorder, store::Store},
+    support::{
+        panics::catch_panic,
+        sync::{
+            Mutex, OnceLock,
+            atomic::{
+                AtomicBool,
+                Ordering::{Relaxed, SeqCst},
+            },
+            shared,
         },
-        shared,
     },
 };
 
 shared! {
-    /// Held while the process's one service starts or stops. Whether one is on, [`state`] says.
+    /// Held while the process's one service starts or stops. Whether one is on, the [`switch`] says.
     static LIFE: Mutex<()> = Mutex::new(());
+    /// The store of the process's one service. Made once and never dropped: a service that starts after a shutdown goes on
+    /// with it.
+    static STORE: OnceLock<Arc<Store>> = OnceLock::new();
+}
+
+/// The store of the process's one service, if there ever was one.
+#[inline]
+pub(crate) fn global_store() -> Option<&'static Arc<Store>> {
+    STORE.get()
+}
+
+/// Keeps the store of the process's first service. The caller holds the lock of the life cycle and saw that there is none.
+pub(crate) fn set_global_store(store: Arc<Store>) {
+    let _ = STORE.set(store);
 }
 
 #[derive(Debug)]
@@ -35,19 +52,22 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// The process's one service.
-    pub(crate) fn global(config: &Config) -> Result<Arc<Self>, &'static str> {
+    /// The process's one service; the first one makes the store.
+    pub(crate) fn global(
+        config: &Config,
+        new_store: impl FnOnce(usize) -> Arc<Store>,
+    ) -> Result<Arc<Self>, &'static str> {
         let life = LIFE.lock().unwrap_or_else(PoisonError::into_inner);
         if switch::is_global_on() {
             return Err("another monitoring service is running in this process");
         }
-        let store = match switch::global_store() {
+        let store = match global_store() {
             Some(store) => store.clone(),
             None => {
-                let store = Store::new(config.series_cap);
+                let store = new_store(config.series_cap);
                 metrics::set_global_recorder(StoreRecorder(store.clone()))
                     .map_err(|_| "another global recorder of the `metrics` crate is installed in this process")?;
-                switch::set_global_store(store.clone());
+                set_global_store(store.clone());
                 store
             }
         };
@@ -61,10 +81,9 @@ impl Instance {
     }
 
     /// A service of its own.
-    pub(crate) fn hermetic() -> Arc<Self> {
+    pub(crate) fn hermetic(config: &Config, new_store: impl FnOnce(usize) -> Arc<Store>) -> Arc<Self> {
         switch::allow_scopes();
-        let config = Config::default();
-        Self::new(Store::new(config.series_cap), false, &config)
+        Self::new(new_store(config.series_cap), false, config)
     }
 
     #[cfg_attr(not(feature = "temporal"), allow(unused_variables))]
@@ -102,7 +121,7 @@ impl Instance {
             switch::set_global(false);
             drop(life);
             // Not under the lock: a subscriber may start or stop a service. Nor may its panic leave a drop.
-            switch::catch_panic(|| info!(reason, "Monitoring stopped"));
+            catch_panic(|| info!(reason, "Monitoring stopped"));
         }
     }
 }
@@ -156,11 +175,11 @@ impl InstanceRef {
         }
     }
 
-    /// The scope of a service that is not the process's one.
-    pub(crate) fn scope(&self) -> Option<switch::Entered<'_>> {
+    /// The instance of a service that is not the process's one.
+    pub(crate) fn own(&self) -> Option<&Arc<Instance>> {
         match self {
             Self::Global { .. } => None,
-            Self::Own(running) => Some(switch::enter(Some(running))),
+            Self::Own(instance) => Some(instance),
         }
     }
 }

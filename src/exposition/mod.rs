@@ -1,3 +1,8 @@
-//! What a scrape reads: a walk over the store, written in a format.
+//! What a scrape reads: one walk over the store, and an [`Encoder`] for each format.
 
+mod encoder;
 pub(crate) mod text;
+mod walk;
+
+pub(crate) use encoder::{Encoder, Histogram, MetricType, Summary};
+pub(crate) use walk::walk;

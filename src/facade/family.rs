@@ -5,177 +5,11 @@
 
 use std::marker::PhantomData;
 
-use super::handles::{Counter, Gauge, Handle, Histogram, LazyFamily, OUTSIDE};
-pub use crate::schema::labels::Kind;
-use crate::{
-    Number,
-    schema::labels::{OTHER, begins},
+use super::{
+    handles::{Counter, Gauge, Handle, Histogram, LazyFamily, OUTSIDE, Registrar},
+    number::Number,
 };
-
-/// A label of a declared family: its name, and its values when they are a closed set.
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
-pub struct LabelDef {
-    pub(crate) name: &'static str,
-    pub(crate) values: Option<&'static [&'static str]>,
-}
-
-impl LabelDef {
-    /// A label with the values of `L`.
-    #[must_use]
-    pub const fn of<L: LabelType>(name: &'static str) -> Self {
-        Self { name: plain(name), values: L::VALUES }
-    }
-
-    #[cfg(all(test, feature = "prometheus"))]
-    pub(crate) const fn text(name: &'static str) -> Self {
-        Self { name, values: None }
-    }
-}
-
-/// What a family is, before anything is stored.
-#[derive(Debug)]
-#[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
-pub struct FamilyDef {
-    pub(crate) name: &'static str,
-    pub(crate) help: &'static str,
-    pub(crate) kind: Kind,
-    pub(crate) labels: &'static [LabelDef],
-    /// Where it is declared.
-    pub(crate) module: &'static str,
-}
-
-impl FamilyDef {
-    /// Describes a family; `families!` calls it, and checks what it describes.
-    #[must_use]
-    pub const fn new(
-        name: &'static str,
-        help: &'static str,
-        kind: Kind,
-        labels: &'static [LabelDef],
-        module: &'static str,
-    ) -> Self {
-        Self { name, help, kind, labels, module }
-    }
-}
-
-#[cfg(feature = "prometheus")]
-impl FamilyDef {
-    /// The labels, by place, whose values are outside their closed sets.
-    pub(crate) fn invalid_labels(&self, values: &[&str]) -> Vec<usize> {
-        let is_stray = |label: &LabelDef, value| label.values.is_some_and(|known| !known.contains(value));
-        let places = self.labels.iter().zip(values).enumerate();
-        places.filter(|(_, (label, value))| is_stray(label, value)).map(|(place, _)| place).collect()
-    }
-
-    /// The place of these values in the dense table.
-    pub(crate) fn index_of(&self, values: &[&str]) -> Option<usize> {
-        self.labels.iter().zip(values).try_fold(0usize, |index, (label, value)| {
-            let known = label.values?;
-            let place = known.iter().position(|candidate| candidate == value)?;
-            index.checked_mul(known.len())?.checked_add(place)
-        })
-    }
-
-    /// The label values that a place in the dense table stands for: the last label changes fastest, as in `with`.
-    pub(crate) fn values_at(&self, mut index: usize) -> Vec<&'static str> {
-        let mut values = Vec::with_capacity(self.labels.len());
-        for label in self.labels.iter().rev() {
-            let known = label.values.unwrap_or_default();
-            let place = index.checked_rem(known.len()).unwrap_or_default();
-            values.push(known.get(place).copied().unwrap_or_default());
-            index = index.checked_div(known.len()).unwrap_or(index);
-        }
-        values.reverse();
-        values
-    }
-}
-
-/// The name behind `r#`.
-const fn plain(name: &'static str) -> &'static str {
-    if begins(name, "r#") { name.split_at(2).1 } else { name }
-}
-
-/// A closed set of label values: an enum whose variants are the values.
-///
-/// `families! { .. { task_type: TaskType { Basic = "basic" } } }` declares the enum and implements this; an enum of
-/// your own implements it by hand and is named without braces.
-///
-/// ```
-/// use compozy_monitoring::ClosedLabel;
-///
-/// #[derive(Clone, Copy)]
-/// pub enum Priority { High, Low }
-///
-/// impl ClosedLabel for Priority {
-///     const VALUES: &'static [&'static str] = &["high", "low"];
-///     fn index(self) -> usize { self as usize }
-/// }
-///
-/// compozy_monitoring::families! {
-///     /// Tasks queued.
-///     pub counter TASKS_QUEUED = "compozy_tasks_queued_total" { priority: Priority };
-/// }
-/// TASKS_QUEUED.with(Priority::High).increment(1);
-/// ```
-pub trait ClosedLabel: Copy {
-    /// The values, each once.
-    const VALUES: &'static [&'static str];
-    /// The place of this value in [`Self::VALUES`].
-    fn index(self) -> usize;
-}
-
-/// Free text as a label value: sanitised, and capped by the family. Written `str` in `families!`.
-#[derive(Clone, Copy, Debug)]
-pub struct Text;
-
-/// The type of a label: a [`ClosedLabel`] or [`Text`].
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no set of label values",
-    label = "expected `str` or a closed set",
-    note = "a label is free text, written `str`, or a closed set: `queue: Queue {{ Mail = \"mail\", Sms = \"sms\" }}`",
-    note = "an enum of your own is a closed set once it implements `compozy_monitoring::ClosedLabel`"
-)]
-pub trait LabelType {
-    /// What a call site passes.
-    type Arg<'a>: Copy;
-    /// The values of a closed set.
-    const VALUES: Option<&'static [&'static str]>;
-    /// The place of a value in a closed set.
-    fn index(arg: Self::Arg<'_>) -> usize;
-    /// The value as text.
-    fn text<'a>(arg: Self::Arg<'a>) -> &'a str;
-}
-
-impl<T: ClosedLabel> LabelType for T {
-    type Arg<'a> = T;
-    const VALUES: Option<&'static [&'static str]> = Some(T::VALUES);
-
-    #[inline]
-    fn index(arg: Self::Arg<'_>) -> usize {
-        arg.index()
-    }
-
-    #[inline]
-    fn text<'a>(arg: Self::Arg<'a>) -> &'a str {
-        T::VALUES.get(arg.index()).copied().unwrap_or(OTHER)
-    }
-}
-
-impl LabelType for Text {
-    type Arg<'a> = &'a str;
-    const VALUES: Option<&'static [&'static str]> = None;
-
-    #[inline]
-    fn index(_: Self::Arg<'_>) -> usize {
-        0
-    }
-
-    #[inline]
-    fn text<'a>(arg: Self::Arg<'a>) -> &'a str {
-        arg
-    }
-}
+use crate::schema::family::{FamilyDef, LabelType};
 
 /// How many values a label type has; 0 for free text.
 const fn values<L: LabelType>() -> usize {
@@ -189,7 +23,7 @@ const fn values<L: LabelType>() -> usize {
 ///
 /// Made by [`families!`](crate::families), used as a `static`.
 pub struct Family<H: Handle, L> {
-    pub(crate) late: LazyFamily<H>,
+    pub(crate) lazy: LazyFamily<H>,
     labels: PhantomData<fn(L)>,
 }
 
@@ -203,13 +37,13 @@ impl<H: Handle, L> Family<H, L> {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(def: &'static FamilyDef) -> Self {
-        Self { late: LazyFamily::new(def), labels: PhantomData }
+        Self { lazy: LazyFamily::new(def), labels: PhantomData }
     }
 
     /// A family of one run of a model.
     #[cfg(all(test, models))]
     pub(crate) fn of_this_run(def: &'static FamilyDef) -> &'static Self {
-        Box::leak(Box::new(Self { late: LazyFamily::of_this_run(def), labels: PhantomData }))
+        Box::leak(Box::new(Self { lazy: LazyFamily::of_this_run(def), labels: PhantomData }))
     }
 }
 
@@ -238,7 +72,7 @@ impl<H: Handle, L> Family<H, L> {
     /// Removes all series of the family, as `remove` does with one.
     #[inline]
     pub fn clear(&'static self) {
-        self.late.clear();
+        self.lazy.clear();
     }
 }
 
@@ -248,7 +82,7 @@ impl<H: Handle> Family<H, ()> {
     where
         Self: Labelled,
     {
-        self.late.dense(0)
+        self.lazy.dense(0)
     }
 }
 
@@ -259,7 +93,7 @@ impl<H: Handle, L> Family<H, L> {
     where
         Self: Unlabelled,
     {
-        self.late.dense(0)
+        self.lazy.dense(0)
     }
 }
 
@@ -272,7 +106,7 @@ impl<L> Family<Counter, L> {
     where
         Self: Unlabelled,
     {
-        self.late.to_record().increment(value);
+        self.lazy.to_record().increment(value);
     }
 
     /// Raises the counter to a value that was counted elsewhere; a smaller one changes nothing.
@@ -281,7 +115,7 @@ impl<L> Family<Counter, L> {
     where
         Self: Unlabelled,
     {
-        self.late.to_record().absolute(value);
+        self.lazy.to_record().absolute(value);
     }
 }
 
@@ -294,7 +128,7 @@ impl<L> Family<Gauge, L> {
     where
         Self: Unlabelled,
     {
-        self.late.to_record().increment(value);
+        self.lazy.to_record().increment(value);
     }
 
     /// Takes from the gauge.
@@ -305,7 +139,7 @@ impl<L> Family<Gauge, L> {
     where
         Self: Unlabelled,
     {
-        self.late.to_record().decrement(value);
+        self.lazy.to_record().decrement(value);
     }
 
     /// Sets the gauge.
@@ -314,7 +148,7 @@ impl<L> Family<Gauge, L> {
     where
         Self: Unlabelled,
     {
-        self.late.to_record().set(value);
+        self.lazy.to_record().set(value);
     }
 }
 
@@ -326,7 +160,7 @@ impl<L> Family<Histogram, L> {
     where
         Self: Unlabelled,
     {
-        self.late.to_record().record(value);
+        self.lazy.to_record().record(value);
     }
 
     /// Records the same sample several times.
@@ -357,9 +191,9 @@ macro_rules! with {
                         // What is inside does not wrap; what is not is not used.
                         index = index.wrapping_mul(values::<$label>()).wrapping_add(place);
                     )+
-                    self.late.dense(if inside { index } else { OUTSIDE })
+                    self.lazy.dense(if inside { index } else { OUTSIDE })
                 } else {
-                    self.late.text(|| [$($label::text($arg)),+])
+                    self.lazy.text(|| [$($label::text($arg)),+])
                 }
             }
 
@@ -367,7 +201,7 @@ macro_rules! with {
             #[allow(clippy::too_many_arguments)]
             #[inline(always)]
             pub fn remove(&'static self, $($arg: $label::Arg<'_>),+) {
-                self.late.remove(|| [$($label::text($arg)),+]);
+                self.lazy.remove(|| [$($label::text($arg)),+]);
             }
         }
     };
@@ -432,38 +266,38 @@ with!(
 /// takes a list of.
 pub trait DeclaredFamily: Sync {
     #[doc(hidden)]
-    fn declare(&'static self, service: &crate::MonitoringService);
+    fn declare(&'static self, registrar: &Registrar<'_>);
 }
 
 impl<H: Handle, L> DeclaredFamily for Family<H, L> {
-    fn declare(&'static self, service: &crate::MonitoringService) {
-        self.late.declare(service);
+    fn declare(&'static self, registrar: &Registrar<'_>) {
+        self.lazy.declare(registrar);
     }
 }
 
 /// One family, a tuple of them, or a list such as `families!` declares with `pub list`.
 pub trait Families {
     #[doc(hidden)]
-    fn declare(self, service: &crate::MonitoringService);
+    fn declare(self, registrar: &Registrar<'_>);
 }
 
 impl<H: Handle, L> Families for &'static Family<H, L> {
-    fn declare(self, service: &crate::MonitoringService) {
-        DeclaredFamily::declare(self, service);
+    fn declare(self, registrar: &Registrar<'_>) {
+        DeclaredFamily::declare(self, registrar);
     }
 }
 
 impl Families for &[&'static dyn DeclaredFamily] {
-    fn declare(self, service: &crate::MonitoringService) {
+    fn declare(self, registrar: &Registrar<'_>) {
         for family in self {
-            family.declare(service);
+            family.declare(registrar);
         }
     }
 }
 
 impl<const N: usize> Families for [&'static dyn DeclaredFamily; N] {
-    fn declare(self, service: &crate::MonitoringService) {
-        self.as_slice().declare(service);
+    fn declare(self, registrar: &Registrar<'_>) {
+        self.as_slice().declare(registrar);
     }
 }
 
@@ -471,9 +305,9 @@ macro_rules! tuples {
     ($($name:ident)+) => {
         impl<$($name: Families),+> Families for ($($name,)+) {
             #[allow(non_snake_case)]
-            fn declare(self, service: &crate::MonitoringService) {
+            fn declare(self, registrar: &Registrar<'_>) {
                 let ($($name,)+) = self;
-                $($name.declare(service);)+
+                $($name.declare(registrar);)+
             }
         }
     };

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 
 use metrics::{Key, Label};
 
-use super::family::FamilyDef;
-use crate::{MonitoringService, Number};
+use super::number::Number;
+use crate::schema::family::FamilyDef;
 
 /// Whether this build records anything.
 pub const COMPILED: bool = false;
@@ -91,8 +91,13 @@ impl<H: Handle> LazyFamily<H> {
     #[inline(always)]
     pub(crate) fn clear(&'static self) {}
 
-    pub(crate) fn declare(&'static self, _: &MonitoringService) {}
+    pub(crate) fn declare(&'static self, _: &Registrar<'_>) {}
 }
+
+/// Where families are declared: nowhere.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Registrar<'a>(pub(crate) PhantomData<&'a ()>);
 
 /// The handle of a key with computed labels.
 #[inline(always)]

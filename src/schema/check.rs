@@ -3,11 +3,13 @@
 //! Nothing of it is left in a binary: the macros call these functions in constants. Each is `track_caller`, so that the
 //! compiler points at the user's code and at nothing in here; `__at!` chooses the word.
 
-use super::labels::{self, Category, Kind};
-use crate::facade::family::LabelDef;
+use super::{
+    family::LabelDef,
+    labels::{self, Category, Kind},
+};
 
 /// How many series a family of closed sets may have: as many as the cap leaves to free text.
-const MOST_SERIES: usize = crate::config::SERIES_CAP;
+const MOST_SERIES: usize = super::limits::SERIES_CAP;
 /// How many labels a family can have: as many as `Family::with` takes.
 const MOST_LABELS: usize = 6;
 

@@ -25,6 +25,8 @@
 
 use core::fmt;
 
+use super::limits::LONGEST_VALUE;
+
 /// The variable of the build that holds the application's own labels: names separated by commas.
 pub const EXTENSION_VARIABLE: &str = "COMPOZY_METRIC_LABELS";
 
@@ -42,11 +44,6 @@ const TEMPORAL: &[&str] = &["workflow_type"];
 const BUILD_INFO: &[&str] = &["version", "commit_hash", "rust_version"];
 /// Every category's.
 const CORE: &[&str] = &["method", "path", "status_code", "workflow_type", "version", "commit_hash", "rust_version"];
-
-/// The value of every label of the series that stands for all others of its family.
-pub(crate) const OTHER: &str = "other";
-/// The longest label value, in characters.
-pub(crate) const LONGEST_VALUE: usize = 128;
 
 /// Whether a label value can stay as it is: not too long, and without control characters.
 pub(crate) const fn is_clean_value(value: &str) -> bool {

@@ -10,6 +10,7 @@
     )
 )]
 pub(crate) mod check;
+pub(crate) mod family;
 #[cfg_attr(
     not(test),
     expect(
@@ -19,3 +20,4 @@ pub(crate) mod check;
     )
 )]
 pub mod labels;
+pub(crate) mod limits;

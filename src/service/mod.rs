@@ -7,9 +7,19 @@ use tracing::info;
 use tracing::warn;
 
 use self::scope::scoped;
+use crate::{
+    Config, ConfigError,
+    facade::{family::Families, handles::Registrar},
+};
 #[cfg(feature = "prometheus")]
-use crate::dispatch::instance::Instance;
-use crate::{Config, ConfigError, facade::family::Families};
+use crate::{
+    builtin,
+    dispatch::{
+        instance::Instance,
+        scope::{Entered, enter},
+    },
+    storage::store::Store,
+};
 
 mod missing;
 mod render_error;
@@ -96,7 +106,7 @@ impl MonitoringService {
     #[cfg(feature = "prometheus")]
     fn start(config: Config) -> Self {
         let running = if config.enabled {
-            Instance::global(&config)
+            Instance::global(&config, builtin::new_global_store)
                 .inspect_err(|error| tracing::error!(error, "Prometheus exporter initialization failed"))
         } else {
             Err(DISABLED)
@@ -125,7 +135,7 @@ impl MonitoringService {
     /// ```
     pub fn for_test() -> Self {
         #[cfg(feature = "prometheus")]
-        let running = Ok(Instance::hermetic());
+        let running = Ok(Instance::hermetic(&Config::default(), builtin::new_store));
         #[cfg(not(feature = "prometheus"))]
         let running = Err(NO_FEATURE);
         Self { path: Config::default().path.into(), running }
@@ -192,7 +202,10 @@ impl MonitoringService {
     /// assert!(service.render().contains("compozy_mails_sent_total 0"));
     /// ```
     pub fn register(&self, families: impl Families) {
-        families.declare(self);
+        #[cfg(feature = "prometheus")]
+        families.declare(&Registrar(self.store().map(Arc::as_ref)));
+        #[cfg(not(feature = "prometheus"))]
+        families.declare(&Registrar(std::marker::PhantomData));
     }
 
     /// Runs a future in which macros and families record into this service, whatever the process's one is.
@@ -254,8 +267,8 @@ impl MonitoringService {
         #[cfg(feature = "prometheus")]
         if let Some(store) = self.store() {
             let rust_version = env!("COMPOZY_MONITORING_RUSTC");
-            let _ = crate::dispatch::switch::catch_and_report("compozy_build_info", store, || {
-                store.set_build_info(version, commit_hash, rust_version);
+            let _ = store.diagnostics.catch_and_report("compozy_build_info", || {
+                builtin::catalogue::set_build_info(store, version, commit_hash, rust_version);
             });
         }
         #[cfg(not(feature = "prometheus"))]
@@ -266,20 +279,13 @@ impl MonitoringService {
 #[cfg(feature = "prometheus")]
 impl MonitoringService {
     /// The storage, while the service is on.
-    pub(crate) fn store(&self) -> Option<&Arc<crate::storage::Store>> {
+    pub(crate) fn store(&self) -> Option<&Arc<Store>> {
         self.running.as_ref().ok().filter(|running| running.is_on()).map(|running| running.store())
     }
 
-    /// A text of the storage; empty when the service is off, and when it fails, which is logged.
-    pub(crate) fn rendered(&self, render: impl FnOnce(&crate::storage::Store) -> String) -> String {
-        let text =
-            self.store().and_then(|store| crate::dispatch::switch::catch_and_report("render", store, || render(store)));
-        text.unwrap_or_default()
-    }
-
     /// The scope of this service, for this thread and as long as it lives.
-    pub(crate) fn enter(&self) -> crate::dispatch::switch::Entered<'_> {
-        crate::dispatch::switch::enter(self.running.as_ref().ok())
+    pub(crate) fn enter(&self) -> Entered<'_> {
+        enter(self.running.as_ref().ok())
     }
 
     /// What runs, on or off.

@@ -57,8 +57,8 @@ impl MonitoringService {
     pub fn try_render(&self) -> Result<String, RenderError> {
         #[cfg(feature = "prometheus")]
         if let Some(store) = self.store() {
-            return crate::dispatch::switch::catch_and_report("render", store, || store.render())
-                .ok_or(RenderError::Failed);
+            let render = || crate::exposition::text::render(store);
+            return store.diagnostics.catch_and_report("render", render).ok_or(RenderError::Failed);
         }
         Err(RenderError::Off(self.off_reason().unwrap_or("no metrics just now")))
     }

@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, fmt, fmt::Write};
 
-use crate::{MonitoringService, storage::Store};
+use super::MonitoringService;
+use crate::{
+    builtin::catalogue::UPTIME,
+    exposition::{Encoder, Histogram, MetricType, Summary, walk},
+    storage::{sanitize::label_pairs, store::Store},
+};
 
 /// All series of a service at one moment, from [`MonitoringService::snapshot`].
 ///
@@ -37,6 +42,13 @@ struct Series {
     labels: Vec<(String, String)>,
 }
 
+impl Series {
+    fn new(name: &str, mut labels: Vec<(String, String)>) -> Self {
+        labels.sort();
+        Self { name: name.to_owned(), labels }
+    }
+}
+
 impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
@@ -54,37 +66,67 @@ impl fmt::Display for Snapshot {
     }
 }
 
-/// A line of the exposition: `name{label="value"} 1`.
+/// A line of an expectation: `name{label="value"} 1`.
 fn line(text: &str) -> Option<(Series, f64)> {
-    let (name, mut rest) = text.split_at_checked(text.find(['{', ' '])?)?;
-    let mut labels = Vec::new();
-    if let Some(inside) = rest.strip_prefix('{') {
-        rest = inside;
-        while !rest.starts_with('}') {
-            let (label, quoted) = rest.split_once("=\"")?;
-            let (value, after) = unquoted(quoted)?;
-            labels.push((label.to_owned(), value));
-            rest = after.strip_prefix(',').unwrap_or(after);
-        }
-        rest = rest.strip_prefix('}')?;
-    }
-    labels.sort();
-    Some((Series { name: name.to_owned(), labels }, rest.trim().parse().ok()?))
+    let (name, rest) = text.split_at_checked(text.find(['{', ' '])?)?;
+    let (labels, rest) = match rest.strip_prefix('{') {
+        Some(inside) => label_pairs(inside).and_then(|(labels, rest)| Some((labels, rest.strip_prefix('}')?)))?,
+        None => (Vec::new(), rest),
+    };
+    Some((Series::new(name, labels), rest.trim().parse().ok()?))
 }
 
-/// Up to the quote that ends it, and what follows.
-fn unquoted(text: &str) -> Option<(String, &str)> {
-    let (mut value, mut characters) = (String::new(), text.chars());
-    loop {
-        value.push(match characters.next()? {
-            '"' => return Some((value, characters.as_str())),
-            '\\' => match characters.next()? {
-                'n' => '\n',
-                other => other,
-            },
-            other => other,
-        });
+/// Keeps every sample.
+#[derive(Default)]
+struct SnapshotEncoder {
+    name: String,
+    samples: BTreeMap<Series, f64>,
+}
+
+impl SnapshotEncoder {
+    fn sample(&mut self, suffix: &str, labels: &str, extra: Option<(&str, &str)>, value: f64) {
+        let mut labels = label_pairs(labels).map(|(labels, _)| labels).unwrap_or_default();
+        labels.extend(extra.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        self.samples.insert(Series::new(&format!("{}{suffix}", self.name), labels), value);
     }
+}
+
+impl Encoder for SnapshotEncoder {
+    fn family(&mut self, name: &str, _: Option<&str>, _: MetricType) {
+        name.clone_into(&mut self.name);
+    }
+
+    fn count(&mut self, labels: &str, value: u64) {
+        self.sample("", labels, None, value as f64);
+    }
+
+    fn number(&mut self, labels: &str, value: f64) {
+        self.sample("", labels, None, value);
+    }
+
+    fn histogram(&mut self, labels: &str, histogram: &Histogram<'_>) {
+        for (bound, count) in histogram.bounds.iter().zip(histogram.counts) {
+            self.sample("_bucket", labels, Some(("le", bound)), *count as f64);
+        }
+        self.sample("_sum", labels, None, histogram.sum);
+        self.sample("_count", labels, None, histogram.count() as f64);
+    }
+
+    fn summary(&mut self, labels: &str, summary: &Summary<'_>) {
+        for (quantile, value) in summary.quantiles {
+            self.sample("", labels, Some(("quantile", quantile)), *value);
+        }
+        self.sample("_sum", labels, None, summary.sum);
+        self.sample("_count", labels, None, summary.count as f64);
+    }
+}
+
+/// What was recorded, without what is read at a scrape: the same as long as nobody records.
+fn recorded(store: &Store) -> BTreeMap<Series, f64> {
+    let mut encoder = SnapshotEncoder::default();
+    let _ = store.collect();
+    walk(store, Vec::new(), |name| name != UPTIME.lazy.def().name, &mut encoder);
+    encoder.samples
 }
 
 /// What only grows: counters, and the parts of histograms.
@@ -100,9 +142,8 @@ impl MonitoringService {
     #[must_use]
     #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
     pub fn snapshot(&self) -> Snapshot {
-        let text = self.rendered(Store::render_recorded);
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
-        Snapshot(lines.filter_map(line).collect())
+        let read = |store: &Store| store.diagnostics.catch_and_report("snapshot", || recorded(store));
+        Snapshot(self.store().and_then(|store| read(store)).unwrap_or_default())
     }
 }
 
@@ -110,9 +151,8 @@ impl Snapshot {
     /// The value of the series with this name and exactly these labels, in any order.
     #[must_use]
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        let mut labels: Vec<_> = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        labels.sort();
-        self.0.get(&Series { name: name.to_owned(), labels }).copied()
+        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.0.get(&Series::new(name, labels)).copied()
     }
 
     /// The sum over all series of this name; 0 when there are none. Of a histogram, the name ends in `_count` or `_sum`.

@@ -11,7 +11,11 @@ use std::{
 
 use tracing::{error, warn};
 
-use crate::{dispatch::switch, support::sync::Mutex};
+use crate::support::{
+    panics::{catch_message, catch_panic},
+    reentrancy::Level,
+    sync::Mutex,
+};
 
 /// How long a caught fault keeps `compozy_monitoring_health` at 0.
 const UNHEALTHY_AFTER_FAULT: Duration = Duration::from_secs(60);
@@ -26,6 +30,25 @@ pub(crate) struct Diagnostics {
 }
 
 impl Diagnostics {
+    /// Runs a slow path of instrumentation: whatever it does, the application goes on. Nothing where it would wait for
+    /// itself.
+    pub(crate) fn catch_and_report<R>(&self, metric: &str, run: impl FnOnce() -> R) -> Option<R> {
+        let _level = Level::enter()?;
+        self.catch_part(metric, run)
+    }
+
+    /// Runs a part of a slow path whose fault is to be logged under its own name.
+    pub(crate) fn catch_part<R>(&self, metric: &str, run: impl FnOnce() -> R) -> Option<R> {
+        catch_message(run).map_err(|message| self.fault(metric, &format!("panic: {message}"))).ok()
+    }
+
+    /// So many samples were not numbers.
+    pub(crate) fn dropped_samples(&self, metric: &str, samples: u64) {
+        if samples > 0 {
+            self.faults(metric, "a sample is not a number (NaN)", samples);
+        }
+    }
+
     /// A fault of monitoring itself: counted each time, logged once a family.
     #[cold]
     pub(crate) fn fault(&self, metric: &str, error: &str) {
@@ -125,7 +148,7 @@ fn now() -> Instant {
 
 /// The subscriber is not ours: when it panics, the record that had something to say goes on all the same.
 fn log(line: impl FnOnce()) {
-    switch::catch_panic(line);
+    catch_panic(line);
 }
 
 #[cfg(test)]

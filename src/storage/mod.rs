@@ -1,11 +1,21 @@
 //! What was recorded: values, series, tables, families, and the store that has them all.
 
+pub mod bridge;
 pub mod cell;
+pub(crate) mod collector;
+pub mod counter;
+pub mod declared;
+pub(crate) mod dense;
 pub(crate) mod diagnostics;
+pub mod gauge;
+pub mod histogram;
+pub(crate) mod recorder;
+pub(crate) mod resolved;
 pub(crate) mod sanitize;
-pub(crate) mod store;
+pub mod series;
+mod sorted;
+pub mod store;
+pub mod summary;
 pub(crate) mod text_family;
 pub(crate) mod text_table;
-pub(crate) mod undeclared;
-
-pub(crate) use store::{Resolved, Store, StoreRecorder};
+pub mod undeclared;

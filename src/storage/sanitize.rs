@@ -5,7 +5,8 @@ use std::{borrow::Cow, fmt::Write};
 use metrics::Key;
 use metrics_exporter_prometheus::formatting;
 
-use crate::schema::labels::{LONGEST_VALUE, is_allowed, is_clean_value, is_ours, is_reserved};
+use crate::schema::labels::{is_allowed, is_clean_value, is_ours, is_reserved};
+use crate::schema::limits::LONGEST_VALUE;
 
 /// What stands for a control character, line breaks included.
 const REPLACEMENT: char = '\u{fffd}';
@@ -37,6 +38,33 @@ pub(crate) fn label_text<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) ->
         let _ = write!(text, "{name}=\"{}\"", formatting::sanitize_label_value(&double_backslashes(value)));
     }
     text.into()
+}
+
+/// Reads what [`label_text`] writes, up to what cannot be a label; with what is left.
+pub(crate) fn label_pairs(text: &str) -> Option<(Vec<(String, String)>, &str)> {
+    let (mut pairs, mut rest) = (Vec::new(), text);
+    while rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+        let (name, quoted) = rest.split_once("=\"")?;
+        let (value, after) = unquoted(quoted)?;
+        pairs.push((name.to_owned(), value));
+        rest = after.strip_prefix(',').unwrap_or(after);
+    }
+    Some((pairs, rest))
+}
+
+/// Up to the quote that ends it, and what follows.
+fn unquoted(text: &str) -> Option<(String, &str)> {
+    let (mut value, mut characters) = (String::new(), text.chars());
+    loop {
+        value.push(match characters.next()? {
+            '"' => return Some((value, characters.as_str())),
+            '\\' => match characters.next()? {
+                'n' => '\n',
+                other => other,
+            },
+            other => other,
+        });
+    }
 }
 
 /// A metric name with every character that the format does not know replaced by `_`.

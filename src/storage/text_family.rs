@@ -13,10 +13,12 @@ use std::{
 use super::{
     cell::Cell,
     sanitize,
-    text_table::{Home, Series, Sorted, TextTable, hash},
+    series::{Home, Series},
+    sorted::Sorted,
+    text_table::{TextTable, hash},
 };
 use crate::{
-    facade::family::LabelDef,
+    schema::family::LabelDef,
     support::sync::{self, MutexGuard, OnceLock, RwLock, atomic::Ordering::Relaxed},
 };
 
@@ -235,7 +237,7 @@ impl<C: Cell> TextFamily<C> {
         Place::Counted(new)
     }
 
-    /// Removes the series with these label values; says what was wrong with it, see [`Cell::take_faults`].
+    /// Removes the series with these label values; says how many of its samples were dropped.
     pub(crate) fn remove(&self, values: &[&str]) -> u64 {
         let values = clean(values);
         let hash = hash(&values);
@@ -247,7 +249,7 @@ impl<C: Cell> TextFamily<C> {
             }
         }
         let removed = self.removable().write().unwrap_or_else(PoisonError::into_inner).remove(hash, &values);
-        removed.map_or(0, |series| series.cell.take_faults())
+        removed.map_or(0, |series| series.cell.take_dropped())
     }
 
     /// Removes them all.
@@ -262,7 +264,7 @@ impl<C: Cell> TextFamily<C> {
         removable.total = 0;
         removable.version = removable.version.wrapping_add(1);
         drop(removable);
-        removed.values().flatten().map(|series| series.cell.take_faults()).sum()
+        removed.values().flatten().map(|series| series.cell.take_dropped()).sum()
     }
 
     fn removable(&self) -> &RwLock<Removable<C>> {
@@ -302,13 +304,13 @@ impl<C: Cell> TextFamily<C> {
         (sorted, None)
     }
 
-    /// What was wrong with its series since this was last asked.
-    pub(crate) fn take_faults(&self) -> u64 {
+    /// As [`Cell::take_dropped`], of all series.
+    pub(crate) fn take_dropped(&self) -> u64 {
         match self.removable.get() {
-            None => self.table.iter().map(|series| series.cell.take_faults()).sum(),
+            None => self.table.iter().map(|series| series.cell.take_dropped()).sum(),
             Some(removable) => {
                 let removable = removable.read().unwrap_or_else(PoisonError::into_inner);
-                removable.all().map(|series| series.cell.take_faults()).sum()
+                removable.all().map(|series| series.cell.take_dropped()).sum()
             }
         }
     }

@@ -13,13 +13,12 @@ use std::{
 use rapidhash::fast::RapidHasher;
 
 use super::{
-    cell::{Apply, Cell},
     sanitize,
+    series::{Home, Series},
+    sorted::Sorted,
 };
 use crate::{
-    dispatch::switch,
-    facade::family::LabelDef,
-    schema::labels::OTHER,
+    schema::{family::LabelDef, limits::OTHER},
     support::{
         failpoint,
         sync::{
@@ -38,80 +37,6 @@ const FIRST: usize = 16;
 const LEVELS: usize = 12;
 
 type Level<T> = Box<[OnceLock<Arc<Series<T>>>]>;
-
-/// One series: its label values and the value.
-#[derive(Debug)]
-pub struct Series<T> {
-    hash: u64,
-    values: Box<[Box<str>]>,
-    /// `a="x",b="y"`, sorted by label name and escaped.
-    pub(crate) label_text: Box<str>,
-    pub(crate) cell: T,
-    /// It was removed: nobody reads `cell` any more.
-    removed: AtomicBool,
-    /// Where a handle that outlives its series finds it anew.
-    home: Option<Weak<dyn Home<T>>>,
-}
-
-/// A family as its removed series see it.
-pub(crate) trait Home<T>: Send + Sync {
-    /// The series with the labels of one that was removed, made if there is none; nothing for a gauge over the cap.
-    fn anew(&self, removed: &Series<T>) -> Option<Arc<Series<T>>>;
-}
-
-impl<T> Series<T> {
-    /// A series that is known by its text alone.
-    pub(crate) fn bare(label_text: Box<str>, cell: T, home: Weak<dyn Home<T>>) -> Self {
-        Self { hash: 0, values: Box::default(), label_text, cell, removed: AtomicBool::new(false), home: Some(home) }
-    }
-
-    /// All its label values.
-    pub(crate) fn values(&self) -> &[Box<str>] {
-        &self.values
-    }
-
-    pub(crate) fn hash(&self) -> u64 {
-        self.hash
-    }
-
-    /// Whether these are its label values.
-    #[inline]
-    pub(crate) fn has<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> bool {
-        self.hash == hash
-            && self.values.len() == values.len()
-            && self.values.iter().zip(values).all(|(a, b)| **a == *b.as_ref())
-    }
-
-    /// Relaxed: a record that does not see it yet came before the removal.
-    #[inline]
-    pub(crate) fn is_removed(&self) -> bool {
-        self.removed.load(Relaxed)
-    }
-
-    /// The caller holds the lock of the family, and takes it out there.
-    pub(crate) fn set_removed(&self) {
-        self.removed.store(true, Release);
-    }
-
-    /// Takes a change for a series that was removed: it begins anew. For `extern "C"` see [`state::contained`].
-    #[cold]
-    #[inline(never)]
-    pub(crate) extern "C" fn apply_anew<C: Cell>(&self, op: C::Op)
-    where
-        Self: Apply<C>,
-    {
-        switch::slow(|| {
-            // Acquire: the look below has to see the removal, or it would find this very series.
-            if !self.removed.load(Acquire) {
-                return;
-            }
-            let home = self.home.as_ref().and_then(Weak::upgrade);
-            if let Some(series) = home.and_then(|home| home.anew(self)) {
-                series.apply(op);
-            }
-        });
-    }
-}
 
 /// What a table says about label values.
 #[cfg(any(test, feature = "http-poem"))]
@@ -147,53 +72,6 @@ pub(crate) struct TextTable<T> {
     sorted: Mutex<Sorted<T>>,
     /// How often a record went to the overflow series.
     pub(crate) overflowed: AtomicU64,
-}
-
-/// Series in the order of their label texts.
-#[derive(Debug)]
-pub(crate) struct Sorted<T> {
-    series: Vec<Arc<Series<T>>>,
-    /// Their label texts one after the other, and where each ends: what is printed in a row lies in a row.
-    texts: String,
-    ends: Vec<usize>,
-    /// Which state of a family with removals this is.
-    pub(crate) version: u64,
-}
-
-impl<T> Default for Sorted<T> {
-    fn default() -> Self {
-        Self { series: Vec::new(), texts: String::new(), ends: Vec::new(), version: 0 }
-    }
-}
-
-impl<T> Sorted<T> {
-    fn add(&mut self, mut fresh: Vec<Arc<Series<T>>>) {
-        let by_text = |a: &Arc<Series<T>>, b: &Arc<Series<T>>| a.label_text.cmp(&b.label_text);
-        fresh.sort_unstable_by(by_text);
-        self.series.append(&mut fresh);
-        // Two sorted runs, which the stable sort finds and merges.
-        self.series.sort_by(by_text);
-        self.texts.clear();
-        self.ends.clear();
-        for series in &self.series {
-            self.texts.push_str(&series.label_text);
-            self.ends.push(self.texts.len());
-        }
-    }
-
-    /// Other series in place of these.
-    pub(crate) fn replace(&mut self, series: Vec<Arc<Series<T>>>, version: u64) {
-        self.series.clear();
-        self.add(series);
-        self.version = version;
-    }
-
-    /// Label texts and values.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        let texts = starts.zip(&self.ends).map(|(start, &end)| self.texts.get(start..end).unwrap_or_default());
-        texts.zip(self.series.iter().map(|series| &series.cell))
-    }
 }
 
 #[derive(Debug)]
@@ -297,8 +175,7 @@ impl<T: Default> TextTable<T> {
     pub(crate) fn new_series<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Arc<Series<T>> {
         let values: Box<[Box<str>]> = values.iter().map(|value| Box::from(value.as_ref())).collect();
         let label_text = self.label_text(&values);
-        let removed = AtomicBool::new(false);
-        Arc::new(Series { hash, values, label_text, cell: T::default(), removed, home: self.home.clone() })
+        Arc::new(Series::new(hash, values, label_text, T::default(), self.home.clone()))
     }
 
     fn label_text(&self, values: &[Box<str>]) -> Box<str> {

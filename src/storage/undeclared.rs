@@ -8,30 +8,28 @@ use std::{
     collections::HashMap,
     fmt,
     hash::BuildHasherDefault,
-    num::NonZeroU32,
-    sync::{Arc, LazyLock, PoisonError, Weak},
-    time::Duration,
+    sync::{Arc, PoisonError, Weak},
 };
 
 use metrics::Key;
-use metrics_exporter_prometheus::Distribution;
-use metrics_util::{Quantile, parse_quantiles};
-use quanta::Instant;
 use rapidhash::fast::RapidHasher;
 
 #[cfg(feature = "temporal")]
-use super::cell::BoundedCell;
+use super::histogram::BoundedCell;
 use super::{
-    cell::{Apply, Cell, CounterCell, GaugeCell, HistogramCell, HistogramOp},
+    bridge::Bridge,
+    cell::Cell,
+    counter::CounterCell,
     diagnostics::Diagnostics,
+    gauge::GaugeCell,
+    histogram::HistogramCell,
+    resolved::Resolved,
     sanitize,
-    store::Resolved,
-    text_table::{Home, Series},
+    series::{Home, Series},
+    summary::SummaryCell,
 };
 use crate::{
-    dispatch::switch,
-    facade::family::Kind,
-    schema::labels::OTHER,
+    schema::{family::Kind, limits::OTHER},
     support::{
         failpoint,
         sync::{
@@ -85,13 +83,13 @@ impl UndeclaredFamilies {
         }
     }
 
-    /// One series as a call site keeps it. Without `health` nothing is told, and nothing counted as refused.
-    pub(crate) fn series<C: Cell>(&self, key: &Key, health: Option<&Diagnostics>) -> Resolved<C> {
-        let series = match (C::opened(self), self) {
-            (Some(family), _) => family.get(key, health).map(Resolved::Series),
-            (None, Self::Summary(family)) => family.get(key, health).and_then(C::raw_samples).map(Resolved::Raw),
+    /// One series as a call site keeps it. Without `diagnostics` nothing is told, and nothing counted as refused.
+    pub(crate) fn series<C: Undeclared>(&self, key: &Key, diagnostics: Option<&Diagnostics>) -> Resolved<C> {
+        let series = match (C::of_kind(self), self) {
+            (Some(family), _) => family.get(key, diagnostics).map(Resolved::Series),
+            (None, Self::Summary(family)) => family.get(key, diagnostics).and_then(C::raw_samples).map(Resolved::Raw),
             #[cfg(feature = "temporal")]
-            (None, Self::Bounded(family)) => family.get(key, health).and_then(C::raw_samples).map(Resolved::Raw),
+            (None, Self::Bounded(family)) => family.get(key, diagnostics).and_then(C::raw_samples).map(Resolved::Raw),
             // The caller compared the kinds.
             (None, _) => None,
         };
@@ -110,14 +108,14 @@ impl UndeclaredFamilies {
         }
     }
 
-    /// Samples dropped because they are no numbers, since this was last asked.
-    pub(crate) fn take_not_numbers(&self) -> u64 {
+    /// As [`Cell::take_dropped`], of all series.
+    pub(crate) fn take_dropped(&self) -> u64 {
         match self {
             Self::Counter(_) | Self::Gauge(_) => 0,
-            Self::Histogram(family) => family.sum(HistogramCell::take_not_numbers),
-            Self::Summary(family) => family.sum(SummaryCell::take_not_finite),
+            Self::Histogram(family) => family.sum(Cell::take_dropped),
+            Self::Summary(family) => family.sum(SummaryCell::take_dropped),
             #[cfg(feature = "temporal")]
-            Self::Bounded(family) => family.sum(BoundedCell::take_not_numbers),
+            Self::Bounded(family) => family.sum(BoundedCell::take_dropped),
         }
     }
 
@@ -133,6 +131,29 @@ impl UndeclaredFamilies {
         }
     }
 }
+
+/// A kind of value that an undeclared family can hold.
+pub trait Undeclared: Bridge {
+    #[doc(hidden)]
+    fn of_kind(families: &UndeclaredFamilies) -> Option<&UndeclaredFamily<Self>>;
+}
+
+macro_rules! undeclared {
+    ($cell:ty, $kind:ident) => {
+        impl Undeclared for $cell {
+            fn of_kind(families: &UndeclaredFamilies) -> Option<&UndeclaredFamily<Self>> {
+                match families {
+                    UndeclaredFamilies::$kind(family) => Some(family),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+undeclared!(CounterCell, Counter);
+undeclared!(GaugeCell, Gauge);
+undeclared!(HistogramCell, Histogram);
 
 /// Series by key.
 pub struct UndeclaredFamily<T> {
@@ -179,7 +200,7 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
     }
 
     fn new_series(&self, text: Box<str>) -> Arc<Series<T>> {
-        Arc::new(Series::bare(text, (self.new_cell)(), self.home.clone()))
+        Arc::new(Series::of_text(text, (self.new_cell)(), self.home.clone()))
     }
 
     /// The series of this text, made on first sight; nothing at the cap.
@@ -200,8 +221,8 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
         Some(series)
     }
 
-    /// The series of a key; nothing for a gauge over the cap. Without `health` nothing is told, nor counted as refused.
-    pub(crate) fn get(&self, key: &Key, health: Option<&Diagnostics>) -> Option<Arc<Series<T>>> {
+    /// The series of a key; nothing for a gauge over the cap. Without `diagnostics` nothing is told, nor counted as refused.
+    pub(crate) fn get(&self, key: &Key, diagnostics: Option<&Diagnostics>) -> Option<Arc<Series<T>>> {
         failpoint::point("open");
         if let Some(series) = self.spelled.read().unwrap_or_else(PoisonError::into_inner).get(key) {
             return Some(series.clone());
@@ -221,8 +242,8 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
                 spelled.insert(key.clone(), series.clone());
             }
         }
-        let health = match health {
-            Some(health) => health,
+        let diagnostics = match diagnostics {
+            Some(diagnostics) => diagnostics,
             None => return found,
         };
         let is_full = found.is_none();
@@ -237,11 +258,11 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
         });
         drop(own);
         if let Some(label) = dropped.first() {
-            health.rejected(&self.name, label, dropped.len());
+            diagnostics.rejected(&self.name, label, dropped.len());
         }
         if is_full {
             self.overflowed.fetch_add(1, Relaxed);
-            health.overflowed(&self.name, self.cap);
+            diagnostics.overflowed(&self.name, self.cap);
         }
         found
     }
@@ -294,78 +315,10 @@ impl<T: Send + Sync + 'static> Home<T> for UndeclaredFamily<T> {
     }
 }
 
-/// The exporter's rolling summary, behind a lock that is held for one sample or one snapshot.
-#[derive(Debug)]
-pub struct SummaryCell {
-    distribution: Mutex<Distribution>,
-    /// Samples that a summary has no place for: dropped, and reported as errors at the next render.
-    not_finite: AtomicU64,
-}
-
-impl Default for SummaryCell {
-    fn default() -> Self {
-        /// Quantiles and windows (three of twenty seconds) as the exporter's builder sets them.
-        static QUANTILES: LazyLock<Arc<Vec<Quantile>>> =
-            LazyLock::new(|| Arc::new(parse_quantiles(&[0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0])));
-        const WINDOW: Duration = Duration::from_secs(20);
-        let windows = NonZeroU32::new(3).unwrap_or(NonZeroU32::MIN);
-        let distribution = Mutex::new(Distribution::new_summary(QUANTILES.clone(), WINDOW, windows));
-        Self { distribution, not_finite: AtomicU64::new(0) }
-    }
-}
-
-impl SummaryCell {
-    /// Samples dropped since this was last asked.
-    pub(crate) fn take_not_finite(&self) -> u64 {
-        self.not_finite.swap(0, Relaxed)
-    }
-
-    /// Quantile labels and values, the sum and the count.
-    pub(crate) fn read(&self) -> (Vec<(String, f64)>, f64, u64) {
-        match &*self.distribution.lock().unwrap_or_else(PoisonError::into_inner) {
-            Distribution::Summary(summary, quantiles, sum) => {
-                let snapshot = summary.snapshot(Instant::now());
-                // Without samples in the windows there are no quantiles: the format has a value for that.
-                let value = |quantile: f64| snapshot.quantile(quantile).unwrap_or(f64::NAN);
-                let values = quantiles.iter().map(|q| (q.value().to_string(), value(q.value()))).collect();
-                (values, *sum, summary.count() as u64)
-            }
-            // Made above, as a summary.
-            _ => (Vec::new(), 0.0, 0),
-        }
-    }
-}
-
-impl Apply<HistogramCell> for Series<SummaryCell> {
-    fn apply(&self, op: HistogramOp) {
-        if self.is_removed() {
-            return self.apply_anew(op);
-        }
-        let HistogramOp { value, times } = op;
-        // A sketch has no place for these, and one of them would spoil the sum for ever.
-        if !value.is_finite() {
-            self.cell.not_finite.fetch_add(times, Relaxed);
-            return;
-        }
-        // A sketch grows, and an allocator may record that.
-        switch::slow(|| {
-            let sample = [(value, Instant::now())];
-            // Not all under one lock: a render waits for it.
-            let mut left = times;
-            while left > 0 {
-                let mut distribution = self.cell.distribution.lock().unwrap_or_else(PoisonError::into_inner);
-                let now = left.min(1_000);
-                (0..now).for_each(|_| distribution.record_samples(&sample));
-                left = left.saturating_sub(now);
-            }
-        });
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::config::SERIES_CAP;
+    use super::{super::histogram::HistogramOp, *};
+    use crate::schema::limits::SERIES_CAP;
     use metrics::Label;
 
     fn key(name: &'static str, value: &str) -> Key {
@@ -374,17 +327,17 @@ mod tests {
 
     #[test]
     fn no_sample_is_lost_while_others_read() {
-        let (health, rounds) = (Diagnostics::default(), if cfg!(miri) { 20 } else { 50_000_u64 });
+        let (diagnostics, rounds) = (Diagnostics::default(), if cfg!(miri) { 20 } else { 50_000_u64 });
         for name in ["lib_seconds", "lib_size"] {
             let open = UndeclaredFamilies::new(Kind::Histogram, name, SERIES_CAP);
             std::thread::scope(|scope| {
                 for _ in 0..2 {
                     scope.spawn(|| {
-                        let series = open.series::<HistogramCell>(&key("x", "1"), Some(&health));
+                        let series = open.series::<HistogramCell>(&key("x", "1"), Some(&diagnostics));
                         (0..rounds).for_each(|_| series.apply(HistogramOp { value: 0.5, times: 1 }));
                     });
                 }
-                scope.spawn(|| (0..rounds / 10).for_each(|_| _ = open.take_not_numbers()));
+                scope.spawn(|| (0..rounds / 10).for_each(|_| _ = open.take_dropped()));
             });
             let count = match &open {
                 UndeclaredFamilies::Summary(family) => family.sum(|cell| cell.read().2),
@@ -397,11 +350,11 @@ mod tests {
 
     #[test]
     fn an_open_family_has_a_cap_and_so_have_its_spellings() {
-        let health = Diagnostics::default();
+        let diagnostics = Diagnostics::default();
         let open = UndeclaredFamilies::new(Kind::Counter, "x_total", SERIES_CAP);
         for i in 0..3 * SERIES_CAP {
-            open.series::<CounterCell>(&key("x_total", &i.to_string()), Some(&health))
-                .apply(super::super::cell::CounterOp::Increment(1));
+            open.series::<CounterCell>(&key("x_total", &i.to_string()), Some(&diagnostics))
+                .apply(super::super::counter::CounterOp::Increment(1));
         }
         let UndeclaredFamilies::Counter(family) = &open else { unreachable!("made as a counter") };
         let all = family.sorted();
@@ -417,17 +370,17 @@ mod tests {
 
     #[test]
     fn threads_that_race_to_the_cap_never_make_one_series_more() {
-        let health = Diagnostics::default();
+        let diagnostics = Diagnostics::default();
         for _ in 0..if cfg!(miri) { 5 } else { 10_000 } {
             let open = UndeclaredFamilies::new(Kind::Counter, "x_total", 1);
             let barrier = std::sync::Barrier::new(2);
             std::thread::scope(|scope| {
                 for value in ["first", "second"] {
-                    let (open, health, barrier) = (&open, &health, &barrier);
+                    let (open, diagnostics, barrier) = (&open, &diagnostics, &barrier);
                     scope.spawn(move || {
                         barrier.wait();
-                        let series = open.series::<CounterCell>(&key("x_total", value), Some(health));
-                        series.apply(super::super::cell::CounterOp::Increment(1));
+                        let series = open.series::<CounterCell>(&key("x_total", value), Some(diagnostics));
+                        series.apply(super::super::counter::CounterOp::Increment(1));
                     });
                 }
             });
@@ -439,11 +392,11 @@ mod tests {
 
     #[test]
     fn a_spelling_that_had_to_be_cleaned_is_not_kept() {
-        let health = Diagnostics::default();
+        let diagnostics = Diagnostics::default();
         let open = UndeclaredFamilies::new(Kind::Counter, "x_total", SERIES_CAP);
         for i in 0..10 {
             let long = format!("{}{i}", "x".repeat(200));
-            let _ = open.series::<CounterCell>(&key("x_total", &long), Some(&health));
+            let _ = open.series::<CounterCell>(&key("x_total", &long), Some(&diagnostics));
         }
         let UndeclaredFamilies::Counter(family) = &open else { unreachable!("made as a counter") };
         assert_eq!((family.sorted().len(), family.spelled.read().unwrap().len()), (1, 0));
@@ -451,11 +404,11 @@ mod tests {
 
     #[test]
     fn gauges_over_the_cap_are_dropped() {
-        let health = Diagnostics::default();
+        let diagnostics = Diagnostics::default();
         let open = UndeclaredFamilies::new(Kind::Gauge, "x", SERIES_CAP);
         for i in 0..=SERIES_CAP {
-            open.series::<GaugeCell>(&key("x", &i.to_string()), Some(&health))
-                .apply(super::super::cell::GaugeOp::Set(1.0));
+            open.series::<GaugeCell>(&key("x", &i.to_string()), Some(&diagnostics))
+                .apply(super::super::gauge::GaugeOp::Set(1.0));
         }
         let UndeclaredFamilies::Gauge(family) = &open else { unreachable!("made as a gauge") };
         assert_eq!((family.sorted().len(), open.overflowed()), (SERIES_CAP, 1));

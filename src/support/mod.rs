@@ -1,4 +1,7 @@
 //! What has nothing to do with metrics: synchronisation, caught panics, fail points of tests.
 
+pub(crate) mod atomic_f64;
 pub(crate) mod failpoint;
+pub(crate) mod panics;
+pub(crate) mod reentrancy;
 pub(crate) mod sync;

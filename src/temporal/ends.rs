@@ -32,18 +32,16 @@ use temporalio_sdk::{
 use super::{
     ledger::{RunKey, remember},
     queue::Queue,
+    service_ref::ServiceRef,
 };
-use crate::{
-    dispatch::{instance::InstanceRef, switch},
-    support::failpoint,
-};
+use crate::support::failpoint;
 
 /// The id of a query that comes in a task of its own, and not with a workflow task.
 const QUERY_TASK: &str = "legacy_query";
 
 /// The runs of one worker that have returned and are still in its cache; of several, if clones of its options made them.
 pub(crate) struct Ends {
-    service: InstanceRef,
+    service: ServiceRef,
     queue: Arc<Queue>,
     has_run: AtomicBool,
     returned: Mutex<LruCache<RunKey, Returned>>,
@@ -78,8 +76,8 @@ impl Returned {
 
 impl Ends {
     /// Those of the worker that these options will make, and of those that their clones will.
-    pub(crate) fn new(service: InstanceRef, options: &WorkerOptions) -> Self {
-        let queue = service.store().ledger.queues.instrument(&options.task_queue);
+    pub(crate) fn new(service: ServiceRef, options: &WorkerOptions) -> Self {
+        let queue = service.ledger().queues.instrument(&options.task_queue);
         options.workflows().workflow_definitions().for_each(|workflow| queue.runs(&workflow.workflow_type));
         // Not `new`, which takes memory for all that may come.
         Self { service, queue, has_run: AtomicBool::new(false), returned: Mutex::new(LruCache::unbounded()) }
@@ -121,7 +119,7 @@ impl Ends {
     /// there was one: then its start was counted where that one ran, even if the task left nothing to replay.
     fn initialized(&self, activation: &WorkflowActivation) {
         if !activation.last_sdk_version.is_empty() {
-            self.service.store().ledger.accepted_first_task(RunKey::new(&activation.run_id));
+            self.service.ledger().accepted_first_task(RunKey::new(&activation.run_id));
         }
     }
 
@@ -137,7 +135,7 @@ impl Ends {
             // Without an answer that says otherwise. `Unspecified` is that of a query which came too late.
             EvictionReason::WorkflowExecutionEnding | EvictionReason::CacheFull | EvictionReason::Unspecified => {
                 let store = self.service.store();
-                store.ledger.closed(store, RunKey::new(run_id), &run.workflow_type, run.ran, is_benign);
+                self.service.ledger().closed(store, RunKey::new(run_id), &run.workflow_type, run.ran, is_benign);
             }
             // Refused, or unknown: it executes again, or the server has closed it.
             _ => {}
@@ -171,7 +169,7 @@ impl Ends {
     fn note(&self, look: impl FnOnce()) {
         if self.service.records() {
             let _ =
-                switch::catch_and_report("compozy_temporal_workflow_duration_seconds", self.service.store(), || {
+                self.service.store().diagnostics.catch_and_report("compozy_temporal_workflow_duration_seconds", || {
                     failpoint::point("worker interceptor");
                     look();
                 });

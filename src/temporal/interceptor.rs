@@ -24,26 +24,28 @@ use temporalio_sdk::{
 use super::{
     ends::{Ends, Returned},
     ledger::RunKey,
+    service_ref::ServiceRef,
 };
 use crate::{
     MonitoringService,
     dispatch::{
-        instance::{Instance, InstanceRef},
-        switch,
+        instance::Instance,
+        muting::{Muted, mute},
+        scope::Entered,
     },
     support::failpoint,
 };
 
 /// The constructor for a worker whose ends are known, or for whoever adds it by hand: a replayer, or a worker.
 pub(crate) fn constructor(running: &Arc<Instance>, ends: Option<Arc<Ends>>) -> WorkflowInterceptorConstructor {
-    let service = InstanceRef::of(running);
-    service.store().ledger.has_interceptor();
+    let service = ServiceRef::of(running);
+    service.ledger().set_interceptor();
     WorkflowInterceptorConstructor::new(move |view| Interceptor::new(service.clone(), ends.clone(), view))
 }
 
 /// The interceptor of one instance of a run.
 struct Interceptor {
-    service: InstanceRef,
+    service: ServiceRef,
     /// Those of the worker, if it is one of ours.
     ends: Option<Arc<Ends>>,
     run: RunKey,
@@ -59,7 +61,7 @@ struct Interceptor {
 const REPLAYER: (&str, &str) = ("ReplayNamespace", "ReplayTaskQueue");
 
 impl Interceptor {
-    fn new(service: InstanceRef, ends: Option<Arc<Ends>>, view: &WorkflowContextView) -> Self {
+    fn new(service: ServiceRef, ends: Option<Arc<Ends>>, view: &WorkflowContextView) -> Self {
         let is_reset = view.raw().randomness_seed != seed_of(view.run_id());
         let is_replayer = ends.is_none() && (view.namespace() == REPLAYER.0 || view.task_queue() == REPLAYER.1);
         if let Some(ends) = &ends {
@@ -80,7 +82,7 @@ impl Interceptor {
     /// replay are used after it.
     fn inside(&self, muted: bool) -> Inside<'_> {
         let scope = self.service.scope();
-        Inside { _muted: switch::mute(muted), _scope: scope }
+        Inside { _muted: mute(muted), _scope: scope }
     }
 
     fn around<'a, I, T: 'a>(
@@ -117,8 +119,8 @@ pub(super) fn running_time(
 /// What holds while workflow code runs.
 struct Inside<'a> {
     /// Left before the scope is.
-    _muted: switch::Muted,
-    _scope: Option<switch::Entered<'a>>,
+    _muted: Muted,
+    _scope: Option<Entered<'a>>,
 }
 
 /// A future of workflow code: muted in every poll that replays, and when it is dropped.
@@ -181,7 +183,7 @@ impl Execution<'_> {
     /// Before a poll.
     fn before(&mut self, replaying: bool) {
         let (interceptor, ctx) = (self.inner.interceptor, &self.inner.ctx);
-        let ledger = &interceptor.service.store().ledger;
+        let ledger = interceptor.service.ledger();
         if self.phase == Phase::New {
             self.first_task = ctx.workflow_time();
         }
@@ -212,7 +214,7 @@ impl Execution<'_> {
     /// When the run's function has returned, and not in a replay, in a poll that began then.
     fn returned(&self, polled: Instant) {
         let (interceptor, ctx) = (self.inner.interceptor, &self.inner.ctx);
-        interceptor.service.store().ledger.accepted_first_task(interceptor.run);
+        interceptor.service.ledger().accepted_first_task(interceptor.run);
         let Some(ends) = &interceptor.ends else { return };
         // By the server's clock up to this workflow task; by a clock that never jumps from then on.
         let before = running_time(interceptor.begins, self.first_task, ctx.workflow_time());
@@ -225,7 +227,7 @@ impl Execution<'_> {
     fn note(&mut self, look: impl FnOnce(&mut Self)) {
         let service = self.inner.interceptor.service.clone();
         if service.records() && !self.inner.interceptor.is_replayer {
-            let _ = switch::catch_and_report("compozy_temporal_workflow_started_total", service.store(), || {
+            let _ = service.store().diagnostics.catch_and_report("compozy_temporal_workflow_started_total", || {
                 failpoint::point("interceptor");
                 look(self);
             });

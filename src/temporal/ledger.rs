@@ -16,15 +16,10 @@ use crate::{
     builtin::catalogue::{
         WORKFLOW_CANCELED, WORKFLOW_COMPLETED, WORKFLOW_CONTINUED, WORKFLOW_DURATION, WORKFLOW_FAILED, WORKFLOW_STARTED,
     },
-    dispatch::switch,
-    facade::{
-        family::{Family, Text},
-        handles::Counter,
-    },
-    storage::{
-        Store,
-        cell::{CounterOp, HistogramOp},
-    },
+    facade::{family::Family, handles::Counter},
+    schema::family::Text,
+    storage::{counter::CounterOp, histogram::HistogramOp, store::Store},
+    support::panics::catch_panic,
 };
 
 /// How many runs are remembered in each list; the one that was longest unused goes first. A run takes about 80 bytes.
@@ -134,12 +129,12 @@ impl Ledger {
     }
 
     /// The meter is in use.
-    pub(crate) fn has_meter(&self) {
+    pub(crate) fn set_meter(&self) {
         self.runs().has_meter = true;
     }
 
     /// The interceptor is in use.
-    pub(crate) fn has_interceptor(&self) {
+    pub(crate) fn set_interceptor(&self) {
         self.runs().has_interceptor = true;
     }
 
@@ -157,7 +152,7 @@ impl Ledger {
         let warn = !runs.has_meter && !std::mem::replace(&mut runs.warned, true);
         drop(runs);
         if warn {
-            switch::catch_panic(|| {
+            catch_panic(|| {
                 tracing::warn!(
                     "Workflows run with the monitoring interceptor but without its meter: only started workflows are \
                      counted; make the runtime with temporal_runtime_options()"
@@ -165,7 +160,7 @@ impl Ledger {
             });
         }
         if is_new {
-            WORKFLOW_STARTED.late.series_in(store, &[workflow_type]).apply(CounterOp::Increment(1));
+            WORKFLOW_STARTED.lazy.series_in(store, &[workflow_type]).apply(CounterOp::Increment(1));
         }
     }
 
@@ -180,7 +175,7 @@ impl Ledger {
         let warn = !runs.has_interceptor && !std::mem::replace(&mut runs.warned, true);
         drop(runs);
         if warn {
-            switch::catch_panic(|| {
+            catch_panic(|| {
                 tracing::warn!(
                     "Workflows run with the monitoring meter but without its interceptor: started workflows are not \
                      counted and replays are; call instrument_worker() on the worker's options"
@@ -213,9 +208,9 @@ impl Ledger {
 fn count(store: &Store, workflow_type: &str, outcome: Option<Outcome>, duration: Option<Duration>) {
     if let Some(duration) = duration {
         let op = HistogramOp { value: duration.as_secs_f64(), times: 1 };
-        WORKFLOW_DURATION.late.series_in(store, &[workflow_type]).apply(op);
+        WORKFLOW_DURATION.lazy.series_in(store, &[workflow_type]).apply(op);
     }
     if let Some(outcome) = outcome {
-        outcome.family().late.series_in(store, &[workflow_type]).apply(CounterOp::Increment(1));
+        outcome.family().lazy.series_in(store, &[workflow_type]).apply(CounterOp::Increment(1));
     }
 }

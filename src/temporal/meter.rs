@@ -20,17 +20,18 @@ use temporalio_common::telemetry::metrics::{
 use super::{
     ledger::Outcome,
     queue::{Queue, UNREGISTERED},
+    service_ref::ServiceRef,
 };
 use crate::{
-    dispatch::{
-        instance::{Instance, InstanceRef},
-        switch,
-    },
-    schema::labels::Kind,
+    dispatch::instance::Instance,
+    schema::family::Kind,
     storage::{
-        Resolved,
-        cell::{Cell, CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
+        counter::{CounterCell, CounterOp},
+        gauge::{GaugeCell, GaugeOp},
+        histogram::{HistogramCell, HistogramOp},
+        resolved::Resolved,
         sanitize,
+        store::Stored,
     },
     support::failpoint,
 };
@@ -50,7 +51,7 @@ pub(crate) struct Meter(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    service: InstanceRef,
+    service: ServiceRef,
     /// The runs that core has metrics for, by the address of their attributes.
     runs: Mutex<HashMap<usize, Weak<Run>>>,
 }
@@ -112,23 +113,23 @@ impl Signal {
 
 impl Meter {
     pub(crate) fn new(running: &Arc<Instance>) -> Self {
-        Self(Arc::new(Shared { service: InstanceRef::of(running), runs: Mutex::default() }))
+        Self(Arc::new(Shared { service: ServiceRef::of(running), runs: Mutex::default() }))
     }
 
     /// An instrument of this name, with its help.
     fn instrument(&self, params: &MetricParameters, unit: &str) -> Instrument {
         let store = self.0.service.store();
         let signal = Signal::of(&params.name);
-        let _ = switch::catch_and_report(&params.name, store, || {
+        let _ = store.diagnostics.catch_and_report(&params.name, || {
             failpoint::point("instrument");
-            store.ledger.has_meter();
+            self.0.service.ledger().set_meter();
             let help = match (params.description.trim(), unit) {
                 ("", unit) => unit.to_owned(),
                 (text, "") => text.to_owned(),
                 (text, unit) => format!("{text}, in {unit}"),
             };
             if !help.is_empty() {
-                store.describe_open(&sanitize::metric_name(&params.name), &help);
+                store.describe_undeclared(&sanitize::metric_name(&params.name), &help);
             }
         });
         Instrument { meter: self.clone(), name: params.name.to_string(), signal }
@@ -138,7 +139,7 @@ impl Meter {
     fn histogram_of(&self, params: &MetricParameters, unit: &str, in_seconds: bool) -> Instrument {
         let instrument = self.instrument(params, unit);
         let store = self.0.service.store();
-        let _ = switch::catch_and_report(&params.name, store, || {
+        let _ = store.diagnostics.catch_and_report(&params.name, || {
             let own_name = params.name.strip_prefix(PREFIX).unwrap_or(&params.name);
             store.bounded_histogram(&params.name, default_buckets_for(own_name, in_seconds));
         });
@@ -147,7 +148,7 @@ impl Meter {
 
     /// The task queue of these attributes, if one of our workers is on it.
     fn queue(&self, attributes: &Attributes) -> Option<Arc<Queue>> {
-        self.0.service.store().ledger.queues.get(attributes.get(TASK_QUEUE)?)
+        self.0.service.ledger().queues.get(attributes.get(TASK_QUEUE)?)
     }
 
     /// The run with these attributes.
@@ -178,7 +179,7 @@ struct Instrument {
 }
 
 /// An instrument with its attributes: one series.
-struct Bound<C: Cell> {
+struct Bound<C: Stored> {
     meter: Meter,
     series: Arc<Resolved<C>>,
     signal: Signal,
@@ -192,7 +193,7 @@ struct Bound<C: Cell> {
 
 /// The series of a workflow type that was not known to be registered when core made its instruments: it does so for the
 /// first run of a type before any of its code runs. They are made when they are used.
-struct Own<C: Cell> {
+struct Own<C: Stored> {
     instrument: Instrument,
     queue: Arc<Queue>,
     attributes: Attributes,
@@ -200,10 +201,10 @@ struct Own<C: Cell> {
     unregistered: OnceLock<Resolved<C>>,
 }
 
-impl<C: Cell> Own<C> {
+impl<C: Stored> Own<C> {
     fn apply(&self, op: C::Op) {
         let store = self.instrument.meter.0.service.store();
-        let _ = switch::catch_and_report(&self.instrument.name, store, || {
+        let _ = store.diagnostics.catch_and_report(&self.instrument.name, || {
             if is_foreign(&self.queue, &self.attributes) {
                 let unregistered = || {
                     let mut attributes = HashMap::clone(&self.attributes);
@@ -220,10 +221,10 @@ impl<C: Cell> Own<C> {
 
 impl Instrument {
     /// The series with these attributes; nothing goes to it when there is a fault.
-    fn bind<C: Cell>(&self, attributes: &MetricAttributes) -> Bound<C> {
+    fn bind<C: Stored>(&self, attributes: &MetricAttributes) -> Bound<C> {
         let service = &self.meter.0.service;
         let store = service.store();
-        let bound = switch::catch_and_report(&self.name, store, || {
+        let bound = store.diagnostics.catch_and_report(&self.name, || {
             failpoint::point("bind");
             let attributes = labels(attributes);
             let run = match self.signal {
@@ -248,7 +249,7 @@ impl Instrument {
         Bound { meter, series, signal: self.signal, run, queue, is_set: AtomicBool::new(false), own }
     }
 
-    fn series<C: Cell>(&self, attributes: &HashMap<String, String>) -> Resolved<C> {
+    fn series<C: Stored>(&self, attributes: &HashMap<String, String>) -> Resolved<C> {
         let labels: Vec<Label> =
             // label-lint: allow(unresolved-label) the SDK's own families, with the SDK's labels
             attributes.iter().map(|(name, value)| Label::new(name.clone(), value.clone())).collect();
@@ -257,7 +258,7 @@ impl Instrument {
     }
 }
 
-impl<C: Cell> Bound<C> {
+impl<C: Stored> Bound<C> {
     fn record(&self, op: C::Op, value: u64, duration: Option<Duration>) {
         let service = &self.meter.0.service;
         if !service.records() {
@@ -269,7 +270,7 @@ impl<C: Cell> Bound<C> {
         }
         let Some(run) = &self.run else { return };
         let store = service.store();
-        let _ = switch::catch_and_report("compozy_temporal_workflow_duration_seconds", store, || {
+        let _ = store.diagnostics.catch_and_report("compozy_temporal_workflow_duration_seconds", || {
             failpoint::point("signal");
             match self.signal {
                 Signal::Latency if !run.has_worker => *run.latency() = duration,
@@ -277,7 +278,7 @@ impl<C: Cell> Bound<C> {
                 Signal::Outcome(outcome) if value > 0 => {
                     // Core has none when the server's clock is ahead of ours; that is no time at all.
                     let duration = (!run.has_worker).then(|| run.latency().take().unwrap_or_default());
-                    store.ledger.accepted(store, &run.workflow_type, outcome, duration);
+                    service.ledger().accepted(store, &run.workflow_type, outcome, duration);
                 }
                 _ => {}
             }

@@ -16,9 +16,9 @@ use temporalio_sdk::{
     workflow_interceptors::{WorkflowInterceptor, WorkflowInterceptorConstructor},
 };
 
-use crate::MonitoringService;
 #[cfg(feature = "prometheus")]
-use crate::dispatch::instance::InstanceRef;
+use self::service_ref::ServiceRef;
+use crate::MonitoringService;
 
 #[cfg(feature = "prometheus")]
 mod ends;
@@ -30,6 +30,8 @@ pub(crate) mod ledger;
 mod meter;
 #[cfg(feature = "prometheus")]
 mod queue;
+#[cfg(feature = "prometheus")]
+mod service_ref;
 #[cfg(all(test, feature = "prometheus"))]
 mod tests;
 mod worker;
@@ -74,7 +76,7 @@ impl MonitoringService {
     pub fn instrument_worker(&self, options: &mut WorkerOptions) {
         #[cfg(feature = "prometheus")]
         if let Some(running) = self.running().filter(|running| running.is_on()) {
-            let ends = Arc::new(ends::Ends::new(InstanceRef::of(running), options));
+            let ends = Arc::new(ends::Ends::new(ServiceRef::of(running), options));
             options.workflow_interceptor(interceptor::constructor(running, Some(ends.clone())));
             options.worker_interceptor(ends::Hooks(ends));
             if !running.is_global() {

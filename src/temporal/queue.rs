@@ -9,8 +9,8 @@ use std::{
 };
 
 use crate::storage::{
-    Resolved,
-    cell::{GaugeCell, GaugeOp},
+    gauge::{GaugeCell, GaugeOp},
+    resolved::Resolved,
 };
 
 /// What stands in the SDK's families for a workflow type that no worker of the queue has registered. Whoever may start a

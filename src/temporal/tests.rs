@@ -36,11 +36,13 @@ use super::{
     ends::{Ends, Hooks, Returned},
     interceptor::running_time,
     ledger::{Ledger, Outcome, RunKey},
+    service_ref::ServiceRef,
 };
 use crate::{
     MonitoringService,
-    dispatch::instance::InstanceRef,
-    storage::Store,
+    builtin::new_store,
+    exposition::text::render,
+    storage::store::Store,
     support::failpoint::{self, tests::log_of},
 };
 
@@ -145,14 +147,15 @@ fn the_sdk_notices_no_fault_of_the_meter() {
 }
 
 /// A ledger beside a storage, with both halves.
-fn ledger(store: &Store) -> &Ledger {
-    store.ledger.has_meter();
-    store.ledger.has_interceptor();
-    &store.ledger
+fn ledger(store: &Store) -> Arc<Ledger> {
+    let ledger = store.extension::<Ledger>();
+    ledger.set_meter();
+    ledger.set_interceptor();
+    ledger
 }
 
 fn value(store: &Store, family: &str) -> f64 {
-    let text = store.render();
+    let text = render(store);
     let start = format!("compozy_temporal_workflow_{family}{{workflow_type=\"T\"}} ");
     text.lines().find_map(|line| line.strip_prefix(&start)?.parse().ok()).unwrap_or(0.0)
 }
@@ -167,7 +170,7 @@ impl Told {
     fn of(service: &MonitoringService) -> Self {
         let options = WorkerOptions::new("queue").build();
         ledger(service.store().expect("on"));
-        let ends = Arc::new(Ends::new(InstanceRef::of(service.running().expect("on")), &options));
+        let ends = Arc::new(Ends::new(ServiceRef::of(service.running().expect("on")), &options));
         Self { hooks: Hooks(ends.clone()), ends }
     }
 
@@ -332,7 +335,7 @@ fn a_worker_that_is_instrumented_twice_ends_a_run_once() {
     }
     assert_eq!(counted(&service), (1.0, 1.0));
     // Replayed for a query, and looked at by both.
-    service.store().expect("on").ledger.accepted_first_task(RunKey::new("a"));
+    service.store().expect("on").extension::<Ledger>().accepted_first_task(RunKey::new("a"));
     second.sent("a", false, benign());
     second.evict("a", EvictionReason::WorkflowExecutionEnding);
     assert_eq!(counted(&service), (1.0, 1.0));
@@ -443,7 +446,7 @@ fn a_workflow_type_that_nobody_registered_names_no_series() {
 
 #[test]
 fn a_run_starts_once_until_it_is_forgotten() {
-    let store = Store::new(2_000);
+    let store = new_store(2_000);
     let ledger = ledger(&store);
     let run = RunKey::new("a");
     for _ in 0..3 {
@@ -468,7 +471,7 @@ fn a_run_starts_once_until_it_is_forgotten() {
 
 #[test]
 fn what_is_remembered_is_bounded() {
-    let store = Store::new(2_000);
+    let store = new_store(2_000);
     let ledger = ledger(&store);
     let kept = RunKey::new("kept");
     ledger.live(&store, kept, "T", false, false);
@@ -486,24 +489,25 @@ fn what_is_remembered_is_bounded() {
 #[test]
 fn one_half_alone_is_said_once() {
     let log = log_of(|| {
-        let store = Store::new(2_000);
-        store.ledger.has_interceptor();
-        (0..3).for_each(|run| store.ledger.live(&store, RunKey::new(&run.to_string()), "T", false, false));
+        let store = new_store(2_000);
+        store.extension::<Ledger>().set_interceptor();
+        (0..3)
+            .for_each(|run| store.extension::<Ledger>().live(&store, RunKey::new(&run.to_string()), "T", false, false));
         // Without the meter there are no outcomes, of benign failures neither, and no durations.
-        store.ledger.closed(&store, RunKey::new("0"), "T", Duration::ZERO, true);
+        store.extension::<Ledger>().closed(&store, RunKey::new("0"), "T", Duration::ZERO, true);
         assert_eq!((value(&store, "failed_total"), value(&store, "duration_seconds_count")), (0.0, 0.0));
     });
     assert_eq!(log.matches("without its meter").count(), 1, "{log}");
     let log = log_of(|| {
-        let store = Store::new(2_000);
-        store.ledger.has_meter();
-        (0..3).for_each(|_| store.ledger.accepted(&store, "T", Outcome::Failed, None));
+        let store = new_store(2_000);
+        store.extension::<Ledger>().set_meter();
+        (0..3).for_each(|_| store.extension::<Ledger>().accepted(&store, "T", Outcome::Failed, None));
     });
     assert_eq!(log.matches("without its interceptor").count(), 1, "{log}");
     let log = log_of(|| {
-        let store = Store::new(2_000);
+        let store = new_store(2_000);
         ledger(&store).live(&store, RunKey::new("a"), "T", false, false);
-        store.ledger.accepted(&store, "T", Outcome::Failed, None);
+        store.extension::<Ledger>().accepted(&store, "T", Outcome::Failed, None);
     });
     assert_eq!(log, "");
 }

@@ -6,7 +6,7 @@ use crate::MonitoringService;
 #[must_use = "the worker counts as running only while this lives"]
 pub struct WorkerGuard {
     #[cfg(feature = "prometheus")]
-    running: Option<crate::storage::Resolved<crate::storage::cell::GaugeCell>>,
+    running: Option<crate::storage::resolved::Resolved<crate::storage::gauge::GaugeCell>>,
 }
 
 impl std::fmt::Debug for WorkerGuard {
@@ -51,15 +51,14 @@ mod live {
     use crate::{
         MonitoringService,
         builtin::catalogue::{WORKERS_CONFIGURED, WORKERS_RUNNING},
-        dispatch::switch::catch_and_report,
-        storage::cell::GaugeOp,
+        storage::gauge::GaugeOp,
     };
 
     pub(super) fn track(service: &MonitoringService) -> WorkerGuard {
         let running = service.store().and_then(|store| {
             let name = "compozy_temporal_workers_running_total";
-            catch_and_report(name, store, || {
-                let gauge = WORKERS_RUNNING.late.series_in(store, &[]);
+            store.diagnostics.catch_and_report(name, || {
+                let gauge = WORKERS_RUNNING.lazy.series_in(store, &[]);
                 gauge.apply(GaugeOp::Add(1.0));
                 gauge
             })
@@ -69,8 +68,8 @@ mod live {
 
     pub(super) fn configured(service: &MonitoringService, workers: usize) {
         if let Some(store) = service.store() {
-            let _ = catch_and_report("compozy_temporal_workers_configured_total", store, || {
-                WORKERS_CONFIGURED.late.series_in(store, &[]).apply(GaugeOp::Set(workers as f64));
+            let _ = store.diagnostics.catch_and_report("compozy_temporal_workers_configured_total", || {
+                WORKERS_CONFIGURED.lazy.series_in(store, &[]).apply(GaugeOp::Set(workers as f64));
             });
         }
     }

@@ -13,7 +13,7 @@ use tokio::{
     sync::{OnceCell, oneshot},
 };
 
-use crate::{dispatch::switch, storage::Store};
+use crate::{exposition::text, storage::store::Store};
 
 /// What scrapes share.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl SharedRender {
             self.start(&slot);
             let store = store.clone();
             let render = move || {
-                let text = switch::catch_and_report("render", &store, || store.render());
+                let text = store.diagnostics.catch_and_report("render", || text::render(&store));
                 drop(turn);
                 text
             };

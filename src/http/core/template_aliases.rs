@@ -3,7 +3,7 @@
 #[cfg(feature = "prometheus")]
 use crate::builtin::catalogue::Method;
 #[cfg(all(feature = "prometheus", feature = "openapi"))]
-use crate::facade::family::ClosedLabel;
+use crate::schema::family::ClosedLabel;
 
 /// A template as poem's router takes it: one slash where there are several, and one in front.
 pub(crate) fn normalized(template: &str) -> String {

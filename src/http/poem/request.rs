@@ -35,16 +35,18 @@ use crate::http::core::{
 use crate::{
     MonitoringService,
     builtin::catalogue::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS, Method},
-    config::SERIES_CAP,
-    dispatch::{
-        instance::Instance,
-        switch::{self, Entered},
+    dispatch::{instance::Instance, scope::Entered},
+    schema::{
+        family::{ClosedLabel, LabelDef, Text},
+        limits::SERIES_CAP,
     },
-    facade::family::{ClosedLabel, LabelDef, Text},
     storage::{
-        Resolved, Store,
-        cell::{CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp},
+        counter::{CounterCell, CounterOp},
+        gauge::{GaugeCell, GaugeOp},
+        histogram::{HistogramCell, HistogramOp},
+        resolved::Resolved,
         sanitize,
+        store::Store,
         text_table::{Found, TextTable},
     },
 };
@@ -72,7 +74,7 @@ pub(crate) struct RequestTracker {
     clock: Clock,
 }
 
-type TemplateSeries = crate::storage::text_table::Series<Template>;
+type TemplateSeries = crate::storage::series::Series<Template>;
 
 /// What is kept of one template: its series by method, and what paths fit it.
 #[derive(Debug, Default)]
@@ -181,9 +183,9 @@ impl RequestTracker {
 
     #[cold]
     fn find_in_flight(&self, store: &Store) -> Option<&Arc<Resolved<GaugeCell>>> {
-        let found = switch::catch_and_report("compozy_http_requests_in_flight", store, || {
-            HTTP_IN_FLIGHT.late.series_in(store, &[])
-        });
+        let found = store
+            .diagnostics
+            .catch_and_report("compozy_http_requests_in_flight", || HTTP_IN_FLIGHT.lazy.series_in(store, &[]));
         found.map(|found| self.in_flight.get_or_init(|| Arc::new(found)))
     }
 
@@ -242,7 +244,7 @@ impl RequestTracker {
         let label = self.names.restored(full, method);
         let text = sanitize::truncate(full);
         // Two attempts: when one family is at fault, the other is counted all the same.
-        let found = switch::catch_and_report("compozy_http_requests_total", store, || self.templates.get(&[text]));
+        let found = store.diagnostics.catch_and_report("compozy_http_requests_total", || self.templates.get(&[text]));
         let template = match found {
             Some(Found::Series(template)) => {
                 template.cell.known.get_or_init(|| Known::new(full));
@@ -261,7 +263,7 @@ impl RequestTracker {
             return;
         }
         let slot = template.and_then(|template| template.methods.get(method.index()));
-        let _ = switch::catch_and_report("compozy_http_request_duration_seconds", store, || {
+        let _ = store.diagnostics.catch_and_report("compozy_http_request_duration_seconds", || {
             let kept = slot.map(|slot| {
                 if slot.get().is_none() {
                     let _ = slot.set(Box::new(Series::new(duration_of(store, method, label))));
@@ -274,7 +276,7 @@ impl RequestTracker {
                 None => duration_of(store, method, label).apply(sample),
             }
         });
-        let _ = switch::catch_and_report("compozy_http_requests_total", store, || {
+        let _ = store.diagnostics.catch_and_report("compozy_http_requests_total", || {
             let one = CounterOp::Increment(1);
             let mut own = requests_of(store, method, label, status);
             for slot in slot.and_then(OnceLock::get).iter().flat_map(|series| &series.requests) {
@@ -337,11 +339,11 @@ impl Recent {
 }
 
 fn duration_of(store: &Store, method: Method, path: &str) -> Resolved<HistogramCell> {
-    HTTP_DURATION.late.series_in(store, &[method_label(method), path])
+    HTTP_DURATION.lazy.series_in(store, &[method_label(method), path])
 }
 
 fn requests_of(store: &Store, method: Method, path: &str, status: StatusCode) -> Resolved<CounterCell> {
-    HTTP_REQUESTS.late.series_in(store, &[method_label(method), path, status_label(&status)])
+    HTTP_REQUESTS.lazy.series_in(store, &[method_label(method), path, status_label(&status)])
 }
 
 /// An answer has 101 or a status of the classes 2xx to 5xx. A handler can return any number up to 999.
@@ -456,7 +458,7 @@ impl InProgress<'_> {
     #[cold]
     fn record_without_template(&self, mount: Option<&PathPattern>, status: StatusCode, seconds: f64) {
         let (store, is_found) = (self.running.store(), status != StatusCode::NOT_FOUND);
-        let seen = switch::catch_and_report("compozy_http_requests_total", store, || {
+        let seen = store.diagnostics.catch_and_report("compozy_http_requests_total", || {
             let path = self.target.as_ref()?.path();
             if is_found { self.watch.seen_as_normalized(path) } else { self.watch.seen(path) }
         });

@@ -1,0 +1,136 @@
+//! Reads a store, family by family.
+
+use super::encoder::{Encoder, Histogram, MetricType, Summary};
+#[cfg(feature = "temporal")]
+use crate::storage::histogram::BoundedCell;
+use crate::storage::{
+    cell::Cell,
+    collector::Reading,
+    counter::CounterCell,
+    declared::DeclaredFamily,
+    gauge::GaugeCell,
+    histogram::{BUCKET_LABELS, HistogramCell},
+    store::{Owner, Store},
+    summary::SummaryCell,
+    undeclared::{UndeclaredFamilies, UndeclaredFamily},
+};
+
+/// A value that a format can write.
+trait Encode {
+    const TYPE: MetricType;
+    fn encode(&self, labels: &str, encoder: &mut impl Encoder);
+}
+
+impl Encode for CounterCell {
+    const TYPE: MetricType = MetricType::Counter;
+
+    fn encode(&self, labels: &str, encoder: &mut impl Encoder) {
+        encoder.count(labels, self.get());
+    }
+}
+
+impl Encode for GaugeCell {
+    const TYPE: MetricType = MetricType::Gauge;
+
+    fn encode(&self, labels: &str, encoder: &mut impl Encoder) {
+        encoder.number(labels, self.get());
+    }
+}
+
+impl Encode for HistogramCell {
+    const TYPE: MetricType = MetricType::Histogram;
+
+    fn encode(&self, labels: &str, encoder: &mut impl Encoder) {
+        encoder.histogram(labels, &Histogram { bounds: &BUCKET_LABELS, counts: &self.cumulative(), sum: self.sum() });
+    }
+}
+
+#[cfg(feature = "temporal")]
+impl Encode for BoundedCell {
+    const TYPE: MetricType = MetricType::Histogram;
+
+    fn encode(&self, labels: &str, encoder: &mut impl Encoder) {
+        let bounds: Vec<String> = self.bounds().iter().map(f64::to_string).collect();
+        let bounds: Vec<&str> = bounds.iter().map(String::as_str).chain(["+Inf"]).collect();
+        encoder.histogram(labels, &Histogram { bounds: &bounds, counts: &self.cumulative(), sum: self.sum() });
+    }
+}
+
+impl Encode for SummaryCell {
+    const TYPE: MetricType = MetricType::Summary;
+
+    fn encode(&self, labels: &str, encoder: &mut impl Encoder) {
+        let (quantiles, sum, count) = self.read();
+        encoder.summary(labels, &Summary { quantiles: &quantiles, sum, count });
+    }
+}
+
+/// Writes the families whose names are included, and what was read for this scrape. A reading whose name is recorded by
+/// somebody is left out.
+pub(crate) fn walk(
+    store: &Store,
+    readings: Vec<Reading>,
+    is_included: impl Fn(&str) -> bool,
+    encoder: &mut impl Encoder,
+) {
+    let descriptions = store.descriptions();
+    let mut readings = readings.into_iter().peekable();
+    for (name, owner) in store.owners() {
+        while let Some(reading) = readings.next_if(|reading| *reading.name <= *name) {
+            if reading.name != name {
+                encode_reading(&reading, encoder);
+            }
+        }
+        if !is_included(&name) {
+            continue;
+        }
+        match &owner {
+            Owner::Counter(family) => declared(family, encoder),
+            Owner::Gauge(family) => declared(family, encoder),
+            Owner::Histogram(family) => declared(family, encoder),
+            Owner::Undeclared(families) => {
+                let help = descriptions.get(&name).map(String::as_str);
+                match families {
+                    UndeclaredFamilies::Counter(family) => undeclared(family, help, encoder),
+                    UndeclaredFamilies::Gauge(family) => undeclared(family, help, encoder),
+                    UndeclaredFamilies::Histogram(family) => undeclared(family, help, encoder),
+                    UndeclaredFamilies::Summary(family) => undeclared(family, help, encoder),
+                    #[cfg(feature = "temporal")]
+                    UndeclaredFamilies::Bounded(family) => undeclared(family, help, encoder),
+                }
+            }
+        }
+    }
+    readings.for_each(|reading| encode_reading(&reading, encoder));
+}
+
+fn declared<C: Cell + Encode>(family: &DeclaredFamily<C>, encoder: &mut impl Encoder) {
+    let mut has_begun = false;
+    family.for_each(|labels, cell| {
+        if !std::mem::replace(&mut has_begun, true) {
+            encoder.family(family.def.name, Some(family.def.help), C::TYPE);
+        }
+        cell.encode(labels, encoder);
+    });
+}
+
+fn undeclared<T: Encode + Send + Sync + 'static>(
+    family: &UndeclaredFamily<T>,
+    help: Option<&str>,
+    encoder: &mut impl Encoder,
+) {
+    let series = family.sorted();
+    if series.is_empty() {
+        return;
+    }
+    encoder.family(&family.name, help, T::TYPE);
+    for series in &series {
+        series.cell.encode(&series.label_text, encoder);
+    }
+}
+
+fn encode_reading(reading: &Reading, encoder: &mut impl Encoder) {
+    let kind = if reading.is_counter { MetricType::Counter } else { MetricType::Gauge };
+    encoder.family(reading.name, Some(reading.help), kind);
+    encoder.number("", reading.value);
+}

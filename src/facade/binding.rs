@@ -1,0 +1,118 @@
+//! What a handle is bound to.
+
+use std::sync::Arc;
+
+use super::{call_site::SiteCore, early::Early, held::Held, lazy_family::LazyFamilyCore};
+use crate::{
+    dispatch::{
+        switch::{self, GLOBAL},
+        target::Gated,
+    },
+    storage::{cell::Apply, series::Series, store::Stored},
+};
+
+/// What a handle is bound to, and so what a record through it does.
+#[derive(Debug)]
+pub enum Binding<C: Stored> {
+    /// Nothing.
+    Off,
+    /// A call site with literal labels: asks at every record.
+    Site(&'static SiteCore<C>),
+    /// A series of a declared family of closed sets: asks at every record.
+    LazyFamily(&'static LazyFamilyCore<C>, usize),
+    /// A series of the process's one service.
+    Kept(&'static Series<C>),
+    /// Taken while monitoring was off, with label values that nobody kept.
+    Early(&'static Early),
+    /// A series of the process's one service that can be removed.
+    Counted(Held<Series<C>>),
+    /// Whatever the labels led to, or a handle of the `metrics` crate.
+    Elsewhere(Held<Gated<C>>),
+}
+
+impl<C: Stored> Clone for Binding<C> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Off => Self::Off,
+            Self::Site(site) => Self::Site(site),
+            Self::LazyFamily(family, index) => Self::LazyFamily(family, *index),
+            Self::Kept(series) => Self::Kept(series),
+            Self::Early(early) => Self::Early(early),
+            Self::Counted(held) => Self::Counted(held.clone()),
+            Self::Elsewhere(held) => Self::Elsewhere(held.clone()),
+        }
+    }
+}
+
+impl<C: Stored> Binding<C> {
+    // Inlined whatever its size: the variant is known where a call site made it, and one arm remains. What a call site
+    // makes while monitoring is off is looked at first and by itself, so that the compiler follows it to its end and does
+    // not join it with what is made while it is on.
+    #[inline(always)]
+    pub(super) fn record(&self, op: C::Op) {
+        match self {
+            // Known where labels were not even looked at: then the byte has been read already.
+            Self::Off => return,
+            Self::Early(early) => return early.record(),
+            _ => {}
+        }
+        let state = switch::load_for_record();
+        if state == 0 {
+            return;
+        }
+        match self {
+            Self::Off | Self::Early(_) => {}
+            Self::Site(site) => site.record(state, op),
+            Self::LazyFamily(family, index) => family.record(state, *index, op),
+            Self::Kept(series) => {
+                if state & GLOBAL != 0 {
+                    series.apply(op);
+                }
+            }
+            Self::Counted(held) => {
+                if let Some(series) = held.get() {
+                    record_counted(series, state, op);
+                }
+            }
+            Self::Elsewhere(held) => {
+                if let Some(series) = held.get() {
+                    record_elsewhere(series, state, op);
+                }
+            }
+        }
+    }
+
+    pub(super) fn into_raw(self) -> C::Raw {
+        match self {
+            Self::Off => C::raw_noop(),
+            Self::Elsewhere(mut held) => held.take().map_or_else(C::raw_noop, |series| match series.as_foreign() {
+                Some(raw) => raw.clone(),
+                None => C::raw_from(series),
+            }),
+            late => C::raw_from(Arc::new(AsTarget(late))),
+        }
+    }
+}
+
+/// As with [`Binding::Kept`]; out of line, as only families that removed something have such handles.
+#[inline(never)]
+extern "C" fn record_counted<C: Stored>(series: &Series<C>, state: u8, op: C::Op) {
+    if state & GLOBAL != 0 {
+        series.apply(op);
+    }
+}
+
+/// Where the handle itself is a pointer to follow.
+#[inline(never)]
+extern "C" fn record_elsewhere<C: Stored>(series: &Gated<C>, state: u8, op: C::Op) {
+    series.record(state, op);
+}
+
+/// A binding behind a handle of the `metrics` crate.
+struct AsTarget<C: Stored>(Binding<C>);
+
+impl<C: Stored> Apply<C> for AsTarget<C> {
+    fn apply(&self, op: C::Op) {
+        self.0.record(op);
+    }
+}

@@ -1,0 +1,191 @@
+//! A declared family in a `static`: it finds its series in the store when it is first used while monitoring is on.
+
+use std::sync::Arc;
+
+use super::{early::Early, held::Held};
+use crate::{
+    dispatch::{
+        switch::{self, GLOBAL},
+        target::{Gated, Target, can_remove, is_global, target, target_to_remove},
+    },
+    schema::family::FamilyDef,
+    storage::{
+        declared::Table,
+        dense::Slot,
+        resolved::Resolved,
+        series::Series,
+        store::{Lookup, Store, Stored},
+        text_family::{Place, TextFamily},
+    },
+    support::{panics::catch_panic, sync::OnceLock},
+};
+
+/// The place of a value that its closed set does not have.
+pub(crate) const OUTSIDE: usize = usize::MAX;
+
+/// A family of one kind of value.
+#[derive(Debug)]
+pub struct LazyFamilyCore<C: Stored> {
+    def: &'static FamilyDef,
+    early: Early,
+    kept: OnceLock<Kept<C>>,
+}
+
+/// A family of the process's one service.
+#[derive(Debug)]
+enum Kept<C: Stored> {
+    Dense(Arc<[Slot<C>]>),
+    Text(Arc<TextFamily<C>>),
+    /// The name is another kind's, or was used before it was declared: looked up each time.
+    Elsewhere,
+}
+
+/// What free text leads to while monitoring is on. A call site sees from the type which handles cannot come back from there,
+/// and that an early one is always its own.
+pub(super) enum Found<C: Stored> {
+    Kept(&'static Series<C>),
+    Counted(Held<Series<C>>),
+    Elsewhere(Held<Gated<C>>),
+}
+
+impl<C: Stored> LazyFamilyCore<C> {
+    pub(super) const fn new(def: &'static FamilyDef) -> Self {
+        Self { def, early: Early::new(def.name), kept: OnceLock::new() }
+    }
+
+    /// A family of one run of a model.
+    #[cfg(all(test, models))]
+    pub(super) fn of_this_run(def: &'static FamilyDef) -> Self {
+        Self { def, early: Early::new(def.name), kept: OnceLock::default() }
+    }
+
+    pub(super) fn def(&self) -> &'static FamilyDef {
+        self.def
+    }
+
+    /// What a handle is that was taken while monitoring was off.
+    pub(super) fn early(&'static self) -> &'static Early {
+        &self.early
+    }
+
+    #[inline(always)]
+    pub(super) fn record(&'static self, state: u8, index: usize, op: C::Op) {
+        if is_global(state)
+            && let Some(Kept::Dense(slots)) = self.kept.get()
+            && let Some(slot) = slots.get(index)
+        {
+            slot.apply(op);
+        } else {
+            self.record_slow(index, op);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    extern "C" fn record_slow(&'static self, index: usize, op: C::Op) {
+        catch_panic(|| {
+            let target = target();
+            let Some(store) = target.store() else { return };
+            let record = || self.series(&target, store, &self.values(index)).apply(op);
+            let _ = store.diagnostics.catch_and_report(self.def.name, record);
+        });
+    }
+
+    /// The label values that a place in the dense table stands for.
+    fn values(&self, index: usize) -> Vec<&'static str> {
+        if index == OUTSIDE {
+            // What no set contains, so that the family puts it where it puts such values.
+            return vec!["\0"; self.def.labels.len()];
+        }
+        self.def.values_at(index)
+    }
+
+    /// Found before it is kept: a fault logs, and a subscriber may come back to this family.
+    fn series(&'static self, target: &Target, store: &Store, values: &[&str]) -> Resolved<C> {
+        let family = store.family(self.def);
+        let series = store.series_of(&family, self.def, values);
+        self.keep(target, &family);
+        series
+    }
+
+    fn keep(&'static self, target: &Target, family: &Lookup<C>) {
+        if matches!(target, Target::Global(_)) {
+            self.kept.get_or_init(|| match family {
+                Lookup::Declared(family) => match &family.table {
+                    Table::Dense(dense) => Kept::Dense(dense.slots().clone()),
+                    Table::Text(text) => Kept::Text(text.clone()),
+                },
+                Lookup::Undeclared(_) | Lookup::Taken(_) | Lookup::Full => Kept::Elsewhere,
+            });
+        }
+    }
+
+    /// Makes the series of a family of closed sets, so that they are there, at 0, before anything is recorded.
+    #[inline(always)]
+    pub(super) fn take(&'static self) {
+        let state = switch::load_for_handle();
+        if state != 0 && (state != GLOBAL || self.kept.get().is_none()) {
+            self.take_slow();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    extern "C" fn take_slow(&'static self) {
+        catch_panic(|| {
+            let target = target();
+            let is_global = matches!(target, Target::Global(_));
+            let Some(store) = target.store().filter(|_| !is_global || self.kept.get().is_none()) else { return };
+            let take = || self.keep(&target, &store.look_up(self.def));
+            let _ = store.diagnostics.catch_and_report(self.def.name, take);
+        });
+    }
+
+    /// The series of free text; nothing where nobody records.
+    #[inline(never)]
+    pub(super) fn find(&'static self, state: u8, values: &[&str]) -> Option<Found<C>> {
+        if is_global(state)
+            && let Some(Kept::Text(text)) = self.kept.get()
+        {
+            match text.ready(values) {
+                Some(Place::Kept(series)) => return Some(Found::Kept(series)),
+                Some(Place::Counted(series)) => return Some(Found::Counted(Held::shared(series))),
+                None => {}
+            }
+        }
+        self.find_slow(values)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_slow(&'static self, values: &[&str]) -> Option<Found<C>> {
+        let target = target();
+        let store = target.store()?;
+        // The handle is made in there too: it allocates.
+        let find = || Held::new(Gated::new(self.series(&target, store, values), &target));
+        let found = store.diagnostics.catch_and_report(self.def.name, find);
+        Some(Found::Elsewhere(found.unwrap_or_else(|| Held::new(None))))
+    }
+
+    #[inline(always)]
+    pub(super) fn remove<'a, const N: usize>(&'static self, values: impl FnOnce() -> [&'a str; N]) {
+        if can_remove() {
+            self.remove_slow(Some(&values()));
+        }
+    }
+
+    pub(super) fn clear(&'static self) {
+        if can_remove() {
+            self.remove_slow(None);
+        }
+    }
+
+    #[inline(never)]
+    fn remove_slow(&'static self, values: Option<&[&str]>) {
+        let target = target_to_remove();
+        if let Some(store) = target.store() {
+            let remove = || store.remove::<C>(self.def, values);
+            let _ = store.diagnostics.catch_and_report(self.def.name, remove);
+        }
+    }
+}

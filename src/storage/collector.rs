@@ -1,0 +1,23 @@
+//! What is not recorded but read at each scrape.
+
+use std::fmt::Debug;
+
+use super::store::Store;
+
+/// Reads values at a scrape. The service registers its collectors with the store.
+pub(crate) trait Collector: Debug + Send + Sync {
+    /// The name under which its faults are logged.
+    fn name(&self) -> &'static str;
+    /// Reads: sets series of the store, or adds families that are not stored.
+    fn collect(&self, store: &Store, readings: &mut Vec<Reading>);
+}
+
+/// A family of one series without labels, with its value now.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    /// Whether it only grows: a counter, otherwise a gauge.
+    pub(crate) is_counter: bool,
+    pub(crate) value: f64,
+}

@@ -1,0 +1,44 @@
+//! The result of a look-up. Call sites cache it.
+
+use std::sync::Arc;
+
+use super::{bridge::Bridge, cell::Apply, dense::DenseSeries, series::Series};
+use crate::support::panics::catch_panic;
+
+/// One series, wherever it is kept.
+#[derive(Debug)]
+pub(crate) enum Resolved<C: Bridge> {
+    Dense(DenseSeries<C>),
+    Series(Arc<Series<C>>),
+    /// A series of another type, or somebody else's: behind a handle of the `metrics` crate.
+    Raw(C::Raw),
+    /// Refused, and the reason was logged.
+    Nothing,
+}
+
+impl<C: Bridge> Resolved<C> {
+    #[inline]
+    pub(crate) fn apply(&self, op: C::Op) {
+        match self {
+            Self::Dense(series) => series.apply(op),
+            Self::Series(series) => series.apply(op),
+            Self::Raw(raw) => Self::apply_raw(raw, op),
+            Self::Nothing => {}
+        }
+    }
+
+    /// A call through a pointer, which could unwind for all that the compiler knows.
+    #[inline(never)]
+    extern "C" fn apply_raw(raw: &C::Raw, op: C::Op) {
+        catch_panic(|| C::apply_raw(raw, op));
+    }
+
+    pub(crate) fn into_raw(self) -> C::Raw {
+        match self {
+            Self::Dense(series) => C::raw_from(Arc::new(series)),
+            Self::Series(series) => C::raw_series(series),
+            Self::Raw(raw) => raw,
+            Self::Nothing => C::raw_noop(),
+        }
+    }
+}

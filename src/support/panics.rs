@@ -1,0 +1,35 @@
+//! Panics that must not reach the application.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+/// Runs what a record calls and what must not unwind. A panic ends here.
+///
+/// Functions on the way of a record that call this are `extern "C"`, which tells the compiler that they never unwind.
+/// Otherwise every call site would keep its handle in memory, to drop it in a panic that never comes. That costs a disabled
+/// record more than its load and branch.
+pub(crate) fn catch_panic(run: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
+        discard(payload);
+    }
+}
+
+/// Runs something; a panic becomes its message.
+pub(crate) fn catch_message<R>(run: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+        discard(payload);
+        text
+    })
+}
+
+/// Drops the payload of a panic. The drop can panic again; what that leaves is leaked.
+#[cold]
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
+    }
+}
