@@ -63,6 +63,7 @@ mod dispatch;
 mod exposition;
 #[cfg(feature = "http-poem")]
 mod http;
+mod missing;
 mod schema;
 mod service;
 #[cfg(feature = "prometheus")]

@@ -21,7 +21,6 @@ use crate::{
     storage::store::Store,
 };
 
-mod missing;
 mod render_error;
 mod scope;
 #[cfg(feature = "prometheus")]
