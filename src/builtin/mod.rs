@@ -15,7 +15,7 @@ use crate::storage::store::Store;
 pub(crate) fn new_store(series_cap: usize) -> Arc<Store> {
     let store = Store::new(series_cap);
     catalogue::declare(&store);
-    store.add_collector(Arc::new(self_metrics::SelfMetrics));
+    store.add_collector(Arc::new(self_metrics::SelfMetrics { store: Arc::downgrade(&store) }));
     store
 }
 

@@ -2,10 +2,7 @@
 
 use metrics_process::collector::{Metrics, collect};
 
-use crate::storage::{
-    collector::{Collector, Reading},
-    store::Store,
-};
+use crate::storage::collector::{Collector, Reading};
 
 #[derive(Debug)]
 pub(super) struct ProcessCollector;
@@ -15,7 +12,7 @@ impl Collector for ProcessCollector {
         "process"
     }
 
-    fn collect(&self, _: &Store, readings: &mut Vec<Reading>) {
+    fn collect(&self, readings: &mut Vec<Reading>) {
         readings.extend(read());
     }
 }

@@ -1,5 +1,7 @@
 //! What monitoring says about itself, and the uptime: known only at a scrape.
 
+use std::sync::Weak;
+
 use super::catalogue::{EARLY_HANDLES, ERRORS, HEALTH, OVERFLOWED_SERIES, Plain, REJECTED_LABELS, UPTIME};
 use crate::{
     facade::handles::Counter,
@@ -12,18 +14,22 @@ use crate::{
 };
 
 #[derive(Debug)]
-pub(super) struct SelfMetrics;
+pub(super) struct SelfMetrics {
+    /// Weak, because the store has its collectors.
+    pub(super) store: Weak<Store>,
+}
 
 impl Collector for SelfMetrics {
     fn name(&self) -> &'static str {
         "compozy_monitoring"
     }
 
-    fn collect(&self, store: &Store, _: &mut Vec<Reading>) {
+    fn collect(&self, _: &mut Vec<Reading>) {
+        let Some(store) = self.store.upgrade() else { return };
         // First: what it reports is counted below.
         let overflowed = store.report_losses();
         let set = |family: &'static Plain<Counter>, value| {
-            family.lazy.series_in(store, &[]).apply(CounterOp::Absolute(value));
+            family.lazy.series_in(&store, &[]).apply(CounterOp::Absolute(value));
         };
         let diagnostics = &store.diagnostics;
         set(&UPTIME, store.age().as_secs());
@@ -32,6 +38,6 @@ impl Collector for SelfMetrics {
         set(&EARLY_HANDLES, diagnostics.early_records());
         set(&OVERFLOWED_SERIES, overflowed);
         let health = GaugeOp::Set(if diagnostics.is_healthy() { 1.0 } else { 0.0 });
-        HEALTH.lazy.series_in(store, &[]).apply(health);
+        HEALTH.lazy.series_in(&store, &[]).apply(health);
     }
 }

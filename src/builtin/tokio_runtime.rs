@@ -2,10 +2,7 @@
 
 use tokio::runtime::Handle;
 
-use crate::storage::{
-    collector::{Collector, Reading},
-    store::Store,
-};
+use crate::storage::collector::{Collector, Reading};
 
 /// Those of the runtime that runs a scrape; none outside of one.
 #[derive(Debug)]
@@ -16,7 +13,7 @@ impl Collector for TokioCollector {
         "tokio"
     }
 
-    fn collect(&self, _: &Store, readings: &mut Vec<Reading>) {
+    fn collect(&self, readings: &mut Vec<Reading>) {
         let Ok(handle) = Handle::try_current() else { return };
         let metrics = handle.metrics();
         let gauge = |name, help, value: usize| Reading { name, help, is_counter: false, value: value as f64 };

@@ -2,14 +2,12 @@
 
 use std::fmt::Debug;
 
-use super::store::Store;
-
 /// Reads values at a scrape. The service registers its collectors with the store.
 pub(crate) trait Collector: Debug + Send + Sync {
     /// The name under which its faults are logged.
     fn name(&self) -> &'static str;
-    /// Reads: sets series of the store, or adds families that are not stored.
-    fn collect(&self, store: &Store, readings: &mut Vec<Reading>);
+    /// Reads: sets series of a store, or adds families that are not stored.
+    fn collect(&self, readings: &mut Vec<Reading>);
 }
 
 /// A family of one series without labels, with its value now.

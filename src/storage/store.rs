@@ -192,7 +192,7 @@ impl Store {
         let mut readings = Vec::new();
         for collector in collectors {
             let mut own = Vec::new();
-            let read = || collector.collect(self, &mut own);
+            let read = || collector.collect(&mut own);
             if self.diagnostics.catch_part(collector.name(), read).is_some() {
                 readings.append(&mut own);
             }
