@@ -11,16 +11,20 @@ use metrics::{Key, Label};
 
 use crate::{
     Counter,
-    dispatch::switch,
-    facade::{
-        family::{Family, FamilyDef, Kind, LabelDef, Text},
-        handles::Site,
-    },
+    builtin::new_store,
+    dispatch::{instance::set_global_store, switch},
+    exposition::text::render,
+    facade::{family::Family, handles::Site},
+    schema::family::{FamilyDef, Kind, LabelDef, Text},
     storage::{
-        Store,
-        cell::{Apply, Cell, CounterCell, CounterOp, GaugeCell, GaugeOp, HistogramCell, HistogramOp, Slot},
+        cell::{Apply, Cell},
+        counter::{CounterCell, CounterOp},
+        dense::Slot,
+        gauge::{GaugeCell, GaugeOp},
+        histogram::{HistogramCell, HistogramOp},
+        series::Series,
+        store::Store,
         text_family::{Place, TextFamily},
-        text_table::Series,
     },
     support::sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
@@ -369,7 +373,7 @@ fn the_in_flight_gauge_is_never_negative_and_ends_at_zero() {
 
 /// The lines of an exposition that are about one name.
 fn lines(store: &Store, name: &str) -> Vec<String> {
-    let text = store.render();
+    let text = render(store);
     text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect()
 }
 
@@ -381,7 +385,7 @@ fn record(store: &Store, name: &'static str, path: &'static str) {
 #[test]
 fn an_open_family_has_no_series_more_than_its_cap_and_loses_no_record() {
     all(2, || {
-        let store = Store::new(1);
+        let store = new_store(1);
         record(&store, "lib_total", "a");
         let other = store.clone();
         let thread = thread::spawn(move || record(&other, "lib_total", "b"));
@@ -395,7 +399,7 @@ fn an_open_family_has_no_series_more_than_its_cap_and_loses_no_record() {
 #[test]
 fn an_open_family_that_two_threads_meet_first_is_one() {
     all(2, || {
-        let store = Store::new(1);
+        let store = new_store(1);
         let other = store.clone();
         let thread = thread::spawn(move || record(&other, "lib_total", "a"));
         record(&store, "lib_total", "b");
@@ -411,7 +415,7 @@ fn an_open_family_that_two_threads_meet_first_is_one() {
 fn open_names_have_a_cap_that_a_race_does_not_pass() {
     // Two, in a build of models.
     all(2, || {
-        let store = Store::new(1);
+        let store = new_store(1);
         record(&store, "lib_a_total", "x");
         let other = store.clone();
         let thread = thread::spawn(move || record(&other, "lib_b_total", "x"));
@@ -429,8 +433,8 @@ fn open_names_have_a_cap_that_a_race_does_not_pass() {
 
 /// Starts the process's one service as far as records see it.
 fn start() -> Arc<Store> {
-    let store = Store::new(2);
-    switch::set_global_store(store.clone());
+    let store = new_store(2);
+    set_global_store(store.clone());
     switch::set_global(true);
     store
 }
