@@ -10,6 +10,7 @@ mod eval;
 mod expand;
 mod families;
 mod finding;
+mod items;
 mod lint;
 mod lock;
 mod manifest;

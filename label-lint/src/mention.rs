@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
+    items::{ITEMS, OTHER_ITEMS},
     manifest::{Extern, METRICS, Package},
-    resolve::{ITEMS, OTHER_ITEMS},
 };
 
 /// Macros that are known by their shape, whatever package they are of.

@@ -3,6 +3,8 @@
 //! `cfg` is not evaluated, so one name may have several targets; and what another package's glob brings is not known. An
 //! [`Answer`] says so: who asks for a value wants one that is certain, who asks for a macro takes what may be.
 
+mod answer;
+
 use std::{
     cell::Cell,
     collections::{HashMap, HashSet},
@@ -10,97 +12,17 @@ use std::{
 
 use crate::{
     eval::Known,
+    items::{ITEMS, OTHER_ITEMS},
     manifest::{Extern, FACADE, METRICS},
     names::{CrateId, MacroRef, ModuleId, Names},
     scope::{Def, Scope, Sight},
-    value::{Path, Value},
+    value::Path,
 };
 
-/// What the linter knows of `metrics` and the facade: a glob import brings nothing else.
-pub const ITEMS: &[&str] = &[
-    "counter",
-    "gauge",
-    "histogram",
-    "describe_counter",
-    "describe_gauge",
-    "describe_histogram",
-    "key_var",
-    "families",
-    "Label",
-    "Key",
-    "IntoLabels",
-];
-
-/// What it knows of the packages in [`crate::manifest::OTHERS`].
-pub const OTHER_ITEMS: &[&str] = &[
-    "MetricKeyValue",
-    "KeyValue",
-    "EncodeLabelSet",
-    "Metrics",
-    "Opts",
-    "HistogramOpts",
-    "PrometheusBuilder",
-    "labels",
-];
+pub use self::answer::{Answer, Space, Target};
 
 /// What stands for `$crate` in the expansion of a macro of that crate.
 pub const CRATE: &str = "__label_lint_crate_";
-
-/// The namespace of a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Space {
-    /// Types, modules, packages.
-    Type,
-    Value,
-    Macro,
-}
-
-/// What a path stands for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Target {
-    Metrics(Path),
-    PerhapsMetrics(Path),
-    Facade(Path),
-    /// An item of one of the packages in [`crate::manifest::OTHERS`].
-    Other(&'static str, Path),
-    Module(ModuleId),
-    Type(ModuleId, String),
-    /// A constant or a static: its value, the module it is in, and the number of blocks around it.
-    Value(Value, ModuleId, usize),
-    Variable(Known),
-    Family,
-    Macro(MacroRef),
-    /// A macro of a block: the frame, and its number there.
-    BlockMacro(usize, usize),
-    /// Something else of the tree.
-    Local,
-    /// An item of a package that is not in the tree.
-    Outside(Path),
-}
-
-/// What a path may stand for. Not certain: or something else.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    pub targets: Vec<Target>,
-    pub certain: bool,
-}
-
-impl Answer {
-    const NOTHING: Self = Self { targets: Vec::new(), certain: true };
-
-    fn one(target: Target) -> Self {
-        Self { targets: vec![target], certain: true }
-    }
-
-    fn add(&mut self, other: Self) {
-        for target in other.targets {
-            if !self.targets.contains(&target) {
-                self.targets.push(target);
-            }
-        }
-        self.certain &= other.certain;
-    }
-}
 
 /// What is around a place: a block, the parameters of a function, the generics of an item.
 #[derive(Debug, Default)]
