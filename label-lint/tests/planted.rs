@@ -29,7 +29,11 @@ fn a_bad_label_in_this_tree_fails_the_build() {
     assert_eq!(clean.code, 0, "{}{}", clean.stdout, clean.stderr);
 
     for (file, planted, rule) in [
-        ("src/builtin/catalogue.rs", "metrics::counter!(\"compozy_x_total\", \"user_id\" => \"7\")", "disallowed-label"),
+        (
+            "src/builtin/catalogue.rs",
+            "metrics::counter!(\"compozy_x_total\", \"user_id\" => \"7\")",
+            "disallowed-label",
+        ),
         ("src/http/poem/middleware.rs", "metrics::Label::new(\"request_id\", \"7\")", "disallowed-label"),
         ("examples/server.rs", "compozy_monitoring::gauge!(\"compozy_x\", \"queue\" => user_id)", "suspicious-value"),
     ] {

@@ -72,7 +72,7 @@ fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
     let mut found: Option<&MarkedYaml<'_>> = None;
     for document in &documents {
         let top = match &untagged(document).data {
-            YamlData::Mapping(_) => entries(document),
+            YamlData::Mapping(_) => entries(file, document)?,
             YamlData::Value(Scalar::Null) => continue,
             _ => {
                 let line = Some(document.span.start.line());
@@ -92,7 +92,7 @@ fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
     }
     let Some(section) = found else { return Ok(config) };
     let keys = match &untagged(section).data {
-        YamlData::Mapping(_) => entries(section),
+        YamlData::Mapping(_) => entries(file, section)?,
         YamlData::Value(Scalar::Null) => return Ok(config),
         other => {
             let line = Some(section.span.start.line());
@@ -141,24 +141,33 @@ fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
+/// A key and its value.
+type Entry<'a, 'input> = (&'a MarkedYaml<'input>, &'a MarkedYaml<'input>);
+
 /// The keys and values of a mapping, with those that it merges (`<<`) and does not have itself: as the other programs that
 /// read the file have it.
-fn entries<'a, 'input>(node: &'a MarkedYaml<'input>) -> Vec<(&'a MarkedYaml<'input>, &'a MarkedYaml<'input>)> {
-    let YamlData::Mapping(mapping) = &untagged(node).data else { return Vec::new() };
+fn entries<'a, 'input>(file: &str, node: &'a MarkedYaml<'input>) -> Result<Vec<Entry<'a, 'input>>, ConfigError> {
+    let YamlData::Mapping(mapping) = &untagged(node).data else {
+        let text = format!("{} is not a mapping", display(&node.data));
+        let line = Some(node.span.start.line());
+        return Err(problem(file, line, Some("<<"), &text, "a mapping, or a sequence of mappings"));
+    };
     let is_merge = |key: &MarkedYaml<'_>| key.data.as_str() == Some("<<");
     let mut all: Vec<_> = mapping.iter().filter(|(key, _)| !is_merge(key)).collect();
     for (_, merged) in mapping.iter().filter(|(key, _)| is_merge(key)) {
-        let merged = match &untagged(merged).data {
-            YamlData::Sequence(several) => several.iter().flat_map(entries).collect(),
-            _ => entries(merged),
+        let several = match &untagged(merged).data {
+            YamlData::Sequence(several) => several.as_slice(),
+            _ => std::slice::from_ref(merged),
         };
-        for (key, value) in merged {
-            if !all.iter().any(|(known, _)| known.data == key.data) {
-                all.push((key, value));
+        for merged in several {
+            for (key, value) in entries(file, merged)? {
+                if !all.iter().any(|(known, _)| known.data == key.data) {
+                    all.push((key, value));
+                }
             }
         }
     }
-    all
+    Ok(all)
 }
 
 /// The node below a tag on a collection (`!!map`); a tag says nothing about the keys in it.
@@ -243,6 +252,22 @@ mod tests {
         }
         for text in ["---\n", "---\n---\n", "# nothing\n---\n# nothing\n", "...\n", "%YAML 1.2\n---\n"] {
             assert_eq!(parse("p", text), Ok(Config::default()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_merged_is_a_mapping() {
+        for (text, line, what) in [
+            ("<<: 3\nmonitoring:\n  enabled: true\n", 1, "`3` is not a mapping"),
+            ("x: &x [1]\nmonitoring:\n  <<: *x\n", 1, "`1` is not a mapping"),
+            ("monitoring:\n  <<: on\n", 2, "the text `on` is not a mapping"),
+            ("monitoring:\n  <<:\n", 2, "null is not a mapping"),
+            ("monitoring:\n  <<: [{enabled: true}, [{}]]\n", 2, "a sequence is not a mapping"),
+        ] {
+            let error = parse("compozy.yaml", text).unwrap_err().to_string();
+            let expected =
+                format!("compozy.yaml, line {line}, key <<: {what}; accepted: a mapping, or a sequence of mappings");
+            assert_eq!(error, expected, "{text}");
         }
     }
 

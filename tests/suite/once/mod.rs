@@ -6,6 +6,7 @@ mod first_day;
 mod flood;
 mod hostile;
 mod instances;
+mod layers;
 mod memory;
 mod openapi;
 mod price_off;
