@@ -1,4 +1,4 @@
-//! What monitoring knows about its own faults: counts, one log line a family, and a gauge that recovers.
+//! The faults of monitoring itself: counted each time, logged once for each family, and a health gauge that recovers.
 
 use std::{
     collections::HashSet,
@@ -30,19 +30,19 @@ pub(crate) struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Runs a slow path of instrumentation: whatever it does, the application goes on. Nothing where it would wait for
-    /// itself.
+    /// Runs a slow path of instrumentation. A panic is reported and goes no further. Nothing is run, and nothing returned,
+    /// where this thread would wait for itself.
     pub(crate) fn catch_and_report<R>(&self, metric: &str, run: impl FnOnce() -> R) -> Option<R> {
         let _level = Level::enter()?;
         self.catch_part(metric, run)
     }
 
-    /// Runs a part of a slow path whose fault is to be logged under its own name.
+    /// The same within a slow path, for a part that has a name of its own.
     pub(crate) fn catch_part<R>(&self, metric: &str, run: impl FnOnce() -> R) -> Option<R> {
         catch_message(run).map_err(|message| self.fault(metric, &format!("panic: {message}"))).ok()
     }
 
-    /// So many samples were not numbers.
+    /// Reports samples that were dropped because they are not numbers.
     pub(crate) fn dropped_samples(&self, metric: &str, samples: u64) {
         if samples > 0 {
             self.faults(metric, "a sample is not a number (NaN)", samples);
@@ -55,7 +55,7 @@ impl Diagnostics {
         self.faults(metric, error, 1);
     }
 
-    /// So many faults of one kind at once.
+    /// Several faults of one kind at once.
     #[cold]
     pub(crate) fn faults(&self, metric: &str, error: &str, times: u64) {
         self.errors.fetch_add(times, Relaxed);
@@ -65,7 +65,7 @@ impl Diagnostics {
         }
     }
 
-    /// So many labels that were dropped, and one of them: counted each, logged once a family.
+    /// Dropped labels: how many, and one of them. Each is counted; one line is logged for each family.
     #[cold]
     pub(crate) fn rejected(&self, metric: &str, label: &str, labels: usize) {
         self.rejected_labels.fetch_add(labels as u64, Relaxed);
@@ -99,7 +99,7 @@ impl Diagnostics {
         }
     }
 
-    /// A name too many: logged once.
+    /// An undeclared name over the cap: logged once.
     #[cold]
     pub(crate) fn too_many_names(&self, metric: &str, cap: usize) {
         if self.first("names", "") {
@@ -146,7 +146,7 @@ fn now() -> Instant {
     return Instant::now();
 }
 
-/// The subscriber is not ours: when it panics, the record that had something to say goes on all the same.
+/// Logs. A subscriber that panics does not stop the record that caused the line.
 fn log(line: impl FnOnce()) {
     catch_panic(line);
 }

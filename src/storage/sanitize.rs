@@ -1,4 +1,4 @@
-//! What a label value, a label name or a metric name may look like by the time it is stored.
+//! Makes label values, label names, metric names and help texts fit for the exposition formats.
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -8,10 +8,10 @@ use metrics_exporter_prometheus::formatting;
 use crate::schema::labels::{is_allowed, is_clean_value, is_ours, is_reserved};
 use crate::schema::limits::LONGEST_VALUE;
 
-/// What stands for a control character, line breaks included.
+/// Replaces a control character, line breaks included.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// A label value as it is kept: see [`is_clean_value`].
+/// A label value as it is stored: see [`is_clean_value`].
 pub(crate) fn clean_value(value: &str) -> Cow<'_, str> {
     if is_clean_value(value) {
         return Cow::Borrowed(value);
@@ -20,8 +20,8 @@ pub(crate) fn clean_value(value: &str) -> Cow<'_, str> {
     Cow::Owned(value.chars().take(LONGEST_VALUE).map(clean).collect())
 }
 
-/// Doubles the backslashes before the exporter's escaping, which takes `\\` for one backslash that somebody already
-/// escaped: with this, every value reads back as it was.
+/// Doubles the backslashes before the exporter escapes the text. It takes `\\` for one backslash that is already escaped; with
+/// this, every value reads back as it was.
 pub(crate) fn double_backslashes(text: &str) -> Cow<'_, str> {
     if text.contains('\\') { Cow::Owned(text.replace('\\', "\\\\")) } else { Cow::Borrowed(text) }
 }
@@ -40,7 +40,7 @@ pub(crate) fn label_text<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) ->
     text.into()
 }
 
-/// Reads what [`label_text`] writes, up to what cannot be a label; with what is left.
+/// Reads what [`label_text`] writes. Also gives what follows the last label.
 pub(crate) fn label_pairs(text: &str) -> Option<(Vec<(String, String)>, &str)> {
     let (mut pairs, mut rest) = (Vec::new(), text);
     while rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
@@ -67,7 +67,7 @@ fn unquoted(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// A metric name with every character that the format does not know replaced by `_`.
+/// A metric name in which `_` replaces every character that the formats do not allow.
 pub(crate) fn metric_name(name: &str) -> Cow<'_, str> {
     let valid =
         |(i, b): (usize, u8)| b == b'_' || b == b':' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit());
@@ -79,16 +79,16 @@ pub(crate) fn metric_name(name: &str) -> Cow<'_, str> {
 
 /// The labels of an undeclared series.
 pub(crate) struct Labels {
-    /// Valid names, each there once, with clean values that are not empty: to Prometheus, empty is absent.
+    /// Valid names, each once, with clean values. Empty values are left out: to Prometheus, empty is absent.
     pub(crate) labels: Vec<(String, String)>,
-    /// The names of those that were dropped: not allowed, or given again later.
+    /// The names of dropped labels: not allowed, or given again later.
     pub(crate) dropped: Vec<String>,
     /// No value had to be cleaned.
     pub(crate) unchanged: bool,
 }
 
-/// The labels of a key as a family of this name keeps them, whatever their order. Only names of ours are held to the list:
-/// a foreign library's labels are its own affair.
+/// The labels of a key as a family of this name keeps them, whatever their order. Only `compozy_*` families are held to the
+/// list of labels; those of other libraries keep theirs.
 pub(crate) fn labels(family: &str, key: &Key) -> Labels {
     let mut kept = Labels { labels: Vec::new(), dropped: Vec::new(), unchanged: true };
     let ours = is_ours(family);
@@ -103,12 +103,12 @@ pub(crate) fn labels(family: &str, key: &Key) -> Labels {
             None => given.push((label.key(), label.value())),
         }
     }
-    // Names that stay as they are come first: of two that become one, the one that was called so keeps the name.
+    // Valid names come first. If an invalid name becomes one of them, the valid one keeps the name.
     let mut given: Vec<_> = given.into_iter().map(|(name, value)| (label_name(name), name, value)).collect();
     given.sort_unstable_by_key(|(clean, name, _)| (clean != name, *name));
     for (mut name, written, value) in given {
         let is_taken = |name: &String| kept.labels.iter().any(|(known, _)| known == name);
-        // As Prometheus does it: `exported_` until nobody has the name.
+        // As Prometheus does it: `exported_` until the name is free.
         while is_reserved_once_clean(written) && is_taken(&name) {
             name.insert_str(0, EXPORTED);
         }
@@ -124,7 +124,7 @@ pub(crate) fn labels(family: &str, key: &Key) -> Labels {
     kept
 }
 
-/// A text cut where a value is cut.
+/// A text as long as a label value may be.
 #[cfg(feature = "http-poem")]
 pub(crate) fn truncate(text: &str) -> &str {
     if text.len() <= LONGEST_VALUE {
@@ -133,13 +133,13 @@ pub(crate) fn truncate(text: &str) -> &str {
     text.char_indices().nth(LONGEST_VALUE).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
-/// Help without control characters, for the exporter's escaping of line breaks.
+/// Help without control characters but line breaks, which the exporter escapes.
 pub(crate) fn clean_help(text: &str) -> String {
     let clean = |c: char| if c.is_control() && c != '\n' { REPLACEMENT } else { c };
     double_backslashes(text.trim()).chars().map(clean).collect()
 }
 
-/// What goes before a label of a name that the format or Prometheus has for itself.
+/// The prefix of a label whose name is reserved.
 const EXPORTED: &str = "exported_";
 
 fn valid_label_name(name: &str) -> String {

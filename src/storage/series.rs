@@ -19,15 +19,15 @@ pub struct Series<T> {
     /// `a="x",b="y"`, sorted by label name and escaped.
     pub(crate) label_text: Box<str>,
     pub(crate) cell: T,
-    /// It was removed: nobody reads `cell` any more.
+    /// Whether the series was removed. Then `cell` is not read any more.
     removed: AtomicBool,
-    /// Where a handle that outlives its series finds it anew.
+    /// The family, where a handle that outlives its series finds it again.
     home: Option<Weak<dyn Home<T>>>,
 }
 
-/// A family as its removed series see it.
+/// A family, as its removed series see it.
 pub(crate) trait Home<T>: Send + Sync {
-    /// The series with the labels of one that was removed, made if there is none; nothing for a gauge over the cap.
+    /// The series with the labels of a removed one. A new one is added; nothing for a gauge over the cap.
     fn anew(&self, removed: &Series<T>) -> Option<Arc<Series<T>>>;
 }
 
@@ -65,18 +65,18 @@ impl<T> Series<T> {
             && self.values.iter().zip(values).all(|(a, b)| **a == *b.as_ref())
     }
 
-    /// Relaxed: a record that does not see it yet came before the removal.
+    /// Relaxed: a record that does not see the removal yet counts as before it.
     #[inline]
     pub(crate) fn is_removed(&self) -> bool {
         self.removed.load(Relaxed)
     }
 
-    /// The caller holds the lock of the family, and takes it out there.
+    /// The caller holds the lock of the family and takes the series out of it.
     pub(crate) fn set_removed(&self) {
         self.removed.store(true, Release);
     }
 
-    /// Takes a change for a series that was removed: it begins anew. For `extern "C"` see
+    /// Takes a change for a removed series, which begins again at 0. For `extern "C"` see
     /// [`catch_panic`](crate::support::panics::catch_panic).
     #[cold]
     #[inline(never)]
@@ -85,7 +85,7 @@ impl<T> Series<T> {
         Self: Apply<C>,
     {
         slow(|| {
-            // Acquire: the look below has to see the removal, or it would find this very series.
+            // Acquire: the search below must see the removal, or it would find this very series.
             if !self.removed.load(Acquire) {
                 return;
             }

@@ -8,10 +8,10 @@ use super::series::Series;
 #[derive(Debug)]
 pub(crate) struct Sorted<T> {
     series: Vec<Arc<Series<T>>>,
-    /// Their label texts one after the other, and where each ends: what is printed in a row lies in a row.
+    /// Their label texts one after the other, and where each ends: what is printed together lies together in memory.
     texts: String,
     ends: Vec<usize>,
-    /// Which state of a family with removals this is.
+    /// The version of the family with removals that this order is of.
     pub(crate) version: u64,
 }
 

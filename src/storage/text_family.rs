@@ -1,7 +1,7 @@
-//! A family with free text among its labels: series up to a cap, which can be removed.
+//! A family with a free-text label: its series have a cap, and can be removed.
 //!
-//! Until the first removal its series are found without a lock, in a table that only grows. From then on they are found
-//! under one, and what is removed is freed with its last handle.
+//! Until the first removal, series are found without a lock in a table that only grows. From then on they are in a map under a
+//! lock, and a removed series is freed with its last handle.
 
 use std::{
     borrow::Cow,
@@ -22,12 +22,12 @@ use crate::{
     support::sync::{self, MutexGuard, OnceLock, RwLock, atomic::Ordering::Relaxed},
 };
 
-/// A series that label values led to.
+/// The series of a look-up, and who keeps it.
 #[derive(Debug)]
 pub(crate) enum Place<'a, C> {
-    /// In the table that only grows: there as long as the family.
+    /// In the table that only grows: it lives as long as the family.
     Kept(&'a Arc<Series<C>>),
-    /// There until it is removed, or a gauge over the cap, which gets its place when another series goes.
+    /// Until it is removed. Also a gauge over the cap, which gets a series when another one is removed.
     Counted(Arc<Series<C>>),
 }
 
@@ -43,19 +43,19 @@ impl<C: Cell> Place<'_, C> {
 #[derive(Debug)]
 pub(crate) struct TextFamily<C: Cell> {
     table: TextTable<C>,
-    /// Since the first removal, all series, those of the table included.
+    /// All series, since the first removal.
     removable: OnceLock<RwLock<Removable<C>>>,
 }
 
-/// The series of a family from which some were removed.
+/// The series of a family from which a series was removed.
 #[derive(Debug)]
 struct Removable<C> {
     /// By the hash of their values.
     series: HashMap<u64, Vec<Arc<Series<C>>>, BuildHasherDefault<AsItIs>>,
-    /// Of those, the one that stands for all others. It does not count for the cap.
+    /// The overflow series, which is one of them. It does not count for the cap.
     overflow: Option<Arc<Series<C>>>,
     total: usize,
-    /// Changes with each series that comes or goes.
+    /// Changes whenever a series is added or removed.
     version: u64,
 }
 
@@ -65,7 +65,7 @@ impl<C> Default for Removable<C> {
     }
 }
 
-/// Keys are hashes.
+/// The hasher of a map whose keys are hashes.
 #[derive(Default)]
 struct AsItIs(u64);
 
@@ -109,7 +109,7 @@ impl<C: Cell> Removable<C> {
     }
 }
 
-/// Label values as they are kept.
+/// Label values as they are stored.
 fn clean<'a>(values: &[&'a str]) -> Vec<Cow<'a, str>> {
     values.iter().map(|value| sanitize::clean_value(value)).collect()
 }
@@ -126,12 +126,13 @@ impl<C: Cell> TextFamily<C> {
         self.table.cap
     }
 
-    /// How often a record found no place of its own.
+    /// How many look-ups were over the cap.
     pub(crate) fn overflowed(&self) -> u64 {
         self.table.overflowed.load(Relaxed)
     }
 
-    /// What can be said without an allocation, and until the first removal without a lock.
+    /// The series with these label values, if that can be said without an allocation (and, until the first removal, without
+    /// a lock).
     #[inline]
     pub(crate) fn ready(&self, values: &[&str]) -> Option<Place<'_, C>> {
         if let Some(removable) = self.removable.get() {
@@ -155,11 +156,11 @@ impl<C: Cell> TextFamily<C> {
 
     #[cold]
     fn ready_when_full(&self, values: &[&str]) -> Option<Place<'_, C>> {
-        // A value that has to be cleaned first may have a series.
+        // A value that is not clean may have a series under its clean form.
         if !values.iter().all(|value| crate::schema::labels::is_clean_value(value)) {
             return None;
         }
-        // It was full before this look. If it is because of a removal, the next one finds out.
+        // The table was full before this search. If a removal closed it, the check below sees that.
         if let Some(series) = self.table.peek(values) {
             return Some(Place::Kept(series));
         }
@@ -175,21 +176,21 @@ impl<C: Cell> TextFamily<C> {
         Some(place)
     }
 
-    /// What a handle holds of a gauge that has no place: as if it had one and it was removed. So a record looks for a place
-    /// again, and finds one when other series are gone.
+    /// The series of a gauge over the cap: it is in no table and marked as removed. So each record looks for a place again, and
+    /// finds one after a removal.
     fn waiting<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Arc<Series<C>> {
         let series = self.table.new_series(hash, values);
         series.set_removed();
         series
     }
 
-    /// The series of its own that these label values have, made on first sight; nothing at the cap.
+    /// The series with these label values. A new one is added; nothing at the cap.
     pub(crate) fn own(&self, values: &[&str]) -> Option<Place<'_, C>> {
         if let Some(removable) = self.removable.get() {
             return self.own_among(removable, values).map(Place::Counted);
         }
         let own = self.table.own_or_new(values).map(Place::Kept);
-        // At the cap, or another thread has just removed the first one.
+        // At the cap, or another thread has just removed a series for the first time.
         own.or_else(|| self.own_among(self.removable.get()?, values).map(Place::Counted))
     }
 
@@ -212,7 +213,7 @@ impl<C: Cell> TextFamily<C> {
         Some(new)
     }
 
-    /// Where a record goes for whose label values there is no series of its own. Counts.
+    /// Where records go whose label values are over the cap. Counts the look-up.
     pub(crate) fn over(&self, values: &[&str]) -> Place<'_, C> {
         if !C::KIND.adds_up() {
             self.table.overflowed.fetch_add(1, Relaxed);
@@ -242,7 +243,7 @@ impl<C: Cell> TextFamily<C> {
         let values = clean(values);
         let hash = hash(&values);
         if self.removable.get().is_none() && self.table.peek(&values).is_none() {
-            // Only the overflow series can be called so and not be in the table.
+            // Only the overflow series can have these values and not be in the table.
             let is_overflow = |series: &&Arc<Series<C>>| series.has(hash, &values);
             if self.table.known_overflow().filter(is_overflow).is_none() {
                 return 0;
@@ -252,7 +253,7 @@ impl<C: Cell> TextFamily<C> {
         removed.map_or(0, |series| series.cell.take_dropped())
     }
 
-    /// Removes them all.
+    /// Removes all series.
     pub(crate) fn clear(&self) -> u64 {
         if self.removable.get().is_none() && self.table.iter().next().is_none() {
             return 0;
@@ -280,22 +281,22 @@ impl<C: Cell> TextFamily<C> {
             overflow.into_iter().for_each(|series| all.insert(series.clone()));
             let _ = self.removable.set(RwLock::new(all));
         });
-        // It is there: set by `close`, of this call or of the first one.
+        // `close` has set it, in this call or in an earlier one.
         self.removable.get_or_init(|| RwLock::new(Removable::default()))
     }
 
-    /// All series sorted by their text, and the overflow series where it is not one of them.
+    /// All series sorted by their text, and the overflow series if it is not one of them.
     pub(crate) fn sorted(&self) -> (MutexGuard<'_, Sorted<C>>, Option<&Arc<Series<C>>>) {
         if self.removable.get().is_none() {
             let whole = (self.table.sorted(), self.table.overflow());
-            // The first removal takes the series out of the table. If it came meanwhile, some may have been missed.
+            // A first removal in between moves the series out of the table: then some may be missing.
             if self.removable.get().is_none() {
                 return whole;
             }
         }
         let mut sorted = self.table.last_sorted();
         let removable = self.removable().read().unwrap_or_else(PoisonError::into_inner);
-        // The version of the growing table is 0, and that after the first removal is not.
+        // The version is 0 until the first removal, and never again.
         if sorted.version != removable.version {
             let (all, version) = (removable.all().cloned().collect(), removable.version);
             drop(removable);
@@ -329,7 +330,7 @@ impl<C: Cell> Home<C> for TextFamily<C> {
     fn anew(&self, removed: &Series<C>) -> Option<Arc<Series<C>>> {
         let values: Vec<&str> = removed.values().iter().map(AsRef::as_ref).collect();
         let own = self.own(&values).map(Place::series);
-        // A gauge was counted as over the cap when its handle was taken.
+        // A gauge over the cap was counted when its handle was taken.
         own.or_else(|| C::KIND.adds_up().then(|| self.over(&values).series()))
     }
 }

@@ -1,8 +1,8 @@
-//! Series whose label values are free text: a table that only grows, up to a cap, and is read without a lock.
+//! A hash table from label values to series: it only grows, up to a cap, and is read without a lock.
 //!
-//! Levels of slots, each four times the one before and filled to a half at the most; a reader probes the largest level
-//! first and never waits. Only a first sighting takes the mutex. Nothing is ever removed, so that a kept handle never
-//! loses its series.
+//! It has levels. Each level has four times the slots of the one before and is at most half full, so an empty slot ends every
+//! search. A reader searches the largest level first and never waits. Only the insertion of a new series takes the mutex.
+//! Nothing is removed, so a handle that keeps a series never loses it.
 
 use std::{
     borrow::Cow,
@@ -38,12 +38,12 @@ const LEVELS: usize = 12;
 
 type Level<T> = Box<[OnceLock<Arc<Series<T>>>]>;
 
-/// What a table says about label values.
+/// The result of a look-up.
 #[cfg(any(test, feature = "http-poem"))]
 #[derive(Debug)]
 pub(crate) enum Found<'a, T> {
     Series(&'a Arc<Series<T>>),
-    /// The cap is reached: the one series that stands for all others.
+    /// The table is at its cap: the overflow series.
     Overflow(&'a Arc<Series<T>>),
 }
 
@@ -56,8 +56,7 @@ impl<'a, T> Found<'a, T> {
     }
 }
 
-/// Series by their label values, found without a lock. They stay: what can be removed is in a
-/// [`TextFamily`](super::text::TextFamily).
+/// Series by their label values. Removal is the business of a [`TextFamily`](super::text_family::TextFamily).
 #[derive(Debug)]
 pub(crate) struct TextTable<T> {
     labels: &'static [LabelDef],
@@ -70,7 +69,7 @@ pub(crate) struct TextTable<T> {
     overflow: OnceLock<Arc<Series<T>>>,
     /// The series of the last exposition, sorted by their text. Locked before `count`.
     sorted: Mutex<Sorted<T>>,
-    /// How often a record went to the overflow series.
+    /// How many look-ups ended at the overflow series.
     pub(crate) overflowed: AtomicU64,
 }
 
@@ -78,9 +77,9 @@ pub(crate) struct TextTable<T> {
 struct Count<T> {
     total: usize,
     in_level: usize,
-    /// What came since the series were last sorted.
+    /// Series that were added since the last sort.
     fresh: Vec<Arc<Series<T>>>,
-    /// Nothing comes in any more, the overflow series included.
+    /// No series is added any more, not even the overflow series.
     closed: bool,
 }
 
@@ -90,7 +89,7 @@ impl<T: Default> TextTable<T> {
         Self::of(labels, cap, None)
     }
 
-    /// A table whose series can be removed, by whoever holds it.
+    /// A table in a family (`home`) that can remove series.
     pub(crate) fn of(labels: &'static [LabelDef], cap: usize, home: Option<Weak<dyn Home<T>>>) -> Self {
         Self {
             labels,
@@ -106,7 +105,8 @@ impl<T: Default> TextTable<T> {
         }
     }
 
-    /// The series with these label values, in the order of the family's labels; made on first sight.
+    /// The series with these label values, in the order of the family's labels. A new one is added; at the cap it is the
+    /// overflow series.
     #[cfg(any(test, feature = "http-poem"))]
     pub(crate) fn get<V: AsRef<str>>(&self, values: &[V]) -> Found<'_, T> {
         match self.own_or_new(values) {
@@ -115,7 +115,7 @@ impl<T: Default> TextTable<T> {
         }
     }
 
-    /// The series of its own that these label values have, made on first sight; nothing at the cap.
+    /// The series with these label values. A new one is added; nothing at the cap.
     #[inline]
     pub(crate) fn own_or_new<V: AsRef<str>>(&self, values: &[V]) -> Option<&Arc<Series<T>>> {
         self.find(hash(values), values).or_else(|| self.own_slow(&values.iter().map(AsRef::as_ref).collect::<Vec<_>>()))
@@ -148,7 +148,7 @@ impl<T: Default> TextTable<T> {
             level = level.wrapping_add(1);
             count.in_level = 0;
         }
-        // Always there, and never full: what ends this loop is an empty slot.
+        // There is such a level, and it is never full: an empty slot ends this loop.
         let slots = self.levels.get(level)?;
         let slots = slots.get_or_init(|| (0..size(level)).map(|_| OnceLock::default()).collect());
         self.highest.store(level, Release);
@@ -171,7 +171,7 @@ impl<T: Default> TextTable<T> {
         None
     }
 
-    /// A series that is in no table yet.
+    /// A new series, in no table yet.
     pub(crate) fn new_series<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Arc<Series<T>> {
         let values: Box<[Box<str>]> = values.iter().map(|value| Box::from(value.as_ref())).collect();
         let label_text = self.label_text(&values);
@@ -187,7 +187,7 @@ impl<T: Default> TextTable<T> {
         for level in (0..=self.highest.load(Acquire)).rev() {
             let Some(slots) = self.levels.get(level).and_then(OnceLock::get) else { continue };
             let mut at = hash as usize;
-            // `get` takes up to six instructions more a look-up.
+            // An index, because `get` takes up to six instructions more.
             #[expect(
                 clippy::arithmetic_side_effects,
                 clippy::indexing_slicing,
@@ -203,7 +203,7 @@ impl<T: Default> TextTable<T> {
         None
     }
 
-    /// The overflow series, once it exists.
+    /// The overflow series, if it exists and is not one of the table's own.
     pub(crate) fn overflow(&self) -> Option<&Arc<Series<T>>> {
         let own = self.find(hash(&self.other()), &self.other());
         self.overflow.get().filter(|series| own.is_none_or(|own| !Arc::ptr_eq(own, series)))
@@ -214,7 +214,7 @@ impl<T: Default> TextTable<T> {
         vec![OTHER; self.labels.len()]
     }
 
-    /// The overflow series, made on first sight; nothing when nothing comes in any more. Counts.
+    /// The overflow series, made at the first call; nothing when the table is closed. Counts the look-up.
     pub(crate) fn overflow_or_new(&self) -> Option<&Arc<Series<T>>> {
         let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
         (!count.closed).then(|| self.overflow_of_any())
@@ -226,29 +226,29 @@ impl<T: Default> TextTable<T> {
         self.overflow.get_or_init(|| {
             let other = self.other();
             let hash = hash(&other);
-            // Somebody's own value may be called so: then it is that series, or there would be two of one name.
+            // If the application has a series with the value `other`, it is that one: no series is exported twice.
             self.find(hash, &other).cloned().unwrap_or_else(|| self.new_series(hash, &other))
         })
     }
 
-    /// The series that is already there, or nothing: no lock, no allocation.
+    /// The series with these label values, if it is there. Takes no lock and does not allocate.
     #[inline]
     pub(crate) fn peek<V: AsRef<str>>(&self, values: &[V]) -> Option<&Arc<Series<T>>> {
         self.find(hash(values), values)
     }
 
-    /// Whether nothing comes in any more. Acquire: whatever came in before is visible to a look after this.
+    /// Whether no series is added any more. Acquire: a search after this sees every series that was added before.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.full.load(Acquire)
     }
 
-    /// The overflow series that is already there.
+    /// The overflow series, if it exists.
     pub(crate) fn known_overflow(&self) -> Option<&Arc<Series<T>>> {
         self.overflow.get()
     }
 
-    /// Lets nothing in any more, once `run` has been told what is there: the series, and the overflow series.
+    /// Closes the table: no series is added any more. Before that, `run` gets all series and the overflow series.
     pub(crate) fn close(&self, run: impl FnOnce(&mut dyn Iterator<Item = &Arc<Series<T>>>, Option<&Arc<Series<T>>>)) {
         let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
         if !count.closed {
@@ -259,13 +259,13 @@ impl<T: Default> TextTable<T> {
         }
     }
 
-    /// The series of the last exposition, as they were.
+    /// The series as they were sorted for the last exposition.
     pub(crate) fn last_sorted(&self) -> MutexGuard<'_, Sorted<T>> {
         self.sorted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All series but the overflow series, sorted by their text. The order is kept from one call to the next, and only what
-    /// is new is sorted into it: to sort all of a large table again costs more than to print it.
+    /// All series but the overflow series, sorted by their text. The order is kept between calls and new series are merged
+    /// into it, because sorting a large table costs more than printing it.
     pub(crate) fn sorted(&self) -> MutexGuard<'_, Sorted<T>> {
         let mut sorted = self.last_sorted();
         let fresh = std::mem::take(&mut self.count.lock().unwrap_or_else(PoisonError::into_inner).fresh);
@@ -275,24 +275,24 @@ impl<T: Default> TextTable<T> {
         sorted
     }
 
-    /// All series but the overflow series, in no order.
+    /// All series but the overflow series, unsorted.
     pub(crate) fn own(&self) -> impl Iterator<Item = &Arc<Series<T>>> {
         let levels = self.levels.iter().filter_map(OnceLock::get);
         levels.flat_map(|slots| slots.iter().filter_map(OnceLock::get))
     }
 
-    /// All series, the overflow series too once it exists, in no order.
+    /// All series, unsorted.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Series<T>>> {
         self.own().chain(self.overflow())
     }
 }
 
 const fn size(level: usize) -> usize {
-    // Four times the one before; no level is so high that this wraps.
+    // The highest level does not wrap.
     FIRST.wrapping_shl((level as u32).wrapping_mul(2))
 }
 
-/// A hash of the values and of where each ends. Not seeded: a client that collides on purpose meets the cap.
+/// A hash of the values and of where each ends. It needs no seed: a client that collides on purpose is stopped by the cap.
 #[inline]
 pub(crate) fn hash<V: AsRef<str>>(values: &[V]) -> u64 {
     let mut hasher = RapidHasher::default();

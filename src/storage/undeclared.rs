@@ -1,8 +1,8 @@
-//! Families that nobody declared: foreign libraries, names used without `families!`.
+//! Families that nobody declared: those of other libraries, and names that are used without `families!`.
 //!
-//! Their labels are not known beforehand, so a series is found by its key. The exporter's registry is not used for
-//! them: a histogram sample that is recorded while the exporter empties its queues can be lost (274 of 2,000,000 in a
-//! loop of upkeep), and its queues grow while nobody scrapes. Its rolling summaries, which are exact under a lock, are.
+//! Their labels are not known in advance, so a series is found by its key. The registry of metrics-exporter-prometheus is not
+//! used: a sample that is recorded while it empties its queues can be lost (274 of 2,000,000 in a loop of upkeep), and the
+//! queues grow while nobody scrapes.
 
 use std::{
     collections::HashMap,
@@ -41,7 +41,7 @@ use crate::{
 
 type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
 
-/// A family that was never declared, by what its series hold.
+/// An undeclared family, by the type of its values.
 #[derive(Clone, Debug)]
 pub enum UndeclaredFamilies {
     Counter(Arc<UndeclaredFamily<CounterCell>>),
@@ -83,7 +83,7 @@ impl UndeclaredFamilies {
         }
     }
 
-    /// One series as a call site keeps it. Without `diagnostics` nothing is told, and nothing counted as refused.
+    /// One series. Without `diagnostics` nothing is logged, nor counted as refused.
     pub(crate) fn series<C: Undeclared>(&self, key: &Key, diagnostics: Option<&Diagnostics>) -> Resolved<C> {
         let series = match (C::of_kind(self), self) {
             (Some(family), _) => family.get(key, diagnostics).map(Resolved::Series),
@@ -119,7 +119,7 @@ impl UndeclaredFamilies {
         }
     }
 
-    /// How many records went to the overflow series.
+    /// How many look-ups were over the cap.
     pub(crate) fn overflowed(&self) -> u64 {
         match self {
             Self::Counter(family) => family.overflowed.load(Relaxed),
@@ -163,19 +163,19 @@ pub struct UndeclaredFamily<T> {
     new_cell: Box<dyn Fn() -> T + Send + Sync>,
     /// How many series of its own it may have.
     cap: usize,
-    /// Keys as call sites spell them: the fast way in.
+    /// Series by the keys of call sites: the fast path.
     spelled: RwLock<Map<Key, Arc<Series<T>>>>,
     /// The series themselves. Locked before `spelled`.
     own: Mutex<Own<T>>,
     overflowed: AtomicU64,
-    /// Itself, for its series.
+    /// Itself, for the series that it makes.
     home: Weak<Self>,
 }
 
 struct Own<T> {
     /// By their text: labels sorted, values clean.
     series: Map<Box<str>, Arc<Series<T>>>,
-    /// The one that stands for all others; it may be one of `series`.
+    /// The overflow series; it may be one of `series`.
     overflow: Option<Arc<Series<T>>>,
 }
 
@@ -203,7 +203,7 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
         Arc::new(Series::of_text(text, (self.new_cell)(), self.home.clone()))
     }
 
-    /// The series of this text, made on first sight; nothing at the cap.
+    /// The series with this text. A new one is added; nothing at the cap.
     fn of_text(&self, own: &mut Own<T>, text: &str) -> Option<Arc<Series<T>>> {
         if let Some(series) = own.series.get(text) {
             return Some(series.clone());
@@ -211,7 +211,7 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
         if own.series.len() >= self.cap {
             return None;
         }
-        // There is room again, and the overflow series has the name.
+        // After a removal there is room again, and the overflow series may have this text.
         let is_overflow = |series: &&Arc<Series<T>>| *series.label_text == *text;
         if let Some(series) = own.overflow.as_ref().filter(is_overflow) {
             return Some(series.clone());
@@ -221,7 +221,7 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
         Some(series)
     }
 
-    /// The series of a key; nothing for a gauge over the cap. Without `diagnostics` nothing is told, nor counted as refused.
+    /// The series of a key; nothing for a gauge over the cap. Without `diagnostics` nothing is logged, nor counted as refused.
     pub(crate) fn get(&self, key: &Key, diagnostics: Option<&Diagnostics>) -> Option<Arc<Series<T>>> {
         failpoint::point("open");
         if let Some(series) = self.spelled.read().unwrap_or_else(PoisonError::into_inner).get(key) {
@@ -236,8 +236,8 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
             && dropped.is_empty()
         {
             let mut spelled = self.spelled.write().unwrap_or_else(PoisonError::into_inner);
-            // One series has as many spellings as orders of its labels: those over the bound take the slow way. So do
-            // values that had to be cleaned, for a cut value may be of any length, and dropped labels, which are counted.
+            // One series has as many keys as its labels have orders. Keys over the bound take the slow path. So do keys with
+            // values that had to be cleaned, because they may be of any length, and those with dropped labels, which are counted.
             if spelled.len() < self.cap.saturating_mul(2) {
                 spelled.insert(key.clone(), series.clone());
             }
@@ -250,7 +250,7 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
         let found = found.or_else(|| {
             self.kind.adds_up().then(|| {
                 let other = || sanitize::label_text(labels.iter().map(|(name, _)| (name.as_str(), OTHER)));
-                // Somebody's own value may be called so: then it is that series, or there would be two of one name.
+                // If the application has a series with the value `other`, it is that one.
                 let Own { series, overflow } = &mut *own;
                 let own_or_new = || series.get(&other()).cloned().unwrap_or_else(|| self.new_series(other()));
                 overflow.get_or_insert_with(own_or_new).clone()
