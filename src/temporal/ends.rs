@@ -36,10 +36,10 @@ use super::{
 };
 use crate::support::failpoint;
 
-/// The id of a query that comes in a task of its own, and not with a workflow task.
+/// The id of a query that is a task of its own, not part of a workflow task.
 const QUERY_TASK: &str = "legacy_query";
 
-/// The runs of one worker that have returned and are still in its cache; of several, if clones of its options made them.
+/// The runs of a worker that have returned and are still in its cache. Workers made from clones of its options share it.
 pub(crate) struct Ends {
     service: ServiceRef,
     queue: Arc<Queue>,
@@ -47,14 +47,14 @@ pub(crate) struct Ends {
     returned: Mutex<LruCache<RunKey, Returned>>,
 }
 
-/// A run whose function has returned, and not in a replay.
+/// A run whose function has returned, outside a replay.
 pub(crate) struct Returned {
     pub(crate) workflow_type: String,
     pub(crate) ran: Duration,
-    /// It returned in the first task after a replay. That may be a query's: on a run that the server closed, core hands out
-    /// what the run had not handled yet, and sends none of the commands.
+    /// Whether it returned in the first task after a replay. That may be the task of a query: for a closed run, core replays what
+    /// the run had not handled yet, and sends none of its commands.
     pub(crate) after_replay: bool,
-    /// The command that ends it, once it went to core.
+    /// The command that ends it, once it was handed to core.
     sent: Option<Sent>,
 }
 
@@ -64,7 +64,7 @@ enum Sent {
     Counted,
     /// A failure that core does not count.
     Benign,
-    /// One that core kept to itself: see `after_replay`.
+    /// One that core does not send: see `after_replay`.
     ForQuery,
 }
 
@@ -75,11 +75,11 @@ impl Returned {
 }
 
 impl Ends {
-    /// Those of the worker that these options will make, and of those that their clones will.
+    /// For the worker that is made from these options, and from their clones.
     pub(crate) fn new(service: ServiceRef, options: &WorkerOptions) -> Self {
         let queue = service.ledger().queues.instrument(&options.task_queue);
         options.workflows().workflow_definitions().for_each(|workflow| queue.runs(&workflow.workflow_type));
-        // Not `new`, which takes memory for all that may come.
+        // Not `new`, which allocates for the whole capacity at once.
         Self { service, queue, has_run: AtomicBool::new(false), returned: Mutex::new(LruCache::unbounded()) }
     }
 
@@ -91,7 +91,7 @@ impl Ends {
         self.returned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The run's function has returned, and not in a replay.
+    /// The function of a run has returned, outside a replay.
     pub(crate) fn returned(&self, run: RunKey, returned: Returned) {
         remember(&mut self.runs(), run, returned);
     }
@@ -115,15 +115,15 @@ impl Ends {
         }
     }
 
-    /// An instance of a run is about to be made. The version is that of the last workflow task that the server accepted, if
-    /// there was one: then its start was counted where that one ran, even if the task left nothing to replay.
+    /// An instance of a run is about to be made. If there is an SDK version, it is that of the last workflow task that the server
+    /// accepted. Then the start was counted where that task ran, even if the task left no event to replay.
     fn initialized(&self, activation: &WorkflowActivation) {
         if !activation.last_sdk_version.is_empty() {
             self.service.ledger().accepted_first_task(RunKey::new(&activation.run_id));
         }
     }
 
-    /// Core drops a run from its cache, and says why.
+    /// Core evicts a run from its cache, with a reason.
     fn evicted(&self, run_id: &str, eviction: &RemoveFromCache) {
         let Some(run) = self.runs().pop(&RunKey::new(run_id)) else { return };
         let is_benign = match run.sent {
@@ -132,19 +132,19 @@ impl Ends {
             Some(Sent::ForQuery) | None => return,
         };
         match eviction.reason() {
-            // Without an answer that says otherwise. `Unspecified` is that of a query which came too late.
+            // The server did not refuse the end. `Unspecified` is the reason after a query that came too late.
             EvictionReason::WorkflowExecutionEnding | EvictionReason::CacheFull | EvictionReason::Unspecified => {
                 let store = self.service.store();
                 self.service.ledger().closed(store, RunKey::new(run_id), &run.workflow_type, run.ran, is_benign);
             }
-            // Refused, or unknown: it executes again, or the server has closed it.
+            // The end was refused, or its fate is unknown: the run executes again, or the server has closed it.
             _ => {}
         }
     }
 
     /// Before a completion goes to core.
     fn completed(&self, completion: &WorkflowActivationCompletion) {
-        // A task that fails sends nothing, whatever the function returned.
+        // A failed task sends no commands, whatever the function returned.
         let Some(Status::Successful(success)) = &completion.status else { return };
         let sent = success.commands.iter().find_map(|command| match &command.variant {
             Some(Command::FailWorkflowExecution(fail)) => {
@@ -165,7 +165,7 @@ impl Ends {
         }
     }
 
-    /// Runs a look at what the SDK tells, if there is anything to record.
+    /// Looks at what the SDK reports, if monitoring is on. A panic goes no further.
     fn note(&self, look: impl FnOnce()) {
         if self.service.records() {
             let _ =
@@ -184,19 +184,19 @@ impl Ends {
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        // For a worker that was never run.
+        // The worker was never run.
         if !*self.has_run.get_mut() {
             self.queue.worker_ended();
         }
     }
 }
 
-/// A worker that runs, until its future ends, however it does.
+/// A running worker, until its future ends or is dropped.
 struct Instance<'a>(&'a Ends);
 
 impl<'a> Instance<'a> {
     fn new(ends: &'a Ends) -> Self {
-        // The first one is there since its options were instrumented. A clone of the options makes another worker.
+        // The first worker was counted when its options were instrumented. Each further one is made from a clone of them.
         if ends.has_run.swap(true, Relaxed) {
             ends.queue.worker_begins();
         }
@@ -215,7 +215,7 @@ pub(crate) struct Hooks(pub(crate) Arc<Ends>);
 
 type Hook<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-// Written out, as `async_trait` would have it.
+// What `async_trait` would expand to.
 impl WorkerInterceptor for Hooks {
     fn run_worker<'a>(
         &'a self,
@@ -240,7 +240,7 @@ impl WorkerInterceptor for Hooks {
         Self: 'c,
     {
         self.0.note(|| self.0.completed(completion));
-        // Without a size, and so without an allocation.
+        // The box of a type without a size allocates nothing.
         Box::pin(poll_fn(|_| Poll::Ready(())))
     }
 

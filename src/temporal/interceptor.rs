@@ -1,4 +1,4 @@
-//! The interceptor: counts what began, notes what returned, and mutes workflow code while it replays.
+//! The interceptor: counts starts, notes when workflow functions return, and mutes workflow code while it replays.
 
 use std::{
     future::Future,
@@ -36,7 +36,7 @@ use crate::{
     support::failpoint,
 };
 
-/// The constructor for a worker whose ends are known, or for whoever adds it by hand: a replayer, or a worker.
+/// The constructor, for an instrumented worker, or (without `ends`) for a replayer or a worker to which it is added by hand.
 pub(crate) fn constructor(running: &Arc<Instance>, ends: Option<Arc<Ends>>) -> WorkflowInterceptorConstructor {
     let service = ServiceRef::of(running);
     service.ledger().set_interceptor();
@@ -46,18 +46,18 @@ pub(crate) fn constructor(running: &Arc<Instance>, ends: Option<Arc<Ends>>) -> W
 /// The interceptor of one instance of a run.
 struct Interceptor {
     service: ServiceRef,
-    /// Those of the worker, if it is one of ours.
+    /// Those of the worker, if it is instrumented.
     ends: Option<Arc<Ends>>,
     run: RunKey,
     /// When the first workflow task may run, by the server's clock.
     begins: Option<SystemTime>,
-    /// Made by a reset: its history, from the start on, is another run's.
+    /// Whether a reset made the run: then its history up to there is that of another run.
     is_reset: bool,
-    /// In the SDK's `WorkflowReplayer`, which calls the end of a history live.
+    /// Whether it is in the SDK's `WorkflowReplayer`, which does not call the end of a history a replay.
     is_replayer: bool,
 }
 
-/// The namespace that the SDK's replayer says it is in, unless it is told otherwise, and the task queue.
+/// The default namespace and task queue of the SDK's replayer.
 const REPLAYER: (&str, &str) = ("ReplayNamespace", "ReplayTaskQueue");
 
 impl Interceptor {
@@ -78,8 +78,8 @@ impl Interceptor {
         self.is_replayer || ctx.is_replaying_history_events()
     }
 
-    /// Where the records of workflow code go while this lives. Muted or not, in the scope: handles that are taken in a
-    /// replay are used after it.
+    /// Mutes workflow code, or not, and enters the scope of its service, as long as this lives. The scope is entered in a replay
+    /// too, because handles that are taken there are used afterwards.
     fn inside(&self, muted: bool) -> Inside<'_> {
         let scope = self.service.scope();
         Inside { _muted: mute(muted), _scope: scope }
@@ -92,21 +92,21 @@ impl Interceptor {
         next: WorkflowNext<'a, I, WorkflowInterceptorFuture<'a, T>>,
     ) -> Watched<'a, T> {
         let inside = self.inside(self.is_replaying(&ctx));
-        // Handlers that are not async run in here.
+        // Synchronous handlers run in here.
         let inner = next.run(input);
         drop(inside);
         Watched { interceptor: self, ctx, inner: Some(inner) }
     }
 }
 
-/// As SDK core derives the seed of a run that no reset made: from its id.
+/// The seed that SDK core derives from the id of a run that no reset made.
 fn seed_of(run_id: &str) -> u64 {
     let mut hasher = SipHasher13::new();
     run_id.hash(&mut hasher);
     hasher.finish()
 }
 
-/// From the first workflow task that could run to this one. A signal or an update lets a delayed run begin early.
+/// The time from the first workflow task that could run to this one. A signal or an update lets a delayed run begin early.
 pub(super) fn running_time(
     begins: Option<SystemTime>,
     first_task: Option<SystemTime>,
@@ -118,7 +118,7 @@ pub(super) fn running_time(
 
 /// What holds while workflow code runs.
 struct Inside<'a> {
-    /// Left before the scope is.
+    /// Dropped before the scope is left.
     _muted: Muted,
     _scope: Option<Entered<'a>>,
 }
@@ -148,13 +148,13 @@ impl<T> Future for Watched<'_, T> {
 
 impl<T> Drop for Watched<'_, T> {
     fn drop(&mut self) {
-        // An eviction runs the guards of the workflow's author; the run goes on elsewhere, or is over.
+        // An eviction drops the guards of the workflow's author. The run goes on elsewhere, or is over.
         let _muted = self.interceptor.inside(true);
         self.inner = None;
     }
 }
 
-/// The future of a run: what [`Watched`] does, and what the ledger must know.
+/// The future of a run: does what [`Watched`] does, and reports to the ledger.
 struct Execution<'a> {
     inner: Watched<'a, ExecuteWorkflowResult>,
     phase: Phase,
@@ -166,7 +166,7 @@ struct Execution<'a> {
     first_task: Option<SystemTime>,
 }
 
-/// How far the ledger knows of this instance.
+/// How far this instance of a run is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Not polled yet.
@@ -202,7 +202,7 @@ impl Execution<'_> {
                 self.at_start = ctx.history_length();
                 self.phase = if later { Phase::Later } else { Phase::First };
             }
-            // A task that is not accepted evicts the run: this instance has seen its first one through.
+            // A task that is not accepted evicts the run. So the first task of this instance was accepted.
             Phase::First if ctx.history_length() > self.at_start => {
                 ledger.accepted_first_task(interceptor.run);
                 self.phase = Phase::Later;
@@ -211,19 +211,19 @@ impl Execution<'_> {
         }
     }
 
-    /// When the run's function has returned, and not in a replay, in a poll that began then.
+    /// The function has returned, outside a replay, in a poll that began at `polled`.
     fn returned(&self, polled: Instant) {
         let (interceptor, ctx) = (self.inner.interceptor, &self.inner.ctx);
         interceptor.service.ledger().accepted_first_task(interceptor.run);
         let Some(ends) = &interceptor.ends else { return };
-        // By the server's clock up to this workflow task; by a clock that never jumps from then on.
+        // By the server's clock up to this workflow task, and by the monotonic clock from then on.
         let before = running_time(interceptor.begins, self.first_task, ctx.workflow_time());
         let ran = before.saturating_add(polled.elapsed());
         let after_replay = self.has_replayed && ctx.history_length() == self.at_start;
         ends.returned(interceptor.run, Returned::new(ctx.workflow_type(), ran, after_replay));
     }
 
-    /// Runs a look at the ledger, if there is anything to record.
+    /// Reports to the ledger, if monitoring is on. A panic goes no further.
     fn note(&mut self, look: impl FnOnce(&mut Self)) {
         let service = self.inner.interceptor.service.clone();
         if service.records() && !self.inner.interceptor.is_replayer {
@@ -258,7 +258,7 @@ impl WorkflowInterceptor for Interceptor {
         input: InitializeWorkflowInput,
         next: WorkflowNext<'_, InitializeWorkflowInput, InitializeWorkflowOutput>,
     ) -> InitializeWorkflowOutput {
-        // Nothing here tells a replay from the first time.
+        // Whether this is a replay is not known here.
         let _muted = self.inside(true);
         next.run(input)
     }

@@ -1,7 +1,7 @@
-//! What began and what ended, counted once.
+//! Counts the starts and the ends of runs, each once.
 //!
-//! The interceptor tells what began. That a run ended, and how, SDK core's metrics tell as soon as the server has accepted it;
-//! of benign failures, and of how long a run took, the worker tells: see [`ends`](super::ends).
+//! Starts come from the interceptor. Outcomes come from the metrics of SDK core, which updates them once the server has accepted
+//! an end. Benign failures, which core does not count, and durations come from the worker: see [`ends`](super::ends).
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -22,10 +22,10 @@ use crate::{
     support::panics::catch_panic,
 };
 
-/// How many runs are remembered in each list; the one that was longest unused goes first. A run takes about 80 bytes.
+/// How many runs each list remembers; the least recently used one is dropped. A run takes about 80 bytes.
 const REMEMBERED: usize = 65_536;
 
-/// A run id, hashed: 128 bits stand for 36 bytes.
+/// A run id as a hash of 128 bits, in place of 36 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RunKey(u64, u64);
 
@@ -63,15 +63,15 @@ impl Outcome {
 
 #[derive(Debug)]
 struct Runs {
-    /// Counted as started; their first workflow task is not known to be accepted, so that it may execute again.
+    /// Runs that were counted as started, and whose first workflow task may execute again: it is not known to be accepted.
     started: LruCache<RunKey, ()>,
-    /// Counted as well, and known to be through their first task or to have ended. Core passes a first task that left no
-    /// trace in the history off as part of the next one, which is then called live. With whether its worker's word on its end
-    /// was counted: a worker that was instrumented twice says it twice.
+    /// Runs that are through their first task, or have ended. They are remembered because core can replay a first task that
+    /// left no event as part of the next one, and then calls it live. The flag says whether the end that its worker reported
+    /// was counted: a worker that is instrumented twice reports it twice.
     passed: LruCache<RunKey, bool>,
-    /// Runs made by a reset that were counted as started. Nothing in a history tells a later look that they were.
+    /// Runs that a reset made and that were counted as started. Their history does not show it.
     reset: LruCache<RunKey, ()>,
-    /// Whether the other half is there, and whether it was said that it is not.
+    /// Which halves are in use, and whether the warning about a missing one was logged.
     has_meter: bool,
     has_interceptor: bool,
     warned: bool,
@@ -79,7 +79,7 @@ struct Runs {
 
 impl Default for Runs {
     fn default() -> Self {
-        // Not `new`, which takes memory for all that may come.
+        // Not `new`, which allocates for the whole capacity at once.
         Self {
             started: LruCache::unbounded(),
             passed: LruCache::unbounded(),
@@ -91,7 +91,7 @@ impl Default for Runs {
     }
 }
 
-/// Remembers a run, at the price of the one that was longest unused; whether it is a new one.
+/// Remembers a run; says whether it is a new one. The least recently used one may be dropped for it.
 pub(crate) fn remember<T>(runs: &mut LruCache<RunKey, T>, run: RunKey, value: T) -> bool {
     let is_new = runs.put(run, value).is_none();
     if runs.len() > REMEMBERED {
@@ -101,7 +101,7 @@ pub(crate) fn remember<T>(runs: &mut LruCache<RunKey, T>, run: RunKey, value: T)
 }
 
 impl Runs {
-    /// A run is through its first workflow task, or will soon be known not to be.
+    /// A run is through its first workflow task.
     fn pass(&mut self, run: RunKey) {
         self.started.pop(&run);
         if self.passed.get(&run).is_none() {
@@ -109,14 +109,14 @@ impl Runs {
         }
     }
 
-    /// A run has ended; whether nobody had said so.
+    /// A run has ended; says whether this was not known.
     fn close(&mut self, run: RunKey) -> bool {
         self.pass(run);
         self.passed.get_mut(&run).is_some_and(|is_closed| !std::mem::replace(is_closed, true))
     }
 }
 
-/// What joins the parts, one for each storage.
+/// What the meter, the interceptors and the workers of one store share.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     runs: Mutex<Runs>,
@@ -128,17 +128,17 @@ impl Ledger {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The meter is in use.
+    /// Notes that the meter is in use.
     pub(crate) fn set_meter(&self) {
         self.runs().has_meter = true;
     }
 
-    /// The interceptor is in use.
+    /// Notes that the interceptor is in use.
     pub(crate) fn set_interceptor(&self) {
         self.runs().has_interceptor = true;
     }
 
-    /// The first poll of a run that is no replay; `later` when its history was replayed before.
+    /// The first poll of a run that is not a replay. `later` says that its history was replayed before.
     pub(crate) fn live(&self, store: &Store, run: RunKey, workflow_type: &str, is_reset: bool, later: bool) {
         let mut runs = self.runs();
         let is_new = if is_reset {
@@ -169,7 +169,7 @@ impl Ledger {
         self.runs().pass(run);
     }
 
-    /// The server accepted the end of a run, as core says; with how long it took where no worker of ours will tell.
+    /// Core says that the server accepted the end of a run. The duration is there only if no instrumented worker reports it.
     pub(crate) fn accepted(&self, store: &Store, workflow_type: &str, outcome: Outcome, duration: Option<Duration>) {
         let mut runs = self.runs();
         let warn = !runs.has_interceptor && !std::mem::replace(&mut runs.warned, true);
@@ -185,7 +185,7 @@ impl Ledger {
         count(store, workflow_type, Some(outcome), duration);
     }
 
-    /// The server accepted the end of a run that took so long, as its worker says. Core does not count benign failures.
+    /// A worker says that the server accepted the end of a run, and how long it ran. Core does not count benign failures.
     pub(crate) fn closed(&self, store: &Store, run: RunKey, workflow_type: &str, ran: Duration, is_benign: bool) {
         let mut runs = self.runs();
         // Without the meter there are no outcomes.

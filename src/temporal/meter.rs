@@ -1,4 +1,4 @@
-//! The SDK's meter over our storage: its own families, and what the server says about the ends of runs.
+//! The SDK's meter: keeps the SDK's own families in the store, and takes the outcomes of runs from them.
 
 use std::{
     collections::HashMap,
@@ -36,7 +36,7 @@ use crate::{
     support::failpoint,
 };
 
-/// What the SDK puts before its names; with another prefix, outcomes are not recognised.
+/// The prefix of the SDK's names. With another one, outcomes are not recognised.
 const PREFIX: &str = "temporal_";
 /// The attributes that name the workflow type, the type of an activity, and the task queue.
 const WORKFLOW_TYPE: &str = "workflow_type";
@@ -56,16 +56,16 @@ struct Shared {
     runs: Mutex<HashMap<usize, Weak<Run>>>,
 }
 
-/// One run in core's cache, as far as its metrics tell.
+/// One run in core's cache.
 #[derive(Debug)]
 struct Run {
     shared: Arc<Shared>,
     workflow_type: String,
-    /// Whether its worker tells how long it took.
+    /// Whether its worker reports how long it ran.
     has_worker: bool,
     /// The last latency, until an outcome confirms it.
     latency: Mutex<Option<Duration>>,
-    /// Kept, so that no others get their address.
+    /// Kept, so that no other attributes get this address.
     attributes: Attributes,
 }
 
@@ -79,7 +79,7 @@ impl Drop for Run {
     fn drop(&mut self) {
         let mut runs = self.shared.runs.lock().unwrap_or_else(PoisonError::into_inner);
         let address = address(&self.attributes);
-        // Another may have been made for the same attributes since the last handle on this one went.
+        // Another run may have been made for the same attributes since the last handle on this one was dropped.
         if runs.get(&address).is_some_and(|run| run.strong_count() == 0) {
             runs.remove(&address);
         }
@@ -90,7 +90,7 @@ fn address(attributes: &Attributes) -> usize {
     Arc::as_ptr(attributes).addr()
 }
 
-/// What an update says beyond its own family.
+/// What an update of one of the SDK's families says about a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signal {
     None,
@@ -146,7 +146,7 @@ impl Meter {
         instrument
     }
 
-    /// The task queue of these attributes, if one of our workers is on it.
+    /// The task queue of these attributes, if an instrumented worker is on it.
     fn queue(&self, attributes: &Attributes) -> Option<Arc<Queue>> {
         self.0.service.ledger().queues.get(attributes.get(TASK_QUEUE)?)
     }
@@ -170,7 +170,7 @@ impl Meter {
     }
 }
 
-/// A name that core asked for.
+/// An instrument that core asked for.
 #[derive(Clone, Debug)]
 struct Instrument {
     meter: Meter,
@@ -184,7 +184,7 @@ struct Bound<C: Stored> {
     series: Arc<Resolved<C>>,
     signal: Signal,
     run: Option<Arc<Run>>,
-    /// Of a gauge.
+    /// The queue and whether the gauge was set, for a gauge.
     queue: Option<Arc<Queue>>,
     is_set: AtomicBool,
     /// Where updates go once the workflow type is known to be registered.
@@ -220,7 +220,7 @@ impl<C: Stored> Own<C> {
 }
 
 impl Instrument {
-    /// The series with these attributes; nothing goes to it when there is a fault.
+    /// The series with these attributes; one that takes nothing when there is a fault.
     fn bind<C: Stored>(&self, attributes: &MetricAttributes) -> Bound<C> {
         let service = &self.meter.0.service;
         let store = service.store();
@@ -276,7 +276,7 @@ impl<C: Stored> Bound<C> {
                 Signal::Latency if !run.has_worker => *run.latency() = duration,
                 // Core counts one at a time.
                 Signal::Outcome(outcome) if value > 0 => {
-                    // Core has none when the server's clock is ahead of ours; that is no time at all.
+                    // Core reports no latency when the server's clock is ahead of this machine's. Then it counts as 0.
                     let duration = (!run.has_worker).then(|| run.latency().take().unwrap_or_default());
                     service.ledger().accepted(store, &run.workflow_type, outcome, duration);
                 }
@@ -287,7 +287,7 @@ impl<C: Stored> Bound<C> {
 }
 
 impl Bound<GaugeCell> {
-    /// A gauge, which ends with the workers of its task queue.
+    /// Sets a gauge. It is set back when the last worker of its task queue ends.
     fn set(&self, value: f64) {
         if let Some(queue) = &self.queue {
             if !queue.is_live() {
@@ -307,8 +307,8 @@ impl Bound<HistogramCell> {
     }
 }
 
-/// Whether these are of a workflow type that no worker of the queue is known to have. Which workflow an activity is for, its
-/// worker cannot know.
+/// Whether the attributes name a workflow type that no worker of the queue is known to have. Those of an activity are left alone:
+/// its worker cannot know the workflow types of others.
 fn is_foreign(queue: &Queue, attributes: &Attributes) -> bool {
     let is_unknown = attributes.get(WORKFLOW_TYPE).is_some_and(|workflow_type| !queue.has(workflow_type));
     is_unknown && !attributes.contains_key(ACTIVITY_TYPE)

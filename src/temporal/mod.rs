@@ -1,8 +1,8 @@
 //! Temporal: workflow counters that agree with the server, the SDK's own families, and worker gauges.
 //!
-//! The [meter](meter) sees which outcomes the server accepted, the [interceptor] what began; what a worker
-//! [sent](ends) to end its runs, and the answer, gives durations and benign failures. A [`Ledger`](ledger) counts. None of
-//! them changes what a workflow does.
+//! The [meter](meter) sees the outcomes that the server accepted. The [interceptor] sees starts. What a worker
+//! [sent](ends) to end its runs, and the answer to it, gives durations and benign failures. The [`Ledger`](ledger) counts. None
+//! of them changes what a workflow does.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ mod worker;
 
 pub use worker::WorkerGuard;
 
-/// Passes everything on: the interceptor of a service that is off.
+/// The interceptor of a service that is off: passes everything on.
 struct Delegate;
 
 impl WorkflowInterceptor for Delegate {}

@@ -13,8 +13,8 @@ use crate::storage::{
     resolved::Resolved,
 };
 
-/// What stands in the SDK's families for a workflow type that no worker of the queue has registered. Whoever may start a
-/// workflow chooses its type.
+/// The label value for a workflow type that no worker of the queue has registered. Anybody who may start a workflow chooses its
+/// type, so an unknown one must not become a label value.
 pub(crate) const UNREGISTERED: &str = "unregistered";
 
 /// The task queues with an instrumented worker, by name.
@@ -41,7 +41,7 @@ pub(crate) struct Queue {
     workers: AtomicUsize,
     /// The workflow types that are known to be registered.
     types: RwLock<HashSet<String>>,
-    /// Those that were set since a worker was made.
+    /// The gauges that were set since a worker was made.
     gauges: Mutex<Vec<Arc<Resolved<GaugeCell>>>>,
 }
 
@@ -58,7 +58,7 @@ impl Queue {
         self.types.read().unwrap_or_else(PoisonError::into_inner).contains(workflow_type)
     }
 
-    /// Whether a worker runs, so that a gauge of this queue says something.
+    /// Whether a worker of this queue runs: otherwise its gauges mean nothing.
     pub(crate) fn is_live(&self) -> bool {
         self.workers.load(Relaxed) > 0
     }
