@@ -102,6 +102,7 @@ impl Instance {
         self.on.load(Relaxed)
     }
 
+    #[inline]
     pub(crate) fn store(&self) -> &Arc<Store> {
         &self.recorder.0
     }
@@ -153,6 +154,7 @@ impl InstanceRef {
         }
     }
 
+    #[inline]
     pub(crate) fn records(&self) -> bool {
         match self {
             Self::Global { .. } => switch::is_global_on(),
@@ -160,6 +162,7 @@ impl InstanceRef {
         }
     }
 
+    #[inline]
     pub(crate) fn store(&self) -> &Arc<Store> {
         match self {
             Self::Global { store, .. } => store,

@@ -61,6 +61,7 @@ pub(crate) fn is_anybody_on() -> bool {
 }
 
 /// Whether the process's one service is on.
+#[inline]
 pub(crate) fn is_global_on() -> bool {
     load() & GLOBAL != 0
 }

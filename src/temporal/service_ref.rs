@@ -22,10 +22,12 @@ impl ServiceRef {
         Self { instance: InstanceRef::of(instance), ledger: instance.store().extension() }
     }
 
+    #[inline]
     pub(crate) fn records(&self) -> bool {
         self.instance.records()
     }
 
+    #[inline]
     pub(crate) fn store(&self) -> &Arc<Store> {
         self.instance.store()
     }
