@@ -192,9 +192,9 @@ impl Drop for Ends {
 }
 
 /// A running worker, until its future ends or is dropped.
-struct Instance<'a>(&'a Ends);
+struct RunningWorker<'a>(&'a Ends);
 
-impl<'a> Instance<'a> {
+impl<'a> RunningWorker<'a> {
     fn new(ends: &'a Ends) -> Self {
         // The first worker was counted when its options were instrumented. Each further one is made from a clone of them.
         if ends.has_run.swap(true, Relaxed) {
@@ -204,7 +204,7 @@ impl<'a> Instance<'a> {
     }
 }
 
-impl Drop for Instance<'_> {
+impl Drop for RunningWorker<'_> {
     fn drop(&mut self) {
         self.0.queue.worker_ended();
     }
@@ -222,7 +222,7 @@ impl WorkerInterceptor for Hooks {
         input: RunWorkerInput<'a>,
         next: Next<'a, RunWorkerInput<'a>, Hook<'a, Result<(), WorkerRunError>>>,
     ) -> Hook<'a, Result<(), WorkerRunError>> {
-        let running = Instance::new(&self.0);
+        let running = RunningWorker::new(&self.0);
         let run = next.run(input);
         Box::pin(async move {
             let _running = running;
