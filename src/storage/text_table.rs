@@ -38,24 +38,6 @@ const LEVELS: usize = 12;
 
 type Level<T> = Box<[OnceLock<Arc<Series<T>>>]>;
 
-/// The result of a look-up.
-#[cfg(any(test, feature = "http-poem"))]
-#[derive(Debug)]
-pub(crate) enum Found<'a, T> {
-    Series(&'a Arc<Series<T>>),
-    /// The table is at its cap: the overflow series.
-    Overflow(&'a Arc<Series<T>>),
-}
-
-#[cfg(any(test, feature = "http-poem"))]
-impl<'a, T> Found<'a, T> {
-    pub(crate) fn series(self) -> &'a Arc<Series<T>> {
-        match self {
-            Self::Series(series) | Self::Overflow(series) => series,
-        }
-    }
-}
-
 /// Series by their label values. Removal is the business of a [`TextFamily`](super::text_family::TextFamily).
 #[derive(Debug)]
 pub(crate) struct TextTable<T> {
@@ -84,7 +66,7 @@ struct Count<T> {
 }
 
 impl<T: Default> TextTable<T> {
-    #[cfg(any(test, feature = "http-poem"))]
+    #[cfg(test)]
     pub(crate) fn new(labels: &'static [LabelDef], cap: usize) -> Self {
         Self::of(labels, cap, None)
     }
@@ -107,12 +89,9 @@ impl<T: Default> TextTable<T> {
 
     /// The series with these label values, in the order of the family's labels. A new one is added; at the cap it is the
     /// overflow series.
-    #[cfg(any(test, feature = "http-poem"))]
-    pub(crate) fn get<V: AsRef<str>>(&self, values: &[V]) -> Found<'_, T> {
-        match self.own_or_new(values) {
-            Some(series) => Found::Series(series),
-            None => Found::Overflow(self.overflow_of_any()),
-        }
+    #[cfg(test)]
+    pub(crate) fn get<V: AsRef<str>>(&self, values: &[V]) -> &Arc<Series<T>> {
+        self.own_or_new(values).unwrap_or_else(|| self.overflow_of_any())
     }
 
     /// The series with these label values. A new one is added; nothing at the cap.
@@ -315,8 +294,8 @@ mod tests {
         let table = TextTable::<AtomicU64>::new(&LABELS, 2_000);
         for i in 0..1_000u32 {
             for value in [i.to_string(), format!("{i}x")] {
-                table.get(&[value.as_str(), "y"]).series().cell.fetch_add(1, Relaxed);
-                table.get(&[value.as_str(), "y"]).series().cell.fetch_add(1, Relaxed);
+                table.get(&[value.as_str(), "y"]).cell.fetch_add(1, Relaxed);
+                table.get(&[value.as_str(), "y"]).cell.fetch_add(1, Relaxed);
             }
         }
         let texts: HashSet<_> = table.iter().map(|series| series.label_text.clone()).collect();
@@ -328,17 +307,17 @@ mod tests {
     #[test]
     fn where_a_value_ends_matters() {
         let table = TextTable::<AtomicU64>::new(&LABELS, 10);
-        let first = Arc::as_ptr(table.get(&["ab", "c"]).series());
-        assert_ne!(first, Arc::as_ptr(table.get(&["a", "bc"]).series()));
+        let first = Arc::as_ptr(table.get(&["ab", "c"]));
+        assert_ne!(first, Arc::as_ptr(table.get(&["a", "bc"])));
     }
 
     #[test]
     fn what_comes_after_the_cap_folds_into_one_series_and_what_was_there_stays_its_own() {
         let table = TextTable::<AtomicU64>::new(&LABELS, 3);
         for i in 0..100u32 {
-            table.get(&[i.to_string().as_str(), "y"]).series().cell.fetch_add(1, Relaxed);
+            table.get(&[i.to_string().as_str(), "y"]).cell.fetch_add(1, Relaxed);
         }
-        table.get(&["1", "y"]).series().cell.fetch_add(1, Relaxed);
+        table.get(&["1", "y"]).cell.fetch_add(1, Relaxed);
         let mut seen: Vec<_> = table.iter().map(|s| (s.label_text.to_string(), s.cell.load(Relaxed))).collect();
         seen.sort();
         let row = |text: &str, value| (text.to_owned(), value);
@@ -364,7 +343,7 @@ mod tests {
                     let (table, barrier) = (&table, &barrier);
                     scope.spawn(move || {
                         barrier.wait();
-                        table.get(&[value, "y"]).series().cell.fetch_add(1, Relaxed);
+                        table.get(&[value, "y"]).cell.fetch_add(1, Relaxed);
                     });
                 }
             });

@@ -1,25 +1,20 @@
 //! `/metrics`: what Prometheus scrapes.
 //!
-//! Rendering takes time in proportion to the number of series, so it happens on a thread of its own, and scrapes that arrive
-//! while one is waiting to start share it: each sees a render that began after it arrived.
+//! [`Scrape`] makes the answer; here it becomes poem's.
 
+use std::future::Future;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
 use poem::{
     Endpoint, PathPattern, Request, Response, Result, Route,
     error::NotFoundError,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{self, HeaderMap, Method},
 };
-
-use crate::http::core::negotiation::wants_gzip;
-use crate::{ConfigError, MonitoringService};
 
 #[cfg(feature = "prometheus")]
 use super::gzipped;
-#[cfg(feature = "prometheus")]
-use crate::http::core::shared_render::SharedRender;
-
-/// The media type of the exposition format.
-#[cfg(feature = "prometheus")]
-const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+use crate::{ConfigError, MonitoringService, http::core::scrape::Scrape};
 
 /// The poem endpoint that [`MonitoringService::metrics_endpoint`] gives.
 ///
@@ -27,11 +22,7 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// is off it answers 503 with the reason in plain text.
 #[derive(Clone, Debug)]
 pub struct MetricsEndpoint {
-    service: MonitoringService,
-    #[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
-    gzip: bool,
-    #[cfg(feature = "prometheus")]
-    shared: std::sync::Arc<SharedRender>,
+    scrape: Scrape,
     /// Whether it was logged that the application reads a gzipped answer itself.
     #[cfg(feature = "prometheus")]
     read_inside: std::sync::Arc<std::sync::atomic::AtomicBool>,
@@ -62,14 +53,8 @@ impl MonitoringService {
     #[must_use]
     #[cfg_attr(docsrs, doc(cfg(feature = "http-poem")))]
     pub fn metrics_endpoint(&self) -> MetricsEndpoint {
-        if self.is_enabled() {
-            tracing::info!(path = self.path(), "Metrics endpoint registered");
-        }
         MetricsEndpoint {
-            service: self.clone(),
-            gzip: true,
-            #[cfg(feature = "prometheus")]
-            shared: std::sync::Arc::default(),
+            scrape: Scrape::new(self),
             #[cfg(feature = "prometheus")]
             read_inside: std::sync::Arc::default(),
         }
@@ -83,7 +68,7 @@ impl MetricsEndpoint {
     /// `Compression` compresses what is compressed already, and Prometheus cannot read that.
     #[must_use]
     pub fn gzip(mut self, gzip: bool) -> Self {
-        self.gzip = gzip;
+        self.scrape.gzip = gzip;
         self
     }
 
@@ -118,10 +103,10 @@ impl MetricsEndpoint {
     /// The application has a route at exactly this path, while monitoring is on. Serve the metrics elsewhere, or go on
     /// without them.
     pub fn mount(self, app: Route) -> Result<MetricsRoute, ConfigError> {
-        if !self.service.is_enabled() {
+        if !self.scrape.service.is_enabled() {
             return Ok(MetricsRoute { route: app, unrouted: Some(self) });
         }
-        let path = self.service.path().to_owned();
+        let path = self.scrape.service.path().to_owned();
         let mut route = app;
         for spelling in [path.clone(), format!("{path}/")] {
             route = route.try_at(&spelling, self.clone()).map_err(|_| ConfigError::path_is_taken(&spelling))?;
@@ -129,81 +114,40 @@ impl MetricsEndpoint {
         Ok(MetricsRoute { route, unrouted: None })
     }
 
-    fn unavailable(&self) -> Response {
-        plain(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &format!("503: {}\n", self.service.off_reason().unwrap_or("no metrics just now")),
-        )
-    }
-
-    /// The answer to a request of this method.
-    async fn answer(&self, method: &Method, gzip: bool) -> Response {
-        let is_head = method == Method::HEAD;
-        if !is_head && method != Method::GET {
-            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "405: GET and HEAD only\n");
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return response;
+    /// The answer to a request of this method and with these headers.
+    fn answer(&self, method: &Method, headers: &HeaderMap) -> impl Future<Output = Response> + Send + use<> {
+        let answer = self.scrape.answer(method, headers);
+        #[cfg(feature = "prometheus")]
+        let logged = self.read_inside.clone();
+        async move {
+            let answer = answer.await;
+            #[cfg(feature = "prometheus")]
+            return gzipped::response(answer, logged);
+            #[cfg(not(feature = "prometheus"))]
+            return poem_response(answer);
         }
-        let mut response = self.scrape(gzip).await;
-        if is_head {
-            // The headers of what a GET would bring, the length too.
-            response.take_body();
-        }
-        response
     }
-
-    #[cfg(feature = "prometheus")]
-    async fn scrape(&self, gzip: bool) -> Response {
-        let Some(store) = self.service.store() else { return self.unavailable() };
-        let Some(rendered) = self.shared.render(store).await else {
-            return plain(StatusCode::INTERNAL_SERVER_ERROR, "500: the metrics could not be rendered\n");
-        };
-        let zipped = if gzip && self.gzip { rendered.gzip().await } else { None };
-        let mut response = response(StatusCode::OK, CONTENT_TYPE, rendered.text());
-        response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-        if let Some(zipped) = zipped {
-            gzipped::encoded(&mut response, zipped, self.read_inside.clone());
-        }
-        response
-    }
-
-    #[cfg(not(feature = "prometheus"))]
-    async fn scrape(&self, _: bool) -> Response {
-        self.unavailable()
-    }
-}
-
-fn plain(status: StatusCode, text: &str) -> Response {
-    response(status, "text/plain; charset=utf-8", text.to_owned().into())
-}
-
-/// The length is a header, so that it is there where poem takes the body of a HEAD away.
-fn response(status: StatusCode, content_type: &str, body: bytes::Bytes) -> Response {
-    Response::builder()
-        .status(status)
-        .content_type(content_type)
-        .header(header::CACHE_CONTROL, "no-store")
-        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-        .header(header::CONTENT_LENGTH, body.len())
-        .body(body)
 }
 
 impl Endpoint for MetricsEndpoint {
     type Output = Response;
 
     async fn call(&self, req: Request) -> Result<Response> {
-        let gzip = wants_gzip(req.headers());
-        let method = req.method().clone();
+        let answer = self.answer(req.method(), req.headers());
         // Counted and skipped as one, with and without a slash behind it.
         let template = req.data::<PathPattern>().and_then(|template| template.0.strip_suffix('/'));
         let template = template.filter(|template| !template.is_empty()).map(|template| PathPattern(template.into()));
         drop(req);
-        let mut response = self.answer(&method, gzip).await;
+        let mut response = answer.await;
         if let Some(template) = template {
             response.set_data(template);
         }
         Ok(response)
     }
+}
+
+pub(super) fn poem_response(answer: http::Response<Bytes>) -> Response {
+    answer.map(|body| Full::new(body).map_err(|never| -> std::io::Error { match never {} })).into()
 }
 
 /// An application's router with the metrics endpoint in it, from [`MetricsEndpoint::mount`].
@@ -225,14 +169,12 @@ impl Endpoint for MetricsRoute {
     async fn call(&self, req: Request) -> Result<Response> {
         let is_ours = |endpoint: &&MetricsEndpoint| {
             let path = req.uri().path();
-            path.strip_suffix('/').unwrap_or(path) == endpoint.service.path()
+            path.strip_suffix('/').unwrap_or(path) == endpoint.scrape.service.path()
         };
         let Some(endpoint) = self.unrouted.as_ref().filter(is_ours) else { return self.route.call(req).await };
-        let method = req.method().clone();
+        let answer = endpoint.answer(req.method(), req.headers());
         match self.route.call(req).await {
-            Err(error) if error.is::<NotFoundError>() && error.data::<PathPattern>().is_none() => {
-                Ok(endpoint.answer(&method, false).await)
-            }
+            Err(error) if error.is::<NotFoundError>() && error.data::<PathPattern>().is_none() => Ok(answer.await),
             answer => answer,
         }
     }

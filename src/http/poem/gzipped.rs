@@ -14,32 +14,36 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use http_body_util::{Full, combinators::BoxBody};
+use http_body_util::Full;
 use poem::{
-    Body, Response,
-    http::{HeaderValue, header},
+    Response,
+    http::{self, HeaderValue, header},
 };
 
-/// The bytes of the answer, kept on it for [`restore`].
-#[derive(Clone)]
-struct Gzipped(Bytes);
+use super::endpoint::poem_response;
 
-/// Makes an answer with these bytes one that is gzipped. `logged` is whether the log line was written.
-pub(crate) fn encoded(response: &mut Response, bytes: Bytes, logged: Arc<AtomicBool>) {
-    response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    response.set_data(Gzipped(bytes.clone()));
-    let body = Watched { body: Full::new(bytes), is_asked: AtomicBool::new(false), logged };
-    response.set_body(Body::from(BoxBody::new(body)));
+/// The body of the answer and its length, kept on it for [`restore`]. The body of a HEAD is empty, the length is not 0.
+#[derive(Clone)]
+struct Gzipped(Bytes, Option<HeaderValue>);
+
+/// The answer to a scrape as poem's. `logged` is whether the log line was written.
+pub(crate) fn response(answer: http::Response<Bytes>, logged: Arc<AtomicBool>) -> Response {
+    if !answer.headers().contains_key(header::CONTENT_ENCODING) {
+        return poem_response(answer);
+    }
+    let (mut parts, bytes) = answer.into_parts();
+    let body = Full::new(bytes.clone());
+    parts.extensions.insert(Gzipped(bytes, parts.headers.get(header::CONTENT_LENGTH).cloned()));
+    http::Response::from_parts(parts, Watched { body, is_asked: AtomicBool::new(false), logged }).into()
 }
 
 /// Undoes a second encoding of such an answer; says whether there was one.
-pub(crate) fn restore(response: &mut Response, is_head: bool) -> bool {
+pub(crate) fn restore(response: &mut Response) -> bool {
     let encodings = response.headers().get_all(header::CONTENT_ENCODING).iter().count();
-    let Some(Gzipped(bytes)) = response.data::<Gzipped>().filter(|_| encodings > 1).cloned() else { return false };
+    let Some(Gzipped(bytes, length)) = response.data().filter(|_| encodings > 1).cloned() else { return false };
     response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    response.set_body(if is_head { Bytes::new() } else { bytes });
+    response.headers_mut().extend(length.map(|length| (header::CONTENT_LENGTH, length)));
+    response.set_body(bytes);
     true
 }
 

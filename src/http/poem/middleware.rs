@@ -4,13 +4,11 @@ use std::future::Future;
 
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 
-use crate::MonitoringService;
-use crate::http::core::template_aliases::{TemplateAliases, normalized};
-
-/// The path of a request that no route took.
-pub(crate) const UNMATCHED: &str = "unmatched";
-/// The path of a request whose template got lost.
-pub(crate) const UNKNOWN: &str = "unknown";
+use super::template_aliases::{TemplateAliases, normalized};
+use crate::{
+    MonitoringService,
+    http::core::{UNKNOWN, UNMATCHED},
+};
 
 /// The poem middleware that [`MonitoringService::http_middleware`] gives.
 ///
@@ -20,7 +18,7 @@ pub(crate) const UNKNOWN: &str = "unknown";
 pub struct HttpMetrics {
     pub(crate) service: MonitoringService,
     pub(crate) skip: Vec<String>,
-    pub(crate) names: TemplateAliases,
+    pub(crate) aliases: TemplateAliases,
 }
 
 impl MonitoringService {
@@ -52,7 +50,7 @@ impl MonitoringService {
     #[must_use]
     #[cfg_attr(docsrs, doc(cfg(feature = "http-poem")))]
     pub fn http_middleware(&self) -> HttpMetrics {
-        HttpMetrics { service: self.clone(), skip: Vec::new(), names: TemplateAliases::default() }
+        HttpMetrics { service: self.clone(), skip: Vec::new(), aliases: TemplateAliases::default() }
     }
 }
 
@@ -77,7 +75,7 @@ impl<E: Endpoint> Middleware<E> for HttpMetrics {
         HttpMetricsEndpoint {
             inner,
             #[cfg(feature = "prometheus")]
-            watch: super::request::RequestTracker::new(self),
+            tracker: super::route::tracker(self),
         }
     }
 }
@@ -87,7 +85,7 @@ impl<E: Endpoint> Middleware<E> for HttpMetrics {
 pub struct HttpMetricsEndpoint<E> {
     inner: E,
     #[cfg(feature = "prometheus")]
-    watch: super::request::RequestTracker,
+    tracker: super::route::Tracker,
 }
 
 #[cfg(not(feature = "prometheus"))]
@@ -106,7 +104,7 @@ impl<E: Endpoint> Endpoint for HttpMetricsEndpoint<E> {
 
     #[inline]
     fn call(&self, req: Request) -> impl Future<Output = Result<Response>> + Send {
-        live::watched(&self.inner, req, &self.watch)
+        live::counted(&self.inner, req, &self.tracker)
     }
 }
 
@@ -118,28 +116,38 @@ mod live {
         task::{Context, Poll},
     };
 
+    use http_body::Body as _;
     use pin_project_lite::pin_project;
+    use poem::{Body, PathPattern, http::StatusCode};
 
     use super::{Endpoint, Future, IntoResponse, Request, Response, Result};
-    use crate::http::poem::request::{InProgress, RequestTracker};
+    use crate::http::{
+        core::{body::CountedBody, labels::method_of},
+        poem::{
+            gzipped,
+            route::{Asked, InProgress, Tracker},
+        },
+    };
+
+    type BoxBody = http_body_util::combinators::BoxBody<bytes::Bytes, std::io::Error>;
 
     /// A future is large, and to move it costs as much as to count the request: the handler's is made in the place where it
     /// is polled, in an `async` block, which a future written by hand cannot do without `unsafe`. In a drop the handler
     /// comes first, then what counts it.
     #[inline]
-    pub(crate) fn watched<'a, E: Endpoint>(
+    pub(crate) fn counted<'a, E: Endpoint>(
         endpoint: &'a E,
         req: Request,
-        watch: &'a RequestTracker,
+        tracker: &'a Tracker,
     ) -> impl Future<Output = Result<Response>> + Send + 'a {
-        let mut asked = Asked { req: Some(req), watch };
+        let mut unpolled = Unpolled { req: Some(req), tracker };
         async move {
-            let mut request = asked.start();
-            if watch.has_scope() {
-                return scoped(watch, &mut request, || asked.req.take().map(|req| endpoint.call(req))).await;
+            let mut request = unpolled.start();
+            if tracker.has_scope() {
+                return scoped(tracker, &mut request, || unpolled.req.take().map(|req| endpoint.call(req))).await;
             }
-            // There until here.
-            let Some(req) = asked.req.take() else { return pending().await };
+            // Taken only by the branch above.
+            let Some(req) = unpolled.req.take() else { return pending().await };
             let mut inner = pin!(endpoint.call(req));
             match &mut request {
                 Some(request) => poll_fn(|cx| poll_counted(inner.as_mut(), request, cx)).await,
@@ -149,7 +157,7 @@ mod live {
     }
 
     async fn scoped<F, T>(
-        watch: &RequestTracker,
+        tracker: &Tracker,
         request: &mut Option<InProgress<'_>>,
         call: impl FnOnce() -> Option<F>,
     ) -> Result<Response>
@@ -158,10 +166,10 @@ mod live {
         T: IntoResponse,
     {
         let inner = {
-            let _entered = watch.enter();
+            let _entered = tracker.enter();
             call()
         };
-        let mut inner = pin!(Scoped { inner, watch });
+        let mut inner = pin!(Scoped { inner, tracker });
         poll_fn(|cx| match request {
             Some(request) => poll_counted(inner.as_mut(), request, cx),
             None => inner.as_mut().poll(cx).map_ok(IntoResponse::into_response),
@@ -183,37 +191,60 @@ mod live {
         let mut polled = inner.poll(cx).map_ok(IntoResponse::into_response);
         request.leave();
         if let Poll::Ready(result) = &mut polled {
-            request.finish(result);
+            finish(request, result);
         }
         polled
     }
 
-    /// A request before the first poll: who never polls has asked all the same.
-    struct Asked<'a> {
-        req: Option<Request>,
-        watch: &'a RequestTracker,
-    }
-
-    impl<'a> Asked<'a> {
-        #[inline(never)]
-        fn start(&self) -> Option<InProgress<'a>> {
-            self.watch.start(self.req.as_ref()?)
+    /// The response head is there: counts the request, which stays in flight with a body that streams.
+    fn finish(request: &mut InProgress<'_>, result: &mut Result<Response>) {
+        let (status, template) = match &*result {
+            Ok(response) => (response.status(), response.data::<PathPattern>()),
+            Err(error) => (error.status(), error.data::<PathPattern>()),
+        };
+        request.finish(status, template);
+        if let Ok(response) = result
+            && status != StatusCode::SWITCHING_PROTOCOLS
+        {
+            let body: BoxBody = response.take_body().into();
+            if body.size_hint().exact().is_some() {
+                response.set_body(Body::from(body));
+            } else if !gzipped::restore(response) {
+                response.set_body(Body::from(BoxBody::new(CountedBody::new(body, request.hand_over()))));
+            }
         }
     }
 
-    impl Drop for Asked<'_> {
+    fn start<'a>(req: &Request, tracker: &'a Tracker) -> Option<InProgress<'a>> {
+        InProgress::start(tracker, || (method_of(req.method()), Asked::new(req)))
+    }
+
+    /// A request before the first poll: who never polls has asked all the same.
+    struct Unpolled<'a> {
+        req: Option<Request>,
+        tracker: &'a Tracker,
+    }
+
+    impl<'a> Unpolled<'a> {
+        #[inline(never)]
+        fn start(&self) -> Option<InProgress<'a>> {
+            start(self.req.as_ref()?, self.tracker)
+        }
+    }
+
+    impl Drop for Unpolled<'_> {
         #[inline]
         fn drop(&mut self) {
             if let Some(req) = &self.req {
-                drop_unpolled(req, self.watch);
+                drop_unpolled(req, self.tracker);
             }
         }
     }
 
     /// Counts it in, and out as one that was not waited for.
     #[cold]
-    fn drop_unpolled(req: &Request, watch: &RequestTracker) {
-        if let Some(mut request) = watch.start(req) {
+    fn drop_unpolled(req: &Request, tracker: &Tracker) {
+        if let Some(mut request) = start(req, tracker) {
             request.leave();
         }
     }
@@ -223,13 +254,13 @@ mod live {
         struct Scoped<'a, F> {
             #[pin]
             inner: Option<F>,
-            watch: &'a RequestTracker,
+            tracker: &'a Tracker,
         }
 
         impl<F> PinnedDrop for Scoped<'_, F> {
             fn drop(this: Pin<&mut Self>) {
                 let mut this = this.project();
-                let _entered = this.watch.enter();
+                let _entered = this.tracker.enter();
                 this.inner.set(None);
             }
         }
@@ -240,7 +271,7 @@ mod live {
 
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
             let this = self.project();
-            let _entered = this.watch.enter();
+            let _entered = this.tracker.enter();
             this.inner.as_pin_mut().map_or(Poll::Pending, |inner| inner.poll(cx))
         }
     }

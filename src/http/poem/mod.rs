@@ -7,4 +7,7 @@ pub(crate) mod middleware;
 #[cfg(feature = "openapi")]
 pub(crate) mod openapi;
 #[cfg(feature = "prometheus")]
-pub(crate) mod request;
+mod path_matcher;
+#[cfg(feature = "prometheus")]
+mod route;
+mod template_aliases;

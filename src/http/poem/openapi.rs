@@ -4,9 +4,8 @@ use poem::{Endpoint, Response, endpoint::make_sync, web::Html};
 use poem_openapi::{OpenApi, OpenApiService, Webhook};
 use serde_json::{Value, json};
 
-use super::middleware::HttpMetrics;
+use super::{middleware::HttpMetrics, template_aliases::normalized};
 use crate::MonitoringService;
-use crate::http::core::template_aliases::normalized;
 
 /// An application's OpenAPI document with the metrics endpoint in it, from [`MonitoringService::openapi`].
 #[derive(Clone, Debug)]
@@ -104,7 +103,7 @@ impl HttpMetrics {
         for path in T::meta().into_iter().flat_map(|api| api.paths) {
             if let Some((poem, written)) = names(mount, &path.path) {
                 let methods = path.operations.into_iter().map(|operation| (operation.method, written.clone()));
-                self.names.0.entry(poem).or_default().extend(methods);
+                self.aliases.0.entry(poem).or_default().extend(methods);
             }
         }
         self

@@ -34,7 +34,7 @@ impl TemplateAliases {
         if let Some(written) = self.0.get(template) {
             // poem answers a HEAD by the route of GET.
             let method = if matches!(method, Method::Head) { Method::Get } else { method };
-            let own = written.iter().find(|(of, _)| super::method::method_of(of).index() == method.index());
+            let own = written.iter().find(|(of, _)| crate::http::core::labels::method_of(of).index() == method.index());
             return own.or(written.first()).map_or(template, |(_, name)| name);
         }
         template

@@ -1,0 +1,56 @@
+//! The gauge of requests in flight, and a unit of it that outlives its request.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::{
+    builtin::catalogue::HTTP_IN_FLIGHT,
+    storage::{
+        gauge::{GaugeCell, GaugeOp},
+        resolved::Resolved,
+        store::Store,
+    },
+};
+
+/// The gauge, looked up at the first request.
+#[derive(Debug, Default)]
+pub(crate) struct InFlightGauge(OnceLock<Arc<Resolved<GaugeCell>>>);
+
+impl InFlightGauge {
+    /// One request more; whether it was counted, for then it has to be counted out.
+    #[inline]
+    pub(crate) fn enter(&self, store: &Store) -> bool {
+        let gauge = self.0.get().or_else(|| self.find(store));
+        gauge.inspect(|gauge| gauge.apply(GaugeOp::Add(1.0))).is_some()
+    }
+
+    /// One request less, of those that were counted.
+    #[inline]
+    pub(crate) fn leave(&self) {
+        if let Some(gauge) = self.0.get() {
+            gauge.apply(GaugeOp::Add(-1.0));
+        }
+    }
+
+    /// The unit of a request that was counted: it leaves when this is dropped.
+    pub(crate) fn unit(&self) -> Option<InFlight> {
+        self.0.get().cloned().map(InFlight)
+    }
+
+    #[cold]
+    fn find(&self, store: &Store) -> Option<&Arc<Resolved<GaugeCell>>> {
+        let found = store
+            .diagnostics
+            .catch_and_report("compozy_http_requests_in_flight", || HTTP_IN_FLIGHT.lazy.series_in(store, &[]));
+        found.map(|found| self.0.get_or_init(|| Arc::new(found)))
+    }
+}
+
+/// A unit of the gauge that outlives its request: it goes with the body.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<Resolved<GaugeCell>>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.apply(GaugeOp::Add(-1.0));
+    }
+}

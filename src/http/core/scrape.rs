@@ -1,0 +1,121 @@
+//! The answer to a scrape, as `http` types.
+//!
+//! Rendering takes time in proportion to the number of series, so it happens on a thread of its own, and scrapes that arrive
+//! while one is waiting to start share it: each sees a render that began after it arrived.
+//!
+//! GET and HEAD answer 200 with the families, gzipped when the client asks for it; other methods 405. While the service is
+//! off the answer is 503 with the reason in plain text.
+
+use std::future::Future;
+
+use bytes::Bytes;
+#[cfg(feature = "prometheus")]
+use http::header::{CONTENT_ENCODING, VARY};
+use http::{
+    HeaderMap, HeaderValue, Method, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+};
+
+use super::negotiation::wants_gzip;
+#[cfg(feature = "prometheus")]
+use super::shared_render::SharedRender;
+use crate::MonitoringService;
+
+/// The media type of the exposition format.
+#[cfg(feature = "prometheus")]
+const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// One place where metrics are served. Its clones share their renders.
+#[derive(Clone, Debug)]
+pub(crate) struct Scrape {
+    pub(crate) service: MonitoringService,
+    /// Whether the answer is gzipped when the client asks for it.
+    pub(crate) gzip: bool,
+    #[cfg(feature = "prometheus")]
+    shared: std::sync::Arc<SharedRender>,
+}
+
+impl Scrape {
+    pub(crate) fn new(service: &MonitoringService) -> Self {
+        if service.is_enabled() {
+            tracing::info!(path = service.path(), "Metrics endpoint registered");
+        }
+        Self {
+            service: service.clone(),
+            gzip: true,
+            #[cfg(feature = "prometheus")]
+            shared: std::sync::Arc::default(),
+        }
+    }
+
+    /// The answer to a request of this method and with these headers.
+    pub(crate) fn answer(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> impl Future<Output = Response<Bytes>> + Send + use<> {
+        let is_head = method == Method::HEAD;
+        let asked = (is_head || method == Method::GET).then(|| (self.clone(), self.gzip && wants_gzip(headers)));
+        async move {
+            let Some((scrape, gzip)) = asked else { return not_allowed() };
+            let mut response = scrape.families(gzip).await;
+            if is_head {
+                // The headers of what a GET would bring, the length too.
+                response.body_mut().clear();
+            }
+            response
+        }
+    }
+
+    #[cfg(feature = "prometheus")]
+    async fn families(&self, gzip: bool) -> Response<Bytes> {
+        let Some(store) = self.service.store() else { return self.unavailable() };
+        let Some(rendered) = self.shared.render(store).await else {
+            return plain(StatusCode::INTERNAL_SERVER_ERROR, "500: the metrics could not be rendered\n");
+        };
+        let zipped = if gzip { rendered.gzip().await } else { None };
+        let is_zipped = zipped.is_some();
+        let body = zipped.unwrap_or_else(|| rendered.text());
+        let mut response = response(StatusCode::OK, TEXT_FORMAT, body);
+        response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        if is_zipped {
+            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
+    }
+
+    #[cfg(not(feature = "prometheus"))]
+    async fn families(&self, _: bool) -> Response<Bytes> {
+        self.unavailable()
+    }
+
+    fn unavailable(&self) -> Response<Bytes> {
+        let reason = self.service.off_reason().unwrap_or("no metrics just now");
+        plain(StatusCode::SERVICE_UNAVAILABLE, format!("503: {reason}\n"))
+    }
+}
+
+fn not_allowed() -> Response<Bytes> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "405: GET and HEAD only\n");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Bytes> {
+    response(status, HeaderValue::from_static("text/plain; charset=utf-8"), text.into())
+}
+
+/// The length is a header, so that it is there where the body of a HEAD is taken away.
+fn response(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Bytes> {
+    let length = HeaderValue::from(body.len());
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = [
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (CONTENT_LENGTH, length),
+    ];
+    response.headers_mut().extend(headers);
+    response
+}

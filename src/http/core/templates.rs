@@ -1,0 +1,160 @@
+//! The route templates that a middleware has seen, and the series of each.
+
+use std::sync::OnceLock;
+
+use http::StatusCode;
+
+use super::labels::{method_label, status_label};
+use crate::{
+    builtin::catalogue::{HTTP_DURATION, HTTP_REQUESTS, Method},
+    schema::family::ClosedLabel,
+    storage::{
+        counter::{CounterCell, CounterOp},
+        histogram::{HistogramCell, HistogramOp},
+        resolved::Resolved,
+        store::Store,
+        text_map::{Entry, TextMap},
+    },
+};
+
+/// Places for templates that are found by their address.
+const RECENT: usize = 64;
+/// How many different status codes of one template and method are kept; further ones are looked up each time.
+const KEPT_STATUSES: usize = 8;
+
+/// The text of a template, which the requests of a route share: it has one address as long as a clone of it is kept.
+pub(crate) trait SharedText: Clone {
+    fn text(&self) -> &str;
+}
+
+/// What a request is counted under.
+#[derive(Clone, Copy)]
+pub(crate) enum Path<'a, T> {
+    Template(&'a T),
+    Text(&'a str),
+}
+
+/// The templates of one middleware. `T` is a template as the framework has it, `K` what it keeps of each.
+#[derive(Debug)]
+pub(crate) struct Templates<T, K> {
+    all: TextMap<Template<K>>,
+    recent: [Place<T, K>; RECENT],
+}
+
+/// A template that is found by its address. Its text is kept, so that nothing else can come to lie there.
+type Place<T, K> = OnceLock<(T, Entry<Template<K>>)>;
+
+/// What is kept of one template: its series by method.
+#[derive(Debug, Default)]
+pub(crate) struct Template<K> {
+    methods: [OnceLock<Box<Series>>; Method::VALUES.len()],
+    pub(crate) kept: K,
+}
+
+/// The series of one template and method.
+#[derive(Debug)]
+struct Series {
+    duration: Resolved<HistogramCell>,
+    requests: [OnceLock<(StatusCode, Resolved<CounterCell>)>; KEPT_STATUSES],
+}
+
+/// A request that was answered, or not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) method: Method,
+    pub(crate) status: StatusCode,
+    pub(crate) seconds: f64,
+}
+
+impl<T: SharedText, K: Default> Templates<T, K> {
+    /// With room for as many as a family may have series.
+    pub(crate) fn new(cap: Option<usize>) -> Self {
+        Self { all: TextMap::new(cap), recent: [const { OnceLock::new() }; RECENT] }
+    }
+
+    /// What is kept of a template, made on first sight; nothing at the cap, where the families fold what comes.
+    pub(crate) fn get_or_insert(&self, template: &str) -> Option<&Entry<Template<K>>> {
+        self.all.get_or_insert(template)
+    }
+
+    /// What the framework keeps of each.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = &K> {
+        self.all.values().map(|template| &template.kept)
+    }
+
+    /// A template that is found by its address: that of a route which is not nested, in poem.
+    #[inline]
+    pub(crate) fn recent(&self, template: &T) -> Option<&Template<K>> {
+        let (kept, found) = self.place(template)?.get()?;
+        std::ptr::eq(kept.text(), template.text()).then_some(&found.cell)
+    }
+
+    /// Lets a template be found by its address. The first one in a place stays.
+    pub(crate) fn keep(&self, template: &T, found: &Entry<Template<K>>) {
+        if let Some(place) = self.place(template) {
+            place.get_or_init(|| (template.clone(), found.clone()));
+        }
+    }
+
+    #[inline]
+    fn place(&self, template: &T) -> Option<&Place<T, K>> {
+        let address = template.text().as_ptr().addr();
+        self.recent.get((address >> 4 ^ address >> 10) % RECENT)
+    }
+
+    /// Counts a request whose template, method and status were seen before; says whether that was so.
+    #[inline]
+    pub(crate) fn record_known(&self, template: &str, outcome: Outcome) -> bool {
+        self.all.get(template).is_some_and(|template| template.record_known(outcome))
+    }
+}
+
+impl<K> Template<K> {
+    /// Counts a request whose method and status were seen before; says whether that was so. Of a skipped template nothing is
+    /// kept.
+    #[inline]
+    pub(crate) fn record_known(&self, Outcome { method, status, seconds }: Outcome) -> bool {
+        let Some(series) = self.methods.get(method.index()).and_then(OnceLock::get) else { return false };
+        let known = series.requests.iter().map_while(OnceLock::get).find(|(known, _)| *known == status);
+        let Some((_, requests)) = known else { return false };
+        series.duration.apply(HistogramOp { value: seconds, times: 1 });
+        requests.apply(CounterOp::Increment(1));
+        true
+    }
+}
+
+/// Counts a request under a label, and keeps the series with the template while there is room.
+///
+/// A series is found before it is put in its place, and not while the place is locked: what that logs can make a request of
+/// its own, which needs the same place. Two attempts: when one family is at fault, the other is counted all the same.
+pub(crate) fn record_first<K>(store: &Store, template: Option<&Template<K>>, label: &str, outcome: Outcome) {
+    let Outcome { method, status, seconds } = outcome;
+    let place = template.and_then(|template| template.methods.get(method.index()));
+    let _ = store.diagnostics.catch_and_report("compozy_http_request_duration_seconds", || {
+        let find = || HTTP_DURATION.lazy.series_in(store, &[method_label(method), label]);
+        let sample = HistogramOp { value: seconds, times: 1 };
+        let Some(place) = place else { return find().apply(sample) };
+        if place.get().is_none() {
+            let requests = [const { OnceLock::new() }; KEPT_STATUSES];
+            let _ = place.set(Box::new(Series { duration: find(), requests }));
+        }
+        place.get().into_iter().for_each(|series| series.duration.apply(sample));
+    });
+    let _ = store.diagnostics.catch_and_report("compozy_http_requests_total", || {
+        let one = CounterOp::Increment(1);
+        let mut own = HTTP_REQUESTS.lazy.series_in(store, &[method_label(method), label, status_label(&status)]);
+        for place in place.and_then(OnceLock::get).iter().flat_map(|series| &series.requests) {
+            // Full, by another status or in the meantime by another request: it gives back what it was to take.
+            match place.set((status, own)) {
+                Ok(()) => return place.get().into_iter().for_each(|(_, requests)| requests.apply(one)),
+                Err((_, back)) => own = back,
+            }
+            if let Some((known, requests)) = place.get()
+                && *known == status
+            {
+                return requests.apply(one);
+            }
+        }
+        own.apply(one);
+    });
+}
