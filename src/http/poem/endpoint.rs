@@ -4,15 +4,12 @@
 
 use std::future::Future;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
 use poem::{
     Endpoint, PathPattern, Request, Response, Result, Route,
     error::NotFoundError,
-    http::{self, HeaderMap, Method},
+    http::{HeaderMap, Method},
 };
 
-#[cfg(feature = "prometheus")]
 use super::gzipped;
 use crate::{ConfigError, MonitoringService, http::core::scrape::Scrape};
 
@@ -24,7 +21,6 @@ use crate::{ConfigError, MonitoringService, http::core::scrape::Scrape};
 pub struct MetricsEndpoint {
     scrape: Scrape,
     /// Whether it was logged that the application reads a gzipped answer itself.
-    #[cfg(feature = "prometheus")]
     read_inside: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 
@@ -53,11 +49,7 @@ impl MonitoringService {
     #[must_use]
     #[cfg_attr(docsrs, doc(cfg(feature = "http-poem")))]
     pub fn metrics_endpoint(&self) -> MetricsEndpoint {
-        MetricsEndpoint {
-            scrape: Scrape::new(self),
-            #[cfg(feature = "prometheus")]
-            read_inside: std::sync::Arc::default(),
-        }
+        MetricsEndpoint { scrape: Scrape::new(self), read_inside: std::sync::Arc::default() }
     }
 }
 
@@ -116,16 +108,8 @@ impl MetricsEndpoint {
 
     /// The answer to a request of this method and with these headers.
     fn answer(&self, method: &Method, headers: &HeaderMap) -> impl Future<Output = Response> + Send + use<> {
-        let answer = self.scrape.answer(method, headers);
-        #[cfg(feature = "prometheus")]
-        let logged = self.read_inside.clone();
-        async move {
-            let answer = answer.await;
-            #[cfg(feature = "prometheus")]
-            return gzipped::response(answer, logged);
-            #[cfg(not(feature = "prometheus"))]
-            return poem_response(answer);
-        }
+        let (answer, logged) = (self.scrape.answer(method, headers), self.read_inside.clone());
+        async move { gzipped::response(answer.await, logged) }
     }
 }
 
@@ -144,10 +128,6 @@ impl Endpoint for MetricsEndpoint {
         }
         Ok(response)
     }
-}
-
-pub(super) fn poem_response(answer: http::Response<Bytes>) -> Response {
-    answer.map(|body| Full::new(body).map_err(|never| -> std::io::Error { match never {} })).into()
 }
 
 /// An application's router with the metrics endpoint in it, from [`MetricsEndpoint::mount`].

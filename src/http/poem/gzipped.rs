@@ -14,30 +14,31 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use poem::{
     Response,
     http::{self, HeaderValue, header},
 };
 
-use super::endpoint::poem_response;
-
 /// The body of the answer and its length, kept on it for [`restore`]. The body of a HEAD is empty, the length is not 0.
 #[derive(Clone)]
+#[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
 struct Gzipped(Bytes, Option<HeaderValue>);
 
 /// The answer to a scrape as poem's. `logged` is whether the log line was written.
 pub(crate) fn response(answer: http::Response<Bytes>, logged: Arc<AtomicBool>) -> Response {
-    if !answer.headers().contains_key(header::CONTENT_ENCODING) {
-        return poem_response(answer);
-    }
     let (mut parts, bytes) = answer.into_parts();
     let body = Full::new(bytes.clone());
+    if !parts.headers.contains_key(header::CONTENT_ENCODING) {
+        let body = body.map_err(|never| -> std::io::Error { match never {} });
+        return http::Response::from_parts(parts, body).into();
+    }
     parts.extensions.insert(Gzipped(bytes, parts.headers.get(header::CONTENT_LENGTH).cloned()));
     http::Response::from_parts(parts, Watched { body, is_asked: AtomicBool::new(false), logged }).into()
 }
 
 /// Undoes a second encoding of such an answer; says whether there was one.
+#[cfg(feature = "prometheus")]
 pub(crate) fn restore(response: &mut Response) -> bool {
     let encodings = response.headers().get_all(header::CONTENT_ENCODING).iter().count();
     let Some(Gzipped(bytes, length)) = response.data().filter(|_| encodings > 1).cloned() else { return false };

@@ -75,7 +75,7 @@ impl<E: Endpoint> Middleware<E> for HttpMetrics {
         HttpMetricsEndpoint {
             inner,
             #[cfg(feature = "prometheus")]
-            tracker: super::route::tracker(self),
+            tracker: super::route::tracker(&self.service, &self.skip, &self.aliases),
         }
     }
 }

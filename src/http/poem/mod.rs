@@ -1,7 +1,6 @@
 //! poem: its middleware and its endpoint.
 
 pub(crate) mod endpoint;
-#[cfg(feature = "prometheus")]
 mod gzipped;
 pub(crate) mod middleware;
 #[cfg(feature = "openapi")]

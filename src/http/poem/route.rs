@@ -15,11 +15,11 @@ use poem::{
 };
 
 use super::{
-    middleware::HttpMetrics,
     path_matcher::{PathMatcher, Rank},
     template_aliases::{TemplateAliases, normalized},
 };
 use crate::{
+    MonitoringService,
     builtin::catalogue::Method,
     http::core::{
         labels::path_without_template,
@@ -72,7 +72,7 @@ impl Seen {
     }
 }
 
-pub(crate) fn tracker(HttpMetrics { service, skip, aliases }: &HttpMetrics) -> Tracker {
+pub(crate) fn tracker(service: &MonitoringService, skip: &[String], aliases: &TemplateAliases) -> Tracker {
     let tracker = RequestTracker::new(service, skip, Poem(aliases.clone()));
     // Known from the start: a skipped request that loses its template is skipped all the same.
     for template in skip {
