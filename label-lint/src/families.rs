@@ -13,8 +13,15 @@ pub struct Declaration {
     pub kind: Ident,
     pub name: Ident,
     pub metric: LitStr,
-    pub labels: Vec<Ident>,
+    pub labels: Vec<DeclaredLabel>,
     pub attributes: Vec<Attribute>,
+}
+
+/// A label of a declaration.
+pub struct DeclaredLabel {
+    pub name: Ident,
+    /// Its values are an enum: everything but `str`, by whatever path.
+    pub is_set: bool,
 }
 
 /// The declarations of a block.
@@ -51,15 +58,16 @@ fn block(input: ParseStream<'_>) -> syn::Result<Vec<Declaration>> {
 }
 
 /// `name: str`, `name: Set`, `name: Set { .. }`.
-fn label(input: ParseStream<'_>) -> syn::Result<Ident> {
+fn label(input: ParseStream<'_>) -> syn::Result<DeclaredLabel> {
     input.call(Attribute::parse_outer)?;
     let name = input.call(Ident::parse_any)?;
     input.parse::<Token![:]>()?;
-    Path::parse_mod_style(input)?;
+    let set = Path::parse_mod_style(input)?;
     if input.peek(syn::token::Brace) {
         let inside;
         braced!(inside in input);
         TokenStream::parse(&inside)?;
     }
-    Ok(name)
+    let is_text = set.segments.last().is_some_and(|last| last.ident == "str" || last.ident == "Text");
+    Ok(DeclaredLabel { name, is_set: !is_text })
 }

@@ -250,7 +250,7 @@ macro_rules! __describe_with {
 /// assert!(service.render().contains("compozy_task_items_processed_total 3"));
 /// ```
 ///
-/// A label that is not on the list ([`labels`](crate::labels)), a name that breaks the rules for its kind and a name that
+/// A label that is not allowed ([`labels`](crate::labels)), a name that breaks the rules for its kind and a name that
 /// is there twice do not compile, in any build. Two `families!` that declare one name are found when the second is first
 /// used, and logged.
 ///

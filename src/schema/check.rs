@@ -32,9 +32,10 @@ pub const fn check_site(kind: Kind, name: &str, labels: &[&str]) {
 /// At compile time: a label that breaks a rule.
 #[track_caller]
 pub const fn check_labels(name: &str, labels: &[&str]) {
+    let all = Labels { family: name, names: labels, sets: &[] };
     let mut i = 0;
     while i < labels.len() {
-        check_label(name, labels, i);
+        check_label(all, i);
         i += 1;
     }
 }
@@ -119,14 +120,14 @@ pub const fn check_help(name: &str, help: &str) {
 #[track_caller]
 pub const fn check_family_label(name: &str, all: &[LabelDef], index: usize) {
     // One more than may be, which `check_family` finds.
-    let mut names = [""; MOST_LABELS + 1];
+    let (mut names, mut sets) = ([""; MOST_LABELS + 1], [false; MOST_LABELS + 1]);
     let mut i = 0;
     while i < all.len() && i < names.len() {
-        names[i] = all[i].name;
+        (names[i], sets[i]) = (all[i].name, all[i].values.is_some());
         i += 1;
     }
     if index < i {
-        check_label(name, names.split_at(i).0, index);
+        check_label(Labels { family: name, names: names.split_at(i).0, sets: &sets }, index);
         if let Some(values) = all[index].values {
             check_set(name, all[index].name, values);
         }
@@ -140,53 +141,82 @@ const fn check_name(kind: Kind, name: &str) {
     }
 }
 
+/// The labels of a family, by place.
+#[derive(Clone, Copy)]
+struct Labels<'a> {
+    family: &'a str,
+    names: &'a [&'a str],
+    /// Whether the label at a place is a closed set; at a call site none is.
+    sets: &'a [bool],
+}
+
+impl Labels<'_> {
+    const fn is_set(self, index: usize) -> bool {
+        index < self.sets.len() && self.sets[index]
+    }
+
+    const fn is_allowed(self, index: usize) -> bool {
+        if self.is_set(index) {
+            labels::is_allowed_set(self.family, self.names[index])
+        } else {
+            labels::is_allowed(self.family, self.names[index])
+        }
+    }
+
+    /// Whether the label at this place could be allowed and is not; of two alike, the first.
+    const fn is_off_the_list(self, index: usize) -> bool {
+        let label = self.names[index];
+        labels::is_plain_label(label)
+            && !labels::is_reserved(label)
+            && !labels::is_personal(label)
+            && !self.is_allowed(index)
+            && !labels::holds(self.names.split_at(index).0, label)
+    }
+}
+
 /// Checks one label, with those beside it.
 #[track_caller]
-const fn check_label(name: &str, all: &[&str], index: usize) {
-    let label = all[index];
+const fn check_label(all: Labels<'_>, index: usize) {
+    let (name, label) = (all.family, all.names[index]);
     if labels::is_reserved(label) {
         fail(label_of(label, name).and(" is reserved: `le`, `quantile` and `__*` belong to Prometheus"));
     }
-    let before = all.split_at(index).0;
-    if labels::holds(before, label) {
+    if labels::holds(all.names.split_at(index).0, label) {
         fail(label_of(label, name).and(" is there twice"));
     }
-    if labels::is_allowed(name, label) {
+    if all.is_allowed(index) {
         return;
     }
     if !labels::is_plain_label(label) {
         fail(label_of(label, name).and(" is no label: it has lower-case letters, digits and `_`, and no digit first"));
     }
+    if labels::is_personal(label) {
+        fail(label_of(label, name).and(
+            " speaks of a person or of one request: no metric has it, whatever its type, and no list can allow it",
+        ));
+    }
     // The first of them speaks for all.
     let mut i = 0;
     while i < index {
-        if is_off_the_list(name, before, i) {
+        if all.is_off_the_list(i) {
             return;
         }
         i += 1;
     }
-    fail(not_allowed(name, all));
-}
-
-/// Whether the label at this place could be on the list and is not; of two alike, the first.
-const fn is_off_the_list(name: &str, all: &[&str], index: usize) -> bool {
-    let label = all[index];
-    labels::is_plain_label(label)
-        && !labels::is_reserved(label)
-        && !labels::is_allowed(name, label)
-        && !labels::holds(all.split_at(index).0, label)
+    fail(not_allowed(all));
 }
 
 /// What to say of all labels that are off the list.
-const fn not_allowed(name: &str, all: &[&str]) -> Message {
+const fn not_allowed(all: Labels<'_>) -> Message {
+    let name = all.family;
     let mut named = Message::new("");
     let mut missing = Message::new("");
     let mut count = 0;
     let mut i = 0;
-    while i < all.len() {
-        if is_off_the_list(name, all, i) {
-            named = named.and(if count > 0 { "," } else { "" }).quote(all[i]);
-            missing = missing.and(if count > 0 { "," } else { "" }).and(all[i]);
+    while i < all.names.len() {
+        if all.is_off_the_list(i) {
+            named = named.and(if count > 0 { "," } else { "" }).quote(all.names[i]);
+            missing = missing.and(if count > 0 { "," } else { "" }).and(all.names[i]);
             count += 1;
         }
         i += 1;
@@ -203,10 +233,11 @@ const fn not_allowed(name: &str, all: &[&str]) -> Message {
             .quote(category.pattern())
             .and("\na family of your own takes another name");
     }
+    let message = message.and(", and closed sets of any name, in `families!`");
     let (message, own) = match labels::GIVEN {
         None => (
             message.and(
-                "\nno list of the application's own was given to this build: COMPOZY_METRIC_LABELS is not set\n\
+                "\nfor free text no list was given to this build: COMPOZY_METRIC_LABELS is not set\n\
                  if .cargo/config.toml of the workspace has one: Cargo reads that file from the folder in which it is \
                  called, and from those above it",
             ),
@@ -214,16 +245,13 @@ const fn not_allowed(name: &str, all: &[&str]) -> Message {
         ),
         Some(list) => {
             let list = list.trim_ascii();
-            (
-                message
-                    .and(if list.is_empty() {
-                        "\nthe application's own list is empty"
-                    } else {
-                        "\nand the application's own: "
-                    })
-                    .and(list),
-                list,
-            )
+            let message = if list.is_empty() {
+                message.and("\nthe list for free text, COMPOZY_METRIC_LABELS, is empty")
+            } else {
+                let lacks = if count > 1 { ", lacks them: " } else { ", lacks it: " };
+                message.and("\nthe list for free text, COMPOZY_METRIC_LABELS").and(lacks).and(list)
+            };
+            (message, list)
         }
     };
     message
@@ -467,16 +495,18 @@ mod tests {
 
     #[test]
     fn the_message_names_the_label_the_family_what_is_allowed_and_where_to_add_one() {
-        let message = not_allowed("compozy_tasks_total", &["path", "user_id", "email"]);
+        let of = |family, names| not_allowed(Labels { family, names, sets: &[] });
+        let message = of("compozy_tasks_total", &["path", "region", "user_id", "plan"]);
         for part in [
-            "the labels `user_id`, `email` of `compozy_tasks_total` are not allowed",
+            "the labels `region`, `plan` of `compozy_tasks_total` are not allowed",
             "workflow_type, version",
-            "COMPOZY_METRIC_LABELS",
-            "user_id,email\", force = true }",
+            "closed sets of any name",
+            "COMPOZY_METRIC_LABELS, lacks them: ",
+            "region,plan\", force = true }",
         ] {
             assert!(message.as_str().contains(part), "{part} in {}", message.as_str());
         }
-        let message = not_allowed("compozy_http_requests_total", &["queue"]);
+        let message = of("compozy_http_requests_total", &["queue"]);
         assert!(message.as_str().contains("allowed: method, path, status_code; no other"));
     }
 }

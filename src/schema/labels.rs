@@ -8,10 +8,15 @@
 //! | `compozy_http_*` | `method`, `path`, `status_code` |
 //! | `compozy_temporal_*` | `workflow_type` |
 //! | `compozy_build_info` | `version`, `commit_hash`, `rust_version` |
-//! | every other | all of these and the application's own |
+//! | every other | all of these, closed sets of any name, and the application's own |
+//!
+//! # Closed sets
+//! A label of [`families!`](crate::families) whose values are a closed set has a bound, which is its type. It needs no list, in an
+//! application and in a library that others use: `region: Region { Europe = "eu", Asia = "ap" }`.
 //!
 //! # The application's own labels
-//! They are added in one place, `.cargo/config.toml` at the root of the application's workspace:
+//! Free text and the labels of call sites have no bound that the compiler knows. They are on a list in one place,
+//! `.cargo/config.toml` at the root of the application's workspace:
 //!
 //! ```toml
 //! [env]
@@ -21,7 +26,10 @@
 //! The list is part of the build of this crate, so a change rebuilds everything that depends on it, and a bad entry is
 //! a build error. Cargo reads that file from the directory it is called in and those above: called elsewhere, it builds
 //! with the core list, and a call site with a label of the application's own does not compile. A published library
-//! cannot bring a list along, so it uses the core list.
+//! cannot bring a list along, so it uses closed sets and the core list.
+//!
+//! # What no label may be called
+//! [`PERSONAL`] names have a value for each person or each request. Neither a closed set nor the list allows them.
 
 use core::fmt;
 
@@ -44,6 +52,50 @@ const TEMPORAL: &[&str] = &["workflow_type"];
 const BUILD_INFO: &[&str] = &["version", "commit_hash", "rust_version"];
 /// Every category's.
 const CORE: &[&str] = &["method", "path", "status_code", "workflow_type", "version", "commit_hash", "rust_version"];
+
+/// Names of labels that speak of a person or of one request: refused whatever their type, and on no list.
+pub const PERSONAL: &[&str] = &[
+    // Persons, and what they are reached or known by.
+    "account_id",
+    "birthday",
+    "customer_id",
+    "date_of_birth",
+    "email",
+    "email_address",
+    "first_name",
+    "full_name",
+    "last_name",
+    "phone",
+    "phone_number",
+    "user_email",
+    "user_id",
+    "user_name",
+    "userid",
+    "username",
+    // Where they call from, and what they show.
+    "access_token",
+    "api_key",
+    "client_address",
+    "client_ip",
+    "ip",
+    "ip_address",
+    "password",
+    "peer_address",
+    "remote_addr",
+    "remote_address",
+    "remote_ip",
+    // One request, or one piece of work.
+    "correlation_id",
+    "message_id",
+    "req_id",
+    "request_id",
+    "run_id",
+    "session_id",
+    "span_id",
+    "trace_id",
+    "transaction_id",
+    "workflow_id",
+];
 
 /// Whether a label value can stay as it is: not too long, and without control characters.
 pub(crate) const fn is_clean_value(value: &str) -> bool {
@@ -154,7 +206,34 @@ pub const fn is_allowed(name: &str, label: &str) -> bool {
 pub const fn is_allowed_with(name: &str, label: &str, extension: &str) -> bool {
     let category = Category::of(name);
     holds(category.core(), label)
-        || category.is_extensible() && !label.is_empty() && !is_reserved(label) && lists(extension, label)
+        || category.is_extensible()
+            && !label.is_empty()
+            && !is_reserved(label)
+            && !is_personal(label)
+            && lists(extension, label)
+}
+
+/// Whether a family may carry a label whose values are a closed set: one of the core list, and in a family of the
+/// application's or of a library every name that is not [`PERSONAL`].
+///
+/// ```
+/// use compozy_monitoring::labels::is_allowed_set;
+///
+/// assert!(is_allowed_set("courier_letters_delivered_total", "region"));
+/// assert!(!is_allowed_set("courier_letters_delivered_total", "user_id"));
+/// assert!(!is_allowed_set("compozy_http_requests_total", "region"));
+/// ```
+#[must_use]
+pub const fn is_allowed_set(name: &str, label: &str) -> bool {
+    let category = Category::of(name);
+    holds(category.core(), label)
+        || category.is_extensible() && is_plain_label(label) && !is_reserved(label) && !is_personal(label)
+}
+
+/// Whether a label speaks of a person or of one request: see [`PERSONAL`].
+#[must_use]
+pub const fn is_personal(label: &str) -> bool {
+    holds(PERSONAL, label)
 }
 
 /// Whether a label belongs to the exposition format (`le`, `quantile`) or to Prometheus itself (`__*`).
@@ -200,6 +279,8 @@ pub enum EntryFault {
     Reserved,
     /// On the core list already.
     Core,
+    /// Speaks of a person or of one request.
+    Personal,
     /// There twice.
     Duplicate,
 }
@@ -213,6 +294,7 @@ impl EntryFault {
             Self::Malformed => "is no label name",
             Self::Reserved => "is a reserved label",
             Self::Core => "is on the core list already",
+            Self::Personal => "speaks of a person or of one request",
             Self::Duplicate => "is there twice",
         }
     }
@@ -220,7 +302,8 @@ impl EntryFault {
 
 /// What a list of the application's own labels may look like.
 pub const ACCEPTED_EXTENSION: &str = "label names separated by commas, each once, of lower-case letters, digits and \
-                                      `_`, no digit first, none of them reserved (`le`, `quantile`, `__*`) or core \
+                                      `_`, no digit first, none of them reserved (`le`, `quantile`, `__*`), personal \
+                                      (such as user_id, email, request_id) or core \
                                       (method, path, status_code, workflow_type, version, commit_hash, rust_version)";
 
 /// An entry that cannot be in a list of the application's own labels.
@@ -370,6 +453,8 @@ const fn entry_fault(entry: &str, before: &str) -> Option<EntryFault> {
         Some(EntryFault::Malformed)
     } else if holds(CORE, entry) {
         Some(EntryFault::Core)
+    } else if is_personal(entry) {
+        Some(EntryFault::Personal)
     } else if lists(before, entry) {
         Some(EntryFault::Duplicate)
     } else {
@@ -491,7 +576,7 @@ mod tests {
     fn each_category_has_its_own_labels_and_only_others_take_the_applications() {
         let all = |name: &str| {
             let candidates = CORE.iter().copied().chain(["queue", "user_id", "le", "__name__", ""]);
-            candidates.filter(|label| is_allowed_with(name, label, "queue,le,__name__")).collect::<Vec<_>>()
+            candidates.filter(|label| is_allowed_with(name, label, "queue,user_id,le,__name__")).collect::<Vec<_>>()
         };
         assert_eq!(all("compozy_http_requests_total"), HTTP);
         assert_eq!(all("compozy_temporal_workflow_started_total"), TEMPORAL);
@@ -499,6 +584,30 @@ mod tests {
         let other = CORE.iter().copied().chain(["queue"]).collect::<Vec<_>>();
         for name in ["compozy_tasks_total", "compozy_build_info_x", "compozy_http", "tasks_total"] {
             assert_eq!(all(name), other, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_closed_set_is_its_own_permission_but_for_names_that_speak_of_persons_and_in_families_of_the_specification() {
+        for name in ["compozy_tasks_total", "courier_letters_total", "Requests:seen"] {
+            for label in ["region", "path", "version", "queue", "a1", "user", "id"] {
+                assert!(is_allowed_set(name, label), "{label}");
+            }
+            for label in PERSONAL.iter().copied().chain(["", "le", "__name__", "Region", "rpc.service", "1st"]) {
+                assert!(!is_allowed_set(name, label), "{label}");
+            }
+            assert!(PERSONAL.iter().all(|label| !is_allowed_with(name, label, label)));
+        }
+        for name in ["compozy_http_calls_total", "compozy_temporal_runs_total", "compozy_build_info"] {
+            assert!(!is_allowed_set(name, "region"), "{name}");
+        }
+        assert!(is_allowed_set("compozy_http_calls_total", "path") && !is_allowed_set("compozy_http_x", "version"));
+    }
+
+    #[test]
+    fn no_name_that_speaks_of_persons_is_core_and_each_is_a_label_and_there_once() {
+        for (place, label) in PERSONAL.iter().enumerate() {
+            assert!(is_plain_label(label) && !holds(CORE, label) && !holds(&PERSONAL[..place], label), "{label}");
         }
     }
 
@@ -528,6 +637,7 @@ mod tests {
             ("quantile", "quantile", EntryFault::Reserved),
             ("__name__", "__name__", EntryFault::Reserved),
             ("queue,path", "path", EntryFault::Core),
+            ("queue,user_id", "user_id", EntryFault::Personal),
             ("queue,kind, queue", "queue", EntryFault::Duplicate),
         ] {
             assert_eq!(bad(list), Err((entry, fault)), "{list:?}");

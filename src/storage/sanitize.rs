@@ -5,8 +5,11 @@ use std::{borrow::Cow, fmt::Write};
 use metrics::Key;
 use metrics_exporter_prometheus::formatting;
 
-use crate::schema::labels::{is_allowed, is_clean_value, is_ours, is_reserved};
-use crate::schema::limits::LONGEST_VALUE;
+use crate::schema::{
+    family::LabelDef,
+    labels::{is_allowed, is_clean_value, is_ours, is_reserved},
+    limits::LONGEST_VALUE,
+};
 
 /// Replaces a control character, line breaks included.
 const REPLACEMENT: char = '\u{fffd}';
@@ -88,8 +91,8 @@ pub(crate) struct Labels {
 }
 
 /// The labels of a key as a family of this name keeps them, whatever their order. Only `compozy_*` families are held to the
-/// list of labels; those of other libraries keep theirs.
-pub(crate) fn labels(family: &str, key: &Key) -> Labels {
+/// list of labels; those of other libraries keep theirs. The labels of a declaration were checked by the compiler.
+pub(crate) fn labels(family: &str, declared: &[LabelDef], key: &Key) -> Labels {
     let mut kept = Labels { labels: Vec::new(), dropped: Vec::new(), unchanged: true };
     let ours = is_ours(family);
     // A name given twice: the last one wins, as in the exporter.
@@ -112,7 +115,8 @@ pub(crate) fn labels(family: &str, key: &Key) -> Labels {
         while is_reserved_once_clean(written) && is_taken(&name) {
             name.insert_str(0, EXPORTED);
         }
-        if is_taken(&name) || ours && !is_allowed(family, &name) {
+        let is_declared = || declared.iter().any(|label| label.name == name);
+        if is_taken(&name) || ours && !is_allowed(family, &name) && !is_declared() {
             kept.dropped.push(name);
             continue;
         }
@@ -180,7 +184,7 @@ mod tests {
                 Label::new("e", ""),
             ],
         );
-        let Labels { labels, dropped, .. } = labels("x_total", &key);
+        let Labels { labels, dropped, .. } = labels("x_total", &[], &key);
         let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
         assert_eq!(labels, [pair("a", "x\\\\y"), pair("b_c", "2"), pair("exported_le", "3")]);
         assert_eq!(dropped, ["b_c"]);
@@ -192,7 +196,7 @@ mod tests {
     fn names_that_become_one_are_told_apart_or_dropped_whatever_their_order() {
         let kept = |pairs: &[(&'static str, &'static str)]| {
             let key = Key::from_parts("x", pairs.iter().map(|(k, v)| Label::new(*k, *v)).collect::<Vec<_>>());
-            let Labels { labels, dropped, .. } = labels("x", &key);
+            let Labels { labels, dropped, .. } = labels("x", &[], &key);
             let text = label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
             (text.into_string(), dropped.join(" "))
         };
@@ -235,7 +239,7 @@ mod tests {
             ],
         );
         let kept = |family| {
-            let Labels { labels, dropped, .. } = labels(family, &key);
+            let Labels { labels, dropped, .. } = labels(family, &[], &key);
             (labels.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" "), dropped.join(" "))
         };
         let pair = |kept: &str, dropped: &str| (kept.to_owned(), dropped.to_owned());

@@ -241,7 +241,10 @@ impl Store {
                 self.diagnostics.declared_twice(def.name, own.def.module, def.module);
             }
             Lookup::Declared(_) => {}
-            Lookup::Undeclared(_) => self.describe_undeclared(def.name, def.help.trim()),
+            Lookup::Undeclared(families) => {
+                families.declare(def.labels);
+                self.describe_undeclared(def.name, def.help.trim());
+            }
             Lookup::Taken(_) | Lookup::Full => {
                 let kind = def.kind.as_str();
                 let error = format!("declared as a {kind}, but the name is taken by another kind");
@@ -278,6 +281,7 @@ impl Store {
                 self.diagnostics.dropped_samples(def.name, family.remove(values));
             }
             Some(Lookup::Undeclared(families)) => {
+                families.declare(def.labels);
                 families.remove(values.map(|values| key_of(def, values)).as_ref());
             }
             // Somebody else's name.

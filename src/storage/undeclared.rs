@@ -29,11 +29,14 @@ use super::{
     summary::SummaryCell,
 };
 use crate::{
-    schema::{family::Kind, limits::OTHER},
+    schema::{
+        family::{Kind, LabelDef},
+        limits::OTHER,
+    },
     support::{
         failpoint,
         sync::{
-            Mutex, RwLock,
+            Mutex, OnceLock, RwLock,
             atomic::{AtomicU64, Ordering::Relaxed},
         },
     },
@@ -94,6 +97,19 @@ impl UndeclaredFamilies {
             (None, _) => None,
         };
         series.unwrap_or(Resolved::Nothing)
+    }
+
+    /// Takes note of a declaration that came after the first use: its labels are allowed.
+    pub(crate) fn declare(&self, labels: &'static [LabelDef]) {
+        let declared = match self {
+            Self::Counter(family) => &family.declared,
+            Self::Gauge(family) => &family.declared,
+            Self::Histogram(family) => &family.declared,
+            Self::Summary(family) => &family.declared,
+            #[cfg(feature = "temporal")]
+            Self::Bounded(family) => &family.declared,
+        };
+        let _ = declared.set(labels);
     }
 
     /// Removes the series of a key, or all.
@@ -163,6 +179,8 @@ pub struct UndeclaredFamily<T> {
     new_cell: Box<dyn Fn() -> T + Send + Sync>,
     /// How many series of its own it may have.
     cap: usize,
+    /// The labels of a declaration that came after the first use.
+    declared: OnceLock<&'static [LabelDef]>,
     /// Series by the keys of call sites: the fast path.
     spelled: RwLock<Map<Key, Arc<Series<T>>>>,
     /// The series themselves. Locked before `spelled`.
@@ -191,12 +209,17 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
             kind,
             name: name.to_owned(),
             cap,
+            declared: OnceLock::default(),
             new_cell: Box::new(new_cell),
             spelled: RwLock::default(),
             own: Mutex::new(Own { series: Map::default(), overflow: None }),
             overflowed: AtomicU64::new(0),
             home: home.clone(),
         })
+    }
+
+    fn labels(&self, key: &Key) -> sanitize::Labels {
+        sanitize::labels(&self.name, self.declared.get().copied().unwrap_or_default(), key)
     }
 
     fn new_series(&self, text: Box<str>) -> Arc<Series<T>> {
@@ -227,7 +250,7 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
         if let Some(series) = self.spelled.read().unwrap_or_else(PoisonError::into_inner).get(key) {
             return Some(series.clone());
         }
-        let sanitize::Labels { labels, dropped, unchanged } = sanitize::labels(&self.name, key);
+        let sanitize::Labels { labels, dropped, unchanged } = self.labels(key);
         let text = sanitize::label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         let found = self.of_text(&mut own, &text);
@@ -277,7 +300,7 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
                 removed.extend(own.overflow.take());
             }
             Some(key) => {
-                let sanitize::Labels { labels, .. } = sanitize::labels(&self.name, key);
+                let sanitize::Labels { labels, .. } = self.labels(key);
                 let text = sanitize::label_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
                 removed.extend(own.series.remove(&text));
                 removed.extend(own.overflow.take_if(|series| series.label_text == text));

@@ -16,6 +16,10 @@ compozy_monitoring::families! {
     counter CLOSED = "compozy_guard_closed_total" { outcome: Outcome };
     /// Free text.
     counter TEXT = "compozy_guard_text_total" { queue: str };
+    /// A closed set whose name is on no list.
+    counter OWN = "compozy_guard_own_total" { region: Region { Europe = "eu", Asia = "ap" }, queue: str };
+    /// Only such.
+    gauge OWN_ONLY = "compozy_guard_own" { region: Region };
 }
 
 mod elsewhere {
@@ -51,6 +55,47 @@ fn labels_off_the_list_are_dropped_from_names_of_ours_and_from_no_other() {
     assert_eq!(value(&text, REJECTED), 9.0);
     assert_eq!(log.matches("WARN").count(), 3, "one line a family\n{log}");
     assert!(log.contains(r#"metric="compozy_jobs_total" label="user_id""#), "{log}");
+}
+
+#[test]
+fn a_closed_set_needs_no_list_whichever_way_its_family_is_reached() {
+    for used_before in [false, true] {
+        let service = MonitoringService::for_test();
+        service.in_scope(|| {
+            if used_before {
+                metrics::counter!("compozy_guard_own_total", "region" => "eu", "queue" => "q").increment(1);
+                metrics::gauge!("compozy_guard_own").set(5);
+            }
+            OWN.with(Region::Europe, "q").increment(1);
+            OWN.with(Region::Asia, "q").increment(2);
+            OWN_ONLY.with(Region::Asia).set(3);
+            metrics::counter!("compozy_guard_own_total", "region" => "ap", "queue" => "q").increment(4);
+            metrics::gauge!("compozy_guard_own", "region" => "ap").increment(1);
+        });
+        let text = service.render();
+        assert_eq!(value(&text, r#"compozy_guard_own_total{queue="q",region="eu"}"#), 1.0);
+        assert_eq!(value(&text, r#"compozy_guard_own_total{queue="q",region="ap"}"#), 6.0);
+        assert_eq!(value(&text, r#"compozy_guard_own{region="ap"}"#), 4.0);
+        // The label of a name that nobody had declared yet.
+        assert_eq!(value(&text, REJECTED), f64::from(u8::from(used_before)));
+        service.in_scope(|| {
+            OWN.remove(Region::Asia, "q");
+            OWN_ONLY.remove(Region::Asia);
+        });
+        let text = service.render();
+        assert!(!text.contains(r#"region="ap""#) && text.contains(r#"region="eu""#), "{text}");
+        assert_eq!(text.contains("\ncompozy_guard_own 5"), used_before, "{text}");
+    }
+}
+
+#[test]
+fn a_removal_before_the_first_record_does_not_take_the_series_of_somebody_else() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        metrics::gauge!("compozy_guard_own").set(5);
+        OWN_ONLY.remove(Region::Asia);
+    });
+    assert_eq!(value(&service.render(), "compozy_guard_own"), 5.0);
 }
 
 #[test]

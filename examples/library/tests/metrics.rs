@@ -1,7 +1,7 @@
 //! What the library records. Each test has a service of its own, so they run in parallel.
 
 use compozy_monitoring::MonitoringService;
-use courier::{FAMILIES, Method, deliver, deliver_later};
+use courier::{FAMILIES, Method, deliver, deliver_later, deliver_parcel};
 
 #[test]
 fn letters_are_counted_by_method() {
@@ -15,6 +15,18 @@ fn letters_are_counted_by_method() {
         r#"
         courier_letters_delivered_total{method="mail"} 0
         courier_letters_delivered_total{method="pigeon"} 2
+        "#,
+    );
+}
+
+#[test]
+fn refusals_are_counted_by_the_librarys_own_label() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| deliver_parcel(Method::Pigeon, "12 High Street", 500)).unwrap_err();
+    service.snapshot().assert(
+        r#"
+        courier_letters_refused_total{refusal="no_address"} 0
+        courier_letters_refused_total{refusal="too_heavy"} 1
         "#,
     );
 }

@@ -188,7 +188,7 @@ impl Checker<'_> {
                 self.declared_before(&name, &family.metric);
             }
             let mut seen = Vec::new();
-            for label in &family.labels {
+            for families::DeclaredLabel { name: label, is_set } in &family.labels {
                 let Some(place) = self.place(label) else { continue };
                 if tokens::variable(&plain(label)).is_some() {
                     self.unresolved_label(
@@ -197,7 +197,8 @@ impl Checker<'_> {
                         true,
                     );
                 } else {
-                    self.label_text(std::slice::from_ref(&name), &plain(label), place, &mut seen);
+                    let label = plain(label);
+                    self.label_of(std::slice::from_ref(&name), &label, *is_set, place, &mut seen);
                 }
             }
         }

@@ -148,6 +148,18 @@ impl Checker<'_> {
     }
 
     pub(super) fn label_text(&mut self, names: &[String], label: &str, at: Range<usize>, seen: &mut Vec<String>) {
+        self.label_of(names, label, false, at, seen);
+    }
+
+    /// The same for a label that may be a closed set, which needs no list.
+    pub(super) fn label_of(
+        &mut self,
+        names: &[String],
+        label: &str,
+        is_set: bool,
+        at: Range<usize>,
+        seen: &mut Vec<String>,
+    ) {
         self.checked.labels += 1;
         if seen.iter().any(|known| known == label) {
             self.report(
@@ -174,7 +186,11 @@ impl Checker<'_> {
         }
         let none = [String::new()];
         let names = if names.is_empty() { &none[..] } else { names };
-        if let Some(name) = names.iter().find(|name| !labels::is_allowed_with(name, label, self.context.extension)) {
+        let is_allowed = |name: &&String| {
+            is_set && labels::is_allowed_set(name, label)
+                || labels::is_allowed_with(name, label, self.context.extension)
+        };
+        if let Some(name) = names.iter().find(|name| !is_allowed(name)) {
             self.disallowed(Rule::DisallowedLabel, name, label, at);
         }
     }
@@ -194,18 +210,24 @@ impl Checker<'_> {
             let help = vec!["a label has lower-case letters, digits and `_`, and no digit first".to_owned()];
             return self.report(rule, at, message, "no list can hold it", help, Some(label));
         }
+        if labels::is_personal(label) {
+            let message = format!("the label `{label}` is not allowed{on}");
+            let help = vec!["leave it out, or use what is the same for many: a kind, a role, a region".to_owned()];
+            return self.report(rule, at, message, "speaks of a person or of one request", help, Some(label));
+        }
         let category = Category::of(name);
         let own = labels::entries(self.context.extension).filter(|_| category.is_extensible());
         let allowed: Vec<&str> = category.core().iter().copied().chain(own).collect();
         let mut help = vec![format!("allowed: {}", list(&allowed))];
-        help.push(if category.is_extensible() {
-            format!(
+        if category.is_extensible() {
+            help.push("as a closed set of `families!` it needs no list".to_owned());
+            help.push(format!(
                 "if its values are few and name nobody, add it to `{}` in `.cargo/config.toml`",
                 labels::EXTENSION_VARIABLE
-            )
+            ));
         } else {
-            "this category takes no other labels".to_owned()
-        });
+            help.push("this category takes no other labels".to_owned());
+        }
         self.report(rule, at, format!("the label `{label}` is not allowed{on}"), "not on the list", help, Some(label));
     }
 

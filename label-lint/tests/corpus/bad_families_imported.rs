@@ -1,5 +1,5 @@
 use compozy_monitoring::families as declare;
 declare! {
     /// Items.
-    pub counter ITEMS = "compozy_items_total" { tenant: Tenant { A = "a" } };
+    pub counter ITEMS = "compozy_items_total" { tenant: str };
 }

@@ -157,7 +157,7 @@ fn what_must_not_compile_does_not_and_the_message_says_why() {
     assert!(compare("early") >= 75);
 
     // One label more on the list: everything that depends on it is built again, and the label is allowed.
-    let errors = errors(&check("cases", &format!("{LABELS},user_id")));
+    let errors = errors(&check("cases", &format!("{LABELS},region")));
     assert!(!errors.contains_key("label_literal") && errors.contains_key("label_of_a_gauge"), "{errors:#?}");
 }
 
@@ -178,14 +178,19 @@ fn a_build_without_a_list_is_told_so_and_where_cargo_looks_for_it() {
     };
     let said = check(None);
     for part in [
-        "no list of the application's own was given to this build: COMPOZY_METRIC_LABELS is not set",
+        "for free text no list was given to this build: COMPOZY_METRIC_LABELS is not set",
         "Cargo reads that file from the folder in which it is called, and from those above it",
-        "COMPOZY_METRIC_LABELS = { value = \"user_id\", force = true }",
+        "COMPOZY_METRIC_LABELS = { value = \"region\", force = true }",
     ] {
         assert!(said.contains(part), "{part} in\n{said}");
     }
     let said = check(Some(" "));
-    assert!(said.contains("the application's own list is empty") && !said.contains("no list"), "{said}");
+    assert!(
+        said.contains("the list for free text, COMPOZY_METRIC_LABELS, is empty") && !said.contains("no list"),
+        "{said}"
+    );
+    let said = check(Some("queue"));
+    assert!(said.contains("COMPOZY_METRIC_LABELS, lacks it: queue\n") && !said.contains("no list"), "{said}");
 }
 
 #[test]
@@ -241,6 +246,7 @@ fn a_bad_list_is_a_build_error_that_names_the_entry() {
         ("Queue", "`Queue` is no label name"),
         ("queue,__name__", "`__name__` is a reserved label"),
         ("queue,path", "`path` is on the core list already"),
+        ("queue,user_id", "`user_id` speaks of a person or of one request"),
         ("queue,task_type,queue", "`queue` is there twice"),
     ] {
         let errors = errors(&check("prometheus", labels));

@@ -12,6 +12,7 @@ mod openapi;
 mod price_off;
 mod prometheus;
 mod skew;
+mod stranger;
 mod time;
 
 #[cfg(all(
