@@ -38,143 +38,93 @@ pub trait Bridge: Cell {
 /// Lets the traits of `metrics` be implemented for everything that takes changes.
 struct Target<A>(Arc<A>);
 
-impl Bridge for CounterCell {
-    type Raw = metrics::Counter;
+/// `cell, handle, its trait { methods }, how to apply a change; more methods`: both directions for one kind of value.
+macro_rules! bridge {
+    (
+        $cell:ty, $raw:ident,
+        $trait:ident { $(fn $method:ident($($value:ident: $type:ty),*) $op:expr;)* },
+        |$handle:ident, $change:ident| $apply:expr;
+        $($more:item)*
+    ) => {
+        impl Bridge for $cell {
+            type Raw = metrics::$raw;
 
-    fn apply_raw(raw: &metrics::Counter, op: CounterOp) {
-        match op {
-            CounterOp::Increment(by) => raw.increment(by),
-            CounterOp::Absolute(value) => raw.absolute(value),
+            fn apply_raw($handle: &metrics::$raw, $change: Self::Op) {
+                $apply
+            }
+
+            fn raw_noop() -> metrics::$raw {
+                metrics::$raw::noop()
+            }
+
+            fn raw_from<A: Apply<Self>>(target: Arc<A>) -> metrics::$raw {
+                metrics::$raw::from_arc(Arc::new(Target(target)))
+            }
+
+            fn raw_series(series: Arc<Series<Self>>) -> metrics::$raw {
+                metrics::$raw::from_arc(series)
+            }
+
+            $($more)*
         }
-    }
 
-    fn raw_noop() -> metrics::Counter {
-        metrics::Counter::noop()
-    }
-
-    fn raw_from<A: Apply<Self>>(target: Arc<A>) -> metrics::Counter {
-        metrics::Counter::from_arc(Arc::new(Target(target)))
-    }
-
-    fn raw_series(series: Arc<Series<Self>>) -> metrics::Counter {
-        metrics::Counter::from_arc(series)
-    }
-}
-
-impl<A: Apply<CounterCell>> metrics::CounterFn for Target<A> {
-    fn increment(&self, value: u64) {
-        self.0.apply(CounterOp::Increment(value));
-    }
-    fn absolute(&self, value: u64) {
-        self.0.apply(CounterOp::Absolute(value));
-    }
-}
-
-impl metrics::CounterFn for Series<CounterCell> {
-    fn increment(&self, value: u64) {
-        self.apply(CounterOp::Increment(value));
-    }
-    fn absolute(&self, value: u64) {
-        self.apply(CounterOp::Absolute(value));
-    }
-}
-
-impl Bridge for GaugeCell {
-    type Raw = metrics::Gauge;
-
-    fn apply_raw(raw: &metrics::Gauge, op: GaugeOp) {
-        match op {
-            GaugeOp::Add(by) => raw.increment(by),
-            GaugeOp::Set(value) => raw.set(value),
+        impl<A: Apply<$cell>> metrics::$trait for Target<A> {
+            $(fn $method(&self, $($value: $type),*) {
+                self.0.apply($op);
+            })*
         }
-    }
 
-    fn raw_noop() -> metrics::Gauge {
-        metrics::Gauge::noop()
-    }
-
-    fn raw_from<A: Apply<Self>>(target: Arc<A>) -> metrics::Gauge {
-        metrics::Gauge::from_arc(Arc::new(Target(target)))
-    }
-
-    fn raw_series(series: Arc<Series<Self>>) -> metrics::Gauge {
-        metrics::Gauge::from_arc(series)
-    }
-}
-
-impl<A: Apply<GaugeCell>> metrics::GaugeFn for Target<A> {
-    fn increment(&self, value: f64) {
-        self.0.apply(GaugeOp::Add(value));
-    }
-    fn decrement(&self, value: f64) {
-        self.0.apply(GaugeOp::Add(-value));
-    }
-    fn set(&self, value: f64) {
-        self.0.apply(GaugeOp::Set(value));
-    }
-}
-
-impl metrics::GaugeFn for Series<GaugeCell> {
-    fn increment(&self, value: f64) {
-        self.apply(GaugeOp::Add(value));
-    }
-    fn decrement(&self, value: f64) {
-        self.apply(GaugeOp::Add(-value));
-    }
-    fn set(&self, value: f64) {
-        self.apply(GaugeOp::Set(value));
-    }
-}
-
-impl Bridge for HistogramCell {
-    type Raw = metrics::Histogram;
-
-    fn apply_raw(raw: &metrics::Histogram, HistogramOp { value, times }: HistogramOp) {
-        if times == 1 {
-            raw.record(value);
-        } else {
-            raw.record_many(value, usize::try_from(times).unwrap_or(usize::MAX));
+        impl<T> metrics::$trait for Series<T>
+        where
+            Self: Apply<$cell>,
+        {
+            $(fn $method(&self, $($value: $type),*) {
+                self.apply($op);
+            })*
         }
-    }
+    };
+}
 
-    fn raw_noop() -> metrics::Histogram {
-        metrics::Histogram::noop()
-    }
+bridge! {
+    CounterCell, Counter,
+    CounterFn {
+        fn increment(value: u64) CounterOp::Increment(value);
+        fn absolute(value: u64) CounterOp::Absolute(value);
+    },
+    |raw, op| match op {
+        CounterOp::Increment(by) => raw.increment(by),
+        CounterOp::Absolute(value) => raw.absolute(value),
+    };
+}
 
-    fn raw_from<A: Apply<Self>>(target: Arc<A>) -> metrics::Histogram {
-        metrics::Histogram::from_arc(Arc::new(Target(target)))
-    }
+bridge! {
+    GaugeCell, Gauge,
+    GaugeFn {
+        fn increment(value: f64) GaugeOp::Add(value);
+        fn decrement(value: f64) GaugeOp::Add(-value);
+        fn set(value: f64) GaugeOp::Set(value);
+    },
+    |raw, op| match op {
+        GaugeOp::Add(by) => raw.increment(by),
+        GaugeOp::Set(value) => raw.set(value),
+    };
+}
 
-    fn raw_series(series: Arc<Series<Self>>) -> metrics::Histogram {
-        metrics::Histogram::from_arc(series)
-    }
-
+bridge! {
+    HistogramCell, Histogram,
+    HistogramFn {
+        fn record(value: f64) HistogramOp { value, times: 1 };
+        fn record_many(value: f64, count: usize) HistogramOp { value, times: count as u64 };
+    },
+    |raw, op| match op {
+        HistogramOp { value, times: 1 } => raw.record(value),
+        HistogramOp { value, times } => raw.record_many(value, usize::try_from(times).unwrap_or(usize::MAX)),
+    };
     fn raw_samples<T>(series: Arc<Series<T>>) -> Option<metrics::Histogram>
     where
         T: Send + Sync + 'static,
         Series<T>: Apply<HistogramCell>,
     {
         Some(metrics::Histogram::from_arc(series))
-    }
-}
-
-impl<A: Apply<HistogramCell>> metrics::HistogramFn for Target<A> {
-    fn record(&self, value: f64) {
-        self.0.apply(HistogramOp { value, times: 1 });
-    }
-    fn record_many(&self, value: f64, count: usize) {
-        self.0.apply(HistogramOp { value, times: count as u64 });
-    }
-}
-
-impl<T> metrics::HistogramFn for Series<T>
-where
-    Series<T>: Apply<HistogramCell>,
-{
-    fn record(&self, value: f64) {
-        self.apply(HistogramOp { value, times: 1 });
-    }
-    fn record_many(&self, value: f64, count: usize) {
-        self.apply(HistogramOp { value, times: count as u64 });
     }
 }
