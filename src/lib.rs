@@ -78,6 +78,8 @@ pub use facade::{
     family::{DeclaredFamily, Families, Family},
     handles::{Counter, Gauge, Histogram},
     number::Number,
+    timer::{Timed, Timer},
+    track::TrackGuard,
 };
 #[cfg(feature = "openapi")]
 #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]

@@ -25,6 +25,8 @@ compozy_monitoring::families! {
     };
     /// Two closed labels.
     histogram CLOSED_SECONDS = "compozy_bench_closed_seconds" { task_type: TaskType, outcome: Outcome };
+    /// What is there now.
+    gauge BUSY = "compozy_bench_busy" { task_type: TaskType };
     /// Three labels of free text.
     counter TEXTS = "compozy_bench_texts_total" { tenant: str, queue: str, worker: str };
 }
@@ -125,6 +127,15 @@ fn disabled(round: &Round) {
     round.instructions("disabled/family-closed-histogram", DISABLED, TIMES, seconds, nothing);
     let of_texts = |_: usize| TEXTS.with("acme", "default", "a").increment(1);
     round.instructions("disabled/family-texts", DISABLED, TIMES, of_texts, nothing);
+    // Today's way without them: two clock reads, whether monitoring is on or off.
+    let timer = |_: usize| drop(CLOSED_SECONDS.with(TaskType::Parallel, Outcome::Failure).start_timer());
+    round.instructions("disabled/timer", DISABLED, TIMES, timer, nothing);
+    let timer = |_: usize| CLOSED_SECONDS.with(TaskType::Parallel, Outcome::Failure).start_timer().stop_and_discard();
+    round.instructions("disabled/timer-discarded", DISABLED, TIMES, timer, nothing);
+    let timer = |_: usize| drop(histogram!("compozy_bench_timer_seconds", "queue" => "x").start_timer());
+    round.instructions("disabled/timer-literal", DISABLED, TIMES, timer, nothing);
+    let track = |_: usize| drop(BUSY.with(TaskType::Parallel).track());
+    round.instructions("disabled/track", DISABLED, TIMES, track, nothing);
     // What the caller pays to have the values at all comes on top, in any state of monitoring.
     let from_a_table = |i: usize| CLOSED.with(inputs[i % 4].0, inputs[i % 4].1).increment(1);
     round.instructions("disabled/family-closed/from-a-table", Target::none(), TIMES, from_a_table, nothing);

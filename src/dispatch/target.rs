@@ -187,14 +187,22 @@ impl<C: Bridge> Gated<C> {
         }
     }
 
-    /// Takes a record that was made in this state.
-    pub(crate) fn record(&self, state: u8, op: C::Op) {
-        let is_open = match self.gate {
+    pub(crate) fn series(&self) -> &Resolved<C> {
+        &self.series
+    }
+
+    /// Whether it takes a record that is made in this state.
+    pub(crate) fn is_open(&self, state: u8) -> bool {
+        match self.gate {
             Gate::Global => state & GLOBAL != 0,
             Gate::Scoped => true,
             Gate::Foreign => is_on(),
-        };
-        if is_open {
+        }
+    }
+
+    /// Takes a record that was made in this state.
+    pub(crate) fn record(&self, state: u8, op: C::Op) {
+        if self.is_open(state) {
             catch_panic(|| self.series.apply(op));
         }
     }

@@ -6,10 +6,11 @@
 
 use metrics::{Key, Label};
 
+use super::{held::Held, pinned::Pinned};
 use crate::{
     dispatch::{
         switch::{self, GLOBAL},
-        target::{Target, is_global, target},
+        target::{Gated, Target, is_global, target},
     },
     storage::{resolved::Resolved, store::Stored},
     support::{panics::catch_panic, sync::OnceLock},
@@ -67,6 +68,25 @@ impl<C: Stored> SiteCore<C> {
                 self.kept.get_or_init(|| found);
             }
         });
+    }
+
+    /// The series of this thread's service.
+    pub(super) fn pin(&'static self, state: u8) -> Option<Pinned<C>> {
+        if is_global(state)
+            && let Some(kept) = self.kept.get()
+        {
+            return Some(Pinned::Site(kept));
+        }
+        let target = target();
+        let store = target.store()?;
+        let found = || {
+            let found = store.resolve(&self.key);
+            match &target {
+                Target::Global(_) => Some(Pinned::Site(self.kept.get_or_init(|| found))),
+                _ => Gated::new(found, &target).map(|series| Pinned::Elsewhere(Held::new(Some(series)))),
+            }
+        };
+        store.diagnostics.catch_and_report(self.key.name(), found).flatten()
     }
 
     #[cold]

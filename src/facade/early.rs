@@ -17,6 +17,12 @@ impl Early {
         Self(name)
     }
 
+    /// Whether somebody would miss a record.
+    #[inline(always)]
+    pub(super) fn is_missed(&self) -> bool {
+        switch::is_anybody_on()
+    }
+
     /// Only asks whether anybody records, which costs less than who.
     #[inline(always)]
     pub(super) fn record(&self) {

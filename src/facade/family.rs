@@ -3,11 +3,13 @@
 //! A [`Family`] is a `static` that knows its name, help, kind and labels. The types of its labels decide how it is
 //! stored: closed sets give a dense table, free text a capped one.
 
-use std::marker::PhantomData;
+use std::{future::Future, marker::PhantomData};
 
 use super::{
     handles::{Counter, Gauge, Handle, Histogram, LazyFamily, OUTSIDE, Registrar},
     number::Number,
+    timer::{Timed, Timer},
+    track::TrackGuard,
 };
 use crate::schema::family::{FamilyDef, LabelType};
 
@@ -120,6 +122,15 @@ impl<L> Family<Counter, L> {
 }
 
 impl<L> Family<Gauge, L> {
+    /// Adds one as long as the guard lives: see [`Gauge::track`].
+    #[inline(always)]
+    pub fn track(&'static self) -> TrackGuard
+    where
+        Self: Unlabelled,
+    {
+        self.lazy.to_record().track()
+    }
+
     /// Adds to the gauge.
     #[doc(alias = "inc")]
     #[doc(alias = "add")]
@@ -153,6 +164,24 @@ impl<L> Family<Gauge, L> {
 }
 
 impl<L> Family<Histogram, L> {
+    /// Starts a timer: see [`Histogram::start_timer`].
+    #[inline(always)]
+    pub fn start_timer(&'static self) -> Timer
+    where
+        Self: Unlabelled,
+    {
+        self.lazy.to_record().start_timer()
+    }
+
+    /// Times a future: see [`Histogram::time`].
+    #[inline]
+    pub fn time<F: Future>(&'static self, future: F) -> Timed<F>
+    where
+        Self: Unlabelled,
+    {
+        self.lazy.to_record().time(future)
+    }
+
     /// Records one sample, in seconds. A `Duration` is taken as seconds.
     #[doc(alias = "observe")]
     #[inline]

@@ -4,6 +4,7 @@ use metrics::{Key, Label};
 
 pub use super::early::Early;
 pub(crate) use super::lazy_family::OUTSIDE;
+pub(super) use super::pinned::{Running, Taken};
 use super::{
     binding::Binding,
     call_site::SiteCore,
@@ -242,6 +243,11 @@ impl Gauge {
         self.0.record(GaugeOp::Add(-value.to_f64()));
     }
 
+    #[inline(always)]
+    pub(super) fn take_one(&self) -> Option<Taken> {
+        Taken::new(&self.0)
+    }
+
     /// Sets the gauge.
     #[inline]
     pub fn set<T: Number>(&self, value: T) {
@@ -254,6 +260,11 @@ impl Histogram {
     #[inline]
     pub fn record<T: Number>(&self, value: T) {
         self.0.record(HistogramOp { value: value.to_f64(), times: 1 });
+    }
+
+    #[inline(always)]
+    pub(super) fn start(&self) -> Option<Running> {
+        Running::start(&self.0)
     }
 
     /// Records the same sample several times.

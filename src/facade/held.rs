@@ -23,6 +23,11 @@ impl<T> Held<T> {
         self.0.as_deref()
     }
 
+    /// The pointer, to keep.
+    pub(super) fn share(&self) -> Option<Arc<T>> {
+        self.0.clone()
+    }
+
     pub(super) fn take(&mut self) -> Option<Arc<T>> {
         self.0.take()
     }

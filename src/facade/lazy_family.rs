@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{early::Early, held::Held};
+use super::{early::Early, held::Held, pinned::Pinned};
 use crate::{
     dispatch::{
         switch::{self, GLOBAL},
@@ -78,6 +78,21 @@ impl<C: Stored> LazyFamilyCore<C> {
         } else {
             self.record_slow(index, op);
         }
+    }
+
+    /// The series of this thread's service.
+    pub(super) fn pin(&'static self, state: u8, index: usize) -> Option<Pinned<C>> {
+        if is_global(state)
+            && let Some(Kept::Dense(slots)) = self.kept.get()
+            && index < slots.len()
+        {
+            return Some(Pinned::Slot(slots, index));
+        }
+        let target = target();
+        let store = target.store()?;
+        let find = || Gated::new(self.series(&target, store, &self.values(index)), &target);
+        let found = store.diagnostics.catch_and_report(self.def.name, find).flatten();
+        found.map(|series| Pinned::Elsewhere(Held::new(Some(series))))
     }
 
     #[cold]

@@ -20,3 +20,7 @@ mod held;
 #[cfg(feature = "prometheus")]
 mod lazy_family;
 pub(crate) mod number;
+#[cfg(feature = "prometheus")]
+mod pinned;
+pub(crate) mod timer;
+pub(crate) mod track;

@@ -58,6 +58,24 @@ impl Early {
     }
 }
 
+/// What a timer has that runs: there is none.
+#[derive(Debug)]
+pub(super) enum Running {}
+
+impl Running {
+    pub(super) fn record(self) {}
+
+    pub(super) fn discard(self) {}
+}
+
+/// What a guard has that counted: there is none.
+#[derive(Debug)]
+pub(super) enum Taken {}
+
+impl Taken {
+    pub(super) fn give_back(self) {}
+}
+
 /// The place of a value that its closed set does not have.
 pub(crate) const OUTSIDE: usize = usize::MAX;
 
@@ -173,12 +191,22 @@ impl Gauge {
     #[inline(always)]
     pub fn decrement<T: Number>(&self, _: T) {}
 
+    #[inline(always)]
+    pub(super) fn take_one(&self) -> Option<Taken> {
+        None
+    }
+
     /// Nothing in this build.
     #[inline(always)]
     pub fn set<T: Number>(&self, _: T) {}
 }
 
 impl Histogram {
+    #[inline(always)]
+    pub(super) fn start(&self) -> Option<Running> {
+        None
+    }
+
     /// Nothing in this build.
     #[inline(always)]
     pub fn record<T: Number>(&self, _: T) {}

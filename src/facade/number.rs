@@ -81,3 +81,28 @@ macro_rules! behind_a_reference {
 }
 
 behind_a_reference!(f32, f64, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize, Duration);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_that_people_have_is_taken_as_it_is_and_rounded_where_a_float_has_no_place() {
+        macro_rules! seven {
+            ($($number:ty),*) => {
+                [$((7 as $number).to_f64(), (&(7 as $number)).to_f64()),*]
+            };
+        }
+        assert_eq!(seven!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize, f32, f64), [7.0; 28]);
+        macro_rules! non_zero {
+            ($($number:ty),*) => {
+                [$(NonZero::<$number>::new(7).unwrap().to_f64()),*]
+            };
+        }
+        assert_eq!(non_zero!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize), [7.0; 12]);
+        assert_eq!((-7_i128).to_f64(), -7.0);
+        assert_eq!(((1_u64 << 53) + 1).to_f64(), 9_007_199_254_740_992.0);
+        assert_eq!(u128::MAX.to_f64(), 340_282_366_920_938_463_463_374_607_431_768_211_456.0);
+        assert_eq!((Duration::from_millis(1_500).to_f64(), (&Duration::from_millis(20)).to_f64()), (1.5, 0.02));
+    }
+}

@@ -88,6 +88,36 @@ pub(crate) struct DenseSeries<C> {
     index: usize,
 }
 
+impl<C> Clone for DenseSeries<C> {
+    fn clone(&self) -> Self {
+        Self { slots: self.slots.clone(), index: self.index }
+    }
+}
+
+impl<C: Cell> DenseSeries<C> {
+    /// The place of a table with these slots.
+    pub(crate) fn new(slots: &Arc<[Slot<C>]>, index: usize) -> Self {
+        Self { slots: slots.clone(), index }
+    }
+
+    /// The value that takes changes now; nothing while it is the first one.
+    pub(crate) fn later(&self) -> Option<Arc<C>> {
+        let later = self.slots.get(self.index)?.later.get()?;
+        if let Some(value) = &*later.read().unwrap_or_else(PoisonError::into_inner) {
+            return Some(value.clone());
+        }
+        let new = Arc::<C>::default();
+        Some(later.write().unwrap_or_else(PoisonError::into_inner).get_or_insert(new).clone())
+    }
+
+    /// Changes the first value, also when nobody reads it any more.
+    pub(crate) fn apply_first(&self, op: C::Op) {
+        if let Some(slot) = self.slots.get(self.index) {
+            slot.first.apply(op);
+        }
+    }
+}
+
 impl<C: Cell> Apply<C> for DenseSeries<C> {
     fn apply(&self, op: C::Op) {
         if let Some(slot) = self.slots.get(self.index) {

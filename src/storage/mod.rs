@@ -1,5 +1,6 @@
 //! What was recorded: values, series, tables, families, and the store that has them all.
 
+pub(crate) mod anchor;
 pub mod bridge;
 pub mod cell;
 pub(crate) mod collector;

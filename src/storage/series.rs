@@ -97,6 +97,15 @@ impl<T> Series<T> {
     }
 }
 
+impl<C: Cell> Series<C> {
+    /// The series that a removed one begins anew as; nothing for a gauge over the cap.
+    pub(crate) fn successor(&self) -> Option<Arc<Self>> {
+        // As in `apply_anew`.
+        let _ = self.removed.load(Acquire);
+        self.home.as_ref().and_then(Weak::upgrade)?.anew(self)
+    }
+}
+
 impl<C: Cell> Apply<C> for Series<C> {
     #[inline]
     fn apply(&self, op: C::Op) {

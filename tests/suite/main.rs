@@ -15,6 +15,7 @@ mod contract;
 mod early;
 mod exposition;
 mod guard;
+mod guards;
 mod http;
 mod life;
 mod lives;
