@@ -61,7 +61,7 @@ mod config;
 mod dispatch;
 #[cfg(feature = "prometheus")]
 mod exposition;
-#[cfg(feature = "http-poem")]
+#[cfg(feature = "_scrape")]
 mod http;
 mod missing;
 mod schema;
@@ -84,6 +84,12 @@ pub use facade::{
 #[cfg(feature = "openapi")]
 #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
 pub use http::OpenApiDocument;
+#[cfg(all(feature = "http-tower", feature = "prometheus"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "http-tower")))]
+pub use http::{CountedBody, HttpLayerFuture, HttpLayerService};
+#[cfg(feature = "http-tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http-tower")))]
+pub use http::{DefaultRoutes, HttpLayer, MetricsBody, MetricsService, RequestHead, RouteFunction, Routes};
 #[cfg(feature = "http-poem")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-poem")))]
 pub use http::{HttpMetrics, HttpMetricsEndpoint, MetricsEndpoint, MetricsRoute};

@@ -5,7 +5,9 @@
 
 #[cfg(any(
     not(feature = "prometheus"),
+    not(feature = "http-axum"),
     not(feature = "http-poem"),
+    not(feature = "http-tower"),
     not(feature = "openapi"),
     not(feature = "temporal"),
     not(feature = "project-file")
@@ -54,6 +56,22 @@ missing! {
     "in Cargo.toml: compozy-monitoring = {{ version = \"0.1\", features = [\"prometheus\", \"http-poem\"] }}"
     BuiltWithTheFeatureHttpPoem;
     MonitoringService { metrics_endpoint(self) http_middleware(self) }
+}
+
+#[cfg(not(feature = "http-tower"))]
+missing! {
+    "the HTTP layer and the scrape service need the feature `http-tower` of compozy-monitoring"
+    "in Cargo.toml: compozy-monitoring = {{ version = \"0.1\", features = [\"prometheus\", \"http-tower\"] }}; with axum, \"http-axum\""
+    BuiltWithTheFeatureHttpTower;
+    MonitoringService { http_layer(self) metrics_service(self) }
+}
+
+#[cfg(not(feature = "http-axum"))]
+missing! {
+    "`mount_metrics` needs the feature `http-axum` of compozy-monitoring"
+    "in Cargo.toml: compozy-monitoring = {{ version = \"0.1\", features = [\"prometheus\", \"http-axum\"] }}"
+    BuiltWithTheFeatureHttpAxum;
+    MonitoringService { mount_metrics(self, A) }
 }
 
 #[cfg(not(feature = "openapi"))]

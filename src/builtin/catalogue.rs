@@ -25,7 +25,7 @@ crate::families! {
     pub(crate) counter ERRORS = "compozy_monitoring_errors_total";
 }
 
-#[cfg(feature = "http-poem")]
+#[cfg(feature = "_middleware")]
 crate::families! {
     /// Total HTTP requests
     pub(crate) counter HTTP_REQUESTS = "compozy_http_requests_total" {
@@ -69,7 +69,7 @@ pub(super) fn declare(store: &Store) {
     }
     HEALTH.lazy.declare_in(store);
     BUILD_INFO.lazy.declare_in(store);
-    #[cfg(feature = "http-poem")]
+    #[cfg(feature = "_middleware")]
     {
         HTTP_IN_FLIGHT.lazy.declare_in(store);
         HTTP_REQUESTS.lazy.declare_in(store);

@@ -215,7 +215,7 @@ impl ConfigError {
     }
 
     /// The endpoint cannot be put where the application has a route of its own.
-    #[cfg(feature = "http-poem")]
+    #[cfg(any(feature = "http-poem", feature = "http-axum"))]
     pub(crate) fn path_is_taken(path: &str) -> Self {
         Self {
             source: Source::Field("path"),

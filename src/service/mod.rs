@@ -288,7 +288,7 @@ impl MonitoringService {
     }
 
     /// What runs, on or off.
-    #[cfg(any(feature = "http-poem", feature = "temporal"))]
+    #[cfg(any(feature = "_middleware", feature = "temporal"))]
     pub(crate) fn running(&self) -> Option<&Arc<Instance>> {
         self.running.as_ref().ok()
     }

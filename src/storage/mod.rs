@@ -18,7 +18,7 @@ mod sorted;
 pub mod store;
 pub mod summary;
 pub(crate) mod text_family;
-#[cfg(feature = "http-poem")]
+#[cfg(feature = "_middleware")]
 pub(crate) mod text_map;
 pub(crate) mod text_table;
 pub mod undeclared;

@@ -129,7 +129,7 @@ pub(crate) fn labels(family: &str, declared: &[LabelDef], key: &Key) -> Labels {
 }
 
 /// A text as long as a label value may be.
-#[cfg(feature = "http-poem")]
+#[cfg(feature = "_middleware")]
 pub(crate) fn truncate(text: &str) -> &str {
     if text.len() <= LONGEST_VALUE {
         return text;

@@ -35,6 +35,7 @@ impl<V: Default> TextMap<V> {
     }
 
     /// All values, in no order.
+    #[cfg(feature = "http-poem")]
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.0.own().map(|entry| &entry.cell)
     }

@@ -17,6 +17,7 @@ mod exposition;
 mod guard;
 mod guards;
 mod http;
+mod http_tower;
 mod life;
 mod lives;
 mod logs;

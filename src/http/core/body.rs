@@ -12,7 +12,8 @@ use super::in_flight::InFlight;
 
 pin_project! {
     /// The body of an answer. One whose length is known is not counted: its request left at the head.
-    pub(crate) struct CountedBody<B> {
+    #[derive(Debug)]
+    pub struct CountedBody<B> {
         #[pin]
         body: B,
         in_flight: Option<InFlight>,

@@ -1,23 +1,25 @@
 //! One request and one scrape, whatever the framework.
 
-#[cfg(feature = "prometheus")]
+#[cfg(all(feature = "_middleware", feature = "prometheus"))]
 pub(crate) mod body;
-#[cfg(feature = "prometheus")]
+#[cfg(all(feature = "_middleware", feature = "prometheus"))]
 pub(crate) mod clock;
-#[cfg(feature = "prometheus")]
+#[cfg(all(feature = "_middleware", feature = "prometheus"))]
 pub(crate) mod in_flight;
-#[cfg(feature = "prometheus")]
+#[cfg(all(feature = "_middleware", feature = "prometheus"))]
 pub(crate) mod labels;
 pub(crate) mod negotiation;
 pub(crate) mod scrape;
 #[cfg(feature = "prometheus")]
 pub(crate) mod shared_render;
-#[cfg(feature = "prometheus")]
+#[cfg(all(feature = "_middleware", feature = "prometheus"))]
 pub(crate) mod templates;
-#[cfg(feature = "prometheus")]
+#[cfg(all(feature = "_middleware", feature = "prometheus"))]
 pub(crate) mod tracker;
 
 /// The path of a request that no route took.
+#[cfg(any(feature = "http-poem", all(feature = "_middleware", feature = "prometheus")))]
 pub(crate) const UNMATCHED: &str = "unmatched";
 /// The path of a request whose template is not known.
+#[cfg(any(feature = "http-poem", all(feature = "_middleware", feature = "prometheus")))]
 pub(crate) const UNKNOWN: &str = "unknown";

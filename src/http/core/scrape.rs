@@ -119,3 +119,37 @@ fn response(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Respo
     response.headers_mut().extend(headers);
     response
 }
+
+/// The body of the answer to a scrape: bytes that are there.
+#[cfg(any(feature = "http-tower", feature = "serve"))]
+#[derive(Debug)]
+pub struct MetricsBody(Bytes);
+
+#[cfg(any(feature = "http-tower", feature = "serve"))]
+impl MetricsBody {
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+}
+
+#[cfg(any(feature = "http-tower", feature = "serve"))]
+impl http_body::Body for MetricsBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        let bytes = std::mem::take(&mut self.0);
+        std::task::Poll::Ready((!bytes.is_empty()).then(|| Ok(http_body::Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(self.0.len() as u64)
+    }
+}

@@ -78,6 +78,7 @@ impl<T: SharedText, K: Default> Templates<T, K> {
     }
 
     /// What the framework keeps of each.
+    #[cfg(feature = "http-poem")]
     pub(crate) fn kept(&self) -> impl Iterator<Item = &K> {
         self.all.values().map(|template| &template.kept)
     }

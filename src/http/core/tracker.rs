@@ -37,6 +37,12 @@ pub(crate) trait Framework: Sized {
         status: StatusCode,
     ) -> Path<'a, Self::Template>;
 
+    /// The template that a request came with and is counted under, whatever the answer.
+    #[inline]
+    fn given(_: &Self::Request) -> Option<&Self::Template> {
+        None
+    }
+
     /// The label of a template.
     fn label<'a>(&'a self, template: &'a str, _: Method) -> &'a str {
         template
@@ -181,6 +187,7 @@ impl<F: Framework, H: Deref<Target = RequestTracker<F>>> InProgress<F, H> {
         self.phase = Phase::Finished;
         let Some(instance) = self.tracker.instance() else { return };
         let outcome = self.outcome(status);
+        let template = template.or_else(|| F::given(&self.request));
         let known = template.and_then(|template| self.tracker.templates.recent(template));
         if !known.is_some_and(|known| known.record_known(outcome)) {
             self.record(instance.store(), template, outcome);

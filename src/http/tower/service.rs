@@ -1,0 +1,194 @@
+//! The service of the layer, and the future of a request.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::routes::{RequestHead, Routes};
+use crate::{
+    http::core::{
+        body::CountedBody,
+        labels::{method_of, path_without_template},
+        templates::{Path, SharedText, Templates},
+        tracker::{Framework, InProgress, RequestTracker},
+    },
+    storage::store::Store,
+};
+
+pub(crate) type Tracker<R> = RequestTracker<Tower<R>>;
+
+/// The routes of a layer. A request has its template from the start, so none gets lost on the way.
+pub(crate) struct Tower<R>(pub(crate) R);
+
+pub(crate) struct Template<R: Routes>(R::Template);
+
+impl<R: Routes> Clone for Template<R> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<R: Routes> SharedText for Template<R> {
+    #[inline]
+    fn text(&self) -> &str {
+        R::text(&self.0)
+    }
+}
+
+impl<R: Routes> Framework for Tower<R> {
+    type Template = Template<R>;
+    type Kept = ();
+    type Request = Option<Template<R>>;
+
+    #[inline]
+    fn given(template: &Self::Request) -> Option<&Self::Template> {
+        template.as_ref()
+    }
+
+    fn path<'a>(
+        &'a self,
+        _: &'a Templates<Self::Template, ()>,
+        _: &Store,
+        given: &'a Self::Request,
+        _: Option<&'a Self::Template>,
+        status: StatusCode,
+    ) -> Path<'a, Self::Template> {
+        match given {
+            Some(template) if !template.text().is_empty() => Path::Template(template),
+            _ => Path::Text(path_without_template(status)),
+        }
+    }
+}
+
+/// The service of an [`HttpLayer`](crate::HttpLayer).
+pub struct HttpLayerService<S, R: Routes> {
+    inner: S,
+    tracker: Arc<Tracker<R>>,
+}
+
+impl<S, R: Routes> HttpLayerService<S, R> {
+    pub(crate) fn new(inner: S, tracker: Arc<Tracker<R>>) -> Self {
+        Self { inner, tracker }
+    }
+}
+
+impl<S: Clone, R: Routes> Clone for HttpLayerService<S, R> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), tracker: self.tracker.clone() }
+    }
+}
+
+impl<S: fmt::Debug, R: Routes> fmt::Debug for HttpLayerService<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpLayerService").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl<S, R, B, B2> Service<Request<B>> for HttpLayerService<S, R>
+where
+    S: Service<Request<B>, Response = Response<B2>>,
+    B2: Body,
+    R: Routes,
+{
+    type Response = Response<CountedBody<B2>>;
+    type Error = S::Error;
+    type Future = HttpLayerFuture<S::Future, R>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, req: Request<B>) -> Self::Future {
+        // From here on a panic is counted: of the handler's beginning too.
+        let mut request = InProgress::start(self.tracker.clone(), || {
+            let template = self.tracker.framework.0.template(&RequestHead::of(&req)).map(Template);
+            (method_of(req.method()), template)
+        });
+        let scope = self.tracker.has_scope().then(|| self.tracker.clone());
+        let inner = {
+            let _entered = scope.as_ref().and_then(|tracker| tracker.enter());
+            self.inner.call(req)
+        };
+        if let Some(request) = &mut request {
+            request.leave();
+        }
+        HttpLayerFuture { inner: Some(inner), request, scope }
+    }
+}
+
+pin_project! {
+    /// The future of an [`HttpLayerService`]: one request, up to its response head. In a drop the handler comes first, then
+    /// what counts it.
+    pub struct HttpLayerFuture<F, R: Routes> {
+        #[pin]
+        inner: Option<F>,
+        request: Option<InProgress<Tower<R>, Arc<Tracker<R>>>>,
+        // Of a service that is not the process's one.
+        scope: Option<Arc<Tracker<R>>>,
+    }
+
+    impl<F, R: Routes> PinnedDrop for HttpLayerFuture<F, R> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _entered = this.scope.as_ref().and_then(|tracker| tracker.enter());
+            this.inner.set(None);
+        }
+    }
+}
+
+impl<F, R: Routes> fmt::Debug for HttpLayerFuture<F, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpLayerFuture").finish_non_exhaustive()
+    }
+}
+
+impl<F, R, B, E> Future for HttpLayerFuture<F, R>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+    R: Routes,
+{
+    type Output = Result<Response<CountedBody<B>>, E>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // Only `drop` takes it out.
+        let Some(inner) = this.inner.as_pin_mut() else { return Poll::Pending };
+        let polled = {
+            let _entered = this.scope.as_ref().and_then(|tracker| tracker.enter());
+            this.request.iter_mut().for_each(InProgress::enter);
+            let polled = inner.poll(cx);
+            this.request.iter_mut().for_each(InProgress::leave);
+            polled
+        };
+        let answer = ready!(polled);
+        let mut request = this.request.take();
+        let status = match &answer {
+            Ok(response) => response.status(),
+            // Of a service below that answers nothing: what a server makes of it, the client gets no answer.
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        if let Some(request) = &mut request {
+            request.finish(status, None);
+        }
+        Poll::Ready(answer.map(|response| {
+            response.map(|body| {
+                let streams = status != StatusCode::SWITCHING_PROTOCOLS && body.size_hint().exact().is_none();
+                let in_flight = request.as_mut().filter(|_| streams).and_then(InProgress::hand_over);
+                CountedBody::new(body, in_flight)
+            })
+        }))
+    }
+}
