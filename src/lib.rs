@@ -81,6 +81,9 @@ pub use facade::{
     timer::{Timed, Timer},
     track::TrackGuard,
 };
+#[cfg(feature = "serve")]
+#[cfg_attr(docsrs, doc(cfg(feature = "serve")))]
+pub use http::ListenAddress;
 #[cfg(feature = "openapi")]
 #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
 pub use http::OpenApiDocument;

@@ -10,7 +10,8 @@
     not(feature = "http-tower"),
     not(feature = "openapi"),
     not(feature = "temporal"),
-    not(feature = "project-file")
+    not(feature = "project-file"),
+    not(feature = "serve")
 ))]
 macro_rules! missing {
     (
@@ -106,6 +107,14 @@ missing! {
         track_worker(self)
         set_workers_configured(self, A)
     }
+}
+
+#[cfg(not(feature = "serve"))]
+missing! {
+    "`serve` needs the feature `serve` of compozy-monitoring"
+    "in Cargo.toml: compozy-monitoring = {{ version = \"0.1\", features = [\"prometheus\", \"serve\"] }}"
+    BuiltWithTheFeatureServe;
+    MonitoringService { serve(self, A) }
 }
 
 #[cfg(not(feature = "project-file"))]

@@ -47,6 +47,9 @@ pub(crate) struct Instance {
     recorder: StoreRecorder,
     global: bool,
     on: AtomicBool,
+    /// Tasks that wait for the end.
+    #[cfg(feature = "serve")]
+    waiting: Mutex<Vec<std::task::Waker>>,
     #[cfg(feature = "temporal")]
     sdk_families: bool,
 }
@@ -92,6 +95,8 @@ impl Instance {
             recorder: StoreRecorder(store),
             global,
             on: AtomicBool::new(true),
+            #[cfg(feature = "serve")]
+            waiting: Mutex::default(),
             #[cfg(feature = "temporal")]
             sdk_families: config.temporal_sdk_families,
         })
@@ -117,13 +122,35 @@ impl Instance {
 
     /// Stops, once, and says why. There is nothing to wait for.
     pub(crate) fn stop(&self, reason: &str) {
-        if self.on.swap(false, SeqCst) && self.global {
+        if !self.on.swap(false, SeqCst) {
+            return;
+        }
+        if self.global {
             let life = LIFE.lock().unwrap_or_else(PoisonError::into_inner);
             switch::set_global(false);
             drop(life);
             // Not under the lock: a subscriber may start or stop a service. Nor may its panic leave a drop.
             catch_panic(|| info!(reason, "Monitoring stopped"));
         }
+        #[cfg(feature = "serve")]
+        {
+            let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+            waiting.into_iter().for_each(|waker| catch_panic(|| waker.wake()));
+        }
+    }
+
+    /// Whether the service is off; if not, the task is woken when it stops.
+    #[cfg(feature = "serve")]
+    pub(crate) fn poll_stopped(&self, cx: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: `stop` takes it after it has set this.
+        if !self.on.load(SeqCst) {
+            return std::task::Poll::Ready(());
+        }
+        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            waiting.push(cx.waker().clone());
+        }
+        std::task::Poll::Pending
     }
 }
 

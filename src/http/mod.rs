@@ -1,8 +1,11 @@
 //! What a web service needs: a middleware that counts, and an answer to scrapes.
 
+#[cfg(any(feature = "_middleware", feature = "prometheus"))]
 pub(crate) mod core;
 #[cfg(feature = "http-poem")]
 mod poem;
+#[cfg(feature = "serve")]
+mod serve;
 #[cfg(feature = "http-tower")]
 mod tower;
 
@@ -17,6 +20,8 @@ pub use self::poem::{
     endpoint::{MetricsEndpoint, MetricsRoute},
     middleware::{HttpMetrics, HttpMetricsEndpoint},
 };
+#[cfg(feature = "serve")]
+pub use self::serve::ListenAddress;
 #[cfg(all(feature = "http-tower", feature = "prometheus"))]
 pub use self::tower::service::{HttpLayerFuture, HttpLayerService};
 #[cfg(feature = "http-tower")]

@@ -25,11 +25,15 @@ mod render_error;
 mod scope;
 #[cfg(feature = "prometheus")]
 mod snapshot;
+#[cfg(all(feature = "prometheus", feature = "serve"))]
+mod weak;
 
 pub use render_error::RenderError;
 pub use scope::Scoped;
 #[cfg(feature = "prometheus")]
 pub use snapshot::Snapshot;
+#[cfg(all(feature = "prometheus", feature = "serve"))]
+pub(crate) use weak::WeakService;
 
 /// Monitoring in one process: what a binary makes at start-up, and hands to its HTTP server.
 ///
@@ -61,6 +65,8 @@ pub struct MonitoringService {
 enum Instance {}
 
 const DISABLED: &str = "monitoring is disabled; MONITORING_ENABLED=true enables it";
+#[cfg(feature = "prometheus")]
+const STOPPED: &str = "monitoring was shut down";
 #[cfg(not(feature = "prometheus"))]
 const NO_FEATURE: &str = "this binary was built without the feature `prometheus` of compozy-monitoring";
 
@@ -254,7 +260,7 @@ impl MonitoringService {
     pub fn off_reason(&self) -> Option<&'static str> {
         match &self.running {
             #[cfg(feature = "prometheus")]
-            Ok(running) => (!running.is_on()).then_some("monitoring was shut down"),
+            Ok(running) => (!running.is_on()).then_some(STOPPED),
             #[cfg(not(feature = "prometheus"))]
             Ok(running) => match **running {},
             Err(reason) => Some(reason),

@@ -192,7 +192,7 @@ fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 fn a_request_that_nobody_waits_for_is_499_polled_or_not() {
     for polls in 0..3 {
         let service = MonitoringService::for_test();
-        let mut app = one(&service, || pending::<Answer>());
+        let mut app = one(&service, pending::<Answer>);
         {
             let mut future = pin!(app.call(x()));
             (0..polls).for_each(|_| assert!(poll(future.as_mut()).is_pending()));
@@ -343,7 +343,7 @@ async fn while_monitoring_is_off_requests_pass_and_after_a_shutdown_nothing_is_c
 
     let on = || MonitoringService::new(Config::default().enabled(true)).expect("on");
     let first = on();
-    let mut app = one(&first, || pending::<Answer>());
+    let mut app = one(&first, pending::<Answer>);
     let future = app.call(x());
     first.shutdown();
     drop(future);

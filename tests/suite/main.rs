@@ -28,6 +28,7 @@ mod process;
 mod removal;
 mod same_module;
 mod scopes;
+mod serve;
 mod start_disabled;
 mod start_enabled;
 mod start_foreign_recorder;

@@ -36,6 +36,7 @@ pub(crate) struct Scrape {
 }
 
 impl Scrape {
+    #[cfg(feature = "_middleware")]
     pub(crate) fn new(service: &MonitoringService) -> Self {
         if service.is_enabled() {
             tracing::info!(path = service.path(), "Metrics endpoint registered");
@@ -46,6 +47,12 @@ impl Scrape {
             #[cfg(feature = "prometheus")]
             shared: std::sync::Arc::default(),
         }
+    }
+
+    /// For a place that is there longer than the service.
+    #[cfg(all(feature = "prometheus", feature = "serve"))]
+    pub(crate) fn of(service: MonitoringService, shared: std::sync::Arc<SharedRender>) -> Self {
+        Self { service, gzip: true, shared }
     }
 
     /// The answer to a request of this method and with these headers.
@@ -95,6 +102,12 @@ impl Scrape {
     }
 }
 
+/// Where nothing else is served.
+#[cfg(all(feature = "prometheus", feature = "serve"))]
+pub(crate) fn not_found(path: &str) -> Response<Bytes> {
+    plain(StatusCode::NOT_FOUND, format!("404: the metrics are at {path}\n"))
+}
+
 fn not_allowed() -> Response<Bytes> {
     let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "405: GET and HEAD only\n");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -121,18 +134,18 @@ fn response(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Respo
 }
 
 /// The body of the answer to a scrape: bytes that are there.
-#[cfg(any(feature = "http-tower", feature = "serve"))]
+#[cfg(any(feature = "http-tower", all(feature = "prometheus", feature = "serve")))]
 #[derive(Debug)]
 pub struct MetricsBody(Bytes);
 
-#[cfg(any(feature = "http-tower", feature = "serve"))]
+#[cfg(any(feature = "http-tower", all(feature = "prometheus", feature = "serve")))]
 impl MetricsBody {
     pub(crate) fn new(bytes: Bytes) -> Self {
         Self(bytes)
     }
 }
 
-#[cfg(any(feature = "http-tower", feature = "serve"))]
+#[cfg(any(feature = "http-tower", all(feature = "prometheus", feature = "serve")))]
 impl http_body::Body for MetricsBody {
     type Data = Bytes;
     type Error = std::convert::Infallible;

@@ -1,0 +1,37 @@
+//! What [`MonitoringService::serve`](crate::MonitoringService::serve) takes for an address.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, ToSocketAddrs},
+};
+
+/// Where to listen: a port of loopback (`9090`), an address with a port (`"10.1.0.5:9090"`), or a [`SocketAddr`].
+pub trait ListenAddress: sealed::Sealed {
+    #[doc(hidden)]
+    fn resolve(self) -> io::Result<Vec<SocketAddr>>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for u16 {}
+    impl Sealed for &str {}
+    impl Sealed for std::net::SocketAddr {}
+}
+
+impl ListenAddress for u16 {
+    fn resolve(self) -> io::Result<Vec<SocketAddr>> {
+        Ok(vec![(Ipv4Addr::LOCALHOST, self).into()])
+    }
+}
+
+impl ListenAddress for &str {
+    fn resolve(self) -> io::Result<Vec<SocketAddr>> {
+        self.to_socket_addrs().map(Iterator::collect)
+    }
+}
+
+impl ListenAddress for SocketAddr {
+    fn resolve(self) -> io::Result<Vec<SocketAddr>> {
+        Ok(vec![self])
+    }
+}
