@@ -53,7 +53,7 @@ fn all(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
 static LABELS: [LabelDef; 1] = [LabelDef::of::<Text>("path")];
 
 fn table(cap: usize) -> Arc<TextFamily<CounterCell>> {
-    TextFamily::new(&LABELS, cap)
+    TextFamily::new(&LABELS, cap, Maker::default())
 }
 
 const ONE: CounterOp = CounterOp::Increment(1);

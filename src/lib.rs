@@ -114,7 +114,8 @@ pub mod __private {
     pub use crate::{
         facade::handles::{COMPILED, Early, Site, describe, is_on, resolve},
         schema::check::{
-            check_declared_once, check_family, check_family_label, check_help, check_labels, check_site, declared_again,
+            check_buckets, check_declared_once, check_family, check_family_label, check_help, check_labels, check_site,
+            declared_again,
         },
         schema::family::{FamilyDef, Kind, LabelDef},
     };

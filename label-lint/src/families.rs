@@ -2,9 +2,10 @@
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{
-    Attribute, LitStr, Path, Token, Visibility, braced,
+    Attribute, Expr, LitStr, Path, Token, Visibility, braced, bracketed,
     ext::IdentExt,
     parse::{Parse, ParseStream, Parser},
+    punctuated::Punctuated,
 };
 
 /// One declaration.
@@ -13,6 +14,8 @@ pub struct Declaration {
     pub kind: Ident,
     pub name: Ident,
     pub metric: LitStr,
+    /// The bounds of `buckets [..]`.
+    pub buckets: Option<Vec<Expr>>,
     pub labels: Vec<DeclaredLabel>,
     pub attributes: Vec<Attribute>,
 }
@@ -42,6 +45,16 @@ fn block(input: ParseStream<'_>) -> syn::Result<Vec<Declaration>> {
         }
         input.parse::<Token![=]>()?;
         let metric = input.parse()?;
+        let mut buckets = None;
+        if input.peek(Ident::peek_any) {
+            let word = input.call(Ident::parse_any)?;
+            if word != "buckets" {
+                return Err(syn::Error::new(word.span(), "not `buckets`"));
+            }
+            let bounds;
+            bracketed!(bounds in input);
+            buckets = Some(Punctuated::<Expr, Token![,]>::parse_terminated(&bounds)?.into_iter().collect());
+        }
         let mut labels = Vec::new();
         if !input.peek(Token![;]) {
             let inside;
@@ -52,7 +65,7 @@ fn block(input: ParseStream<'_>) -> syn::Result<Vec<Declaration>> {
             }
         }
         input.parse::<Token![;]>()?;
-        declarations.push(Declaration { vis, kind, name, metric, labels, attributes });
+        declarations.push(Declaration { vis, kind, name, metric, buckets, labels, attributes });
     }
     Ok(declarations)
 }

@@ -75,7 +75,8 @@ rules! {
     DuplicateLabel, "duplicate-label", Error, "One metric has two labels of one name.";
     FamilyName, "family-name", Error, "A `compozy_*` name is not lower-case words joined by single `_`.";
     CounterSuffix, "counter-suffix", Error, "A `compozy_*` counter does not end in `_total`.";
-    HistogramSuffix, "histogram-suffix", Error, "A `compozy_*` histogram does not end in `_seconds`.";
+    HistogramSuffix, "histogram-suffix", Error, "A `compozy_*` histogram has neither a unit in its name nor buckets of its own.";
+    HistogramBuckets, "histogram-buckets", Error, "The buckets of a declaration are not 1 to 30 finite numbers that rise.";
     GaugeSuffix, "gauge-suffix", Error, "A `compozy_*` gauge ends in `_total`.";
     DuplicateFamily, "duplicate-family", Error, "`families!` declares one name twice in one crate.";
     TwoMetricsVersions, "two-metrics-versions", Error, "`Cargo.lock` holds more than one version of `metrics`.";

@@ -38,7 +38,7 @@ impl MetricType {
 #[derive(Debug)]
 pub(crate) struct Histogram<'a> {
     /// The upper bounds as the values of the label `le`, `+Inf` last.
-    pub(crate) bounds: &'a [&'a str],
+    pub(crate) bounds: &'a [Box<str>],
     /// The cumulative count of each; the last one is the count of all.
     pub(crate) counts: &'a [u64],
     pub(crate) sum: f64,

@@ -1,15 +1,13 @@
 //! Reads a store, family by family.
 
 use super::encoder::{Encoder, Histogram, MetricType, Summary};
-#[cfg(feature = "temporal")]
-use crate::storage::histogram::BoundedCell;
 use crate::storage::{
     cell::Cell,
     collector::Reading,
     counter::CounterCell,
     declared::DeclaredFamily,
     gauge::GaugeCell,
-    histogram::{BUCKET_LABELS, HistogramCell},
+    histogram::HistogramCell,
     store::{Owner, Store},
     summary::SummaryCell,
     undeclared::{UndeclaredFamilies, UndeclaredFamily},
@@ -41,18 +39,7 @@ impl Encode for HistogramCell {
     const TYPE: MetricType = MetricType::Histogram;
 
     fn encode(&self, labels: &str, encoder: &mut impl Encoder) {
-        encoder.histogram(labels, &Histogram { bounds: &BUCKET_LABELS, counts: &self.cumulative(), sum: self.sum() });
-    }
-}
-
-#[cfg(feature = "temporal")]
-impl Encode for BoundedCell {
-    const TYPE: MetricType = MetricType::Histogram;
-
-    fn encode(&self, labels: &str, encoder: &mut impl Encoder) {
-        let bounds: Vec<String> = self.bounds().iter().map(f64::to_string).collect();
-        let bounds: Vec<&str> = bounds.iter().map(String::as_str).chain(["+Inf"]).collect();
-        encoder.histogram(labels, &Histogram { bounds: &bounds, counts: &self.cumulative(), sum: self.sum() });
+        encoder.histogram(labels, &Histogram { bounds: self.labels(), counts: &self.cumulative(), sum: self.sum() });
     }
 }
 
@@ -95,8 +82,6 @@ pub(crate) fn walk(
                     UndeclaredFamilies::Gauge(family) => undeclared(family, help, encoder),
                     UndeclaredFamilies::Histogram(family) => undeclared(family, help, encoder),
                     UndeclaredFamilies::Summary(family) => undeclared(family, help, encoder),
-                    #[cfg(feature = "temporal")]
-                    UndeclaredFamilies::Bounded(family) => undeclared(family, help, encoder),
                 }
             }
         }

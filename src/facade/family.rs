@@ -182,7 +182,7 @@ impl<L> Family<Histogram, L> {
         self.lazy.to_record().time(future)
     }
 
-    /// Records one sample, in seconds. A `Duration` is taken as seconds.
+    /// Records one sample, in the unit of the family. A `Duration` is taken as seconds.
     #[doc(alias = "observe")]
     #[inline]
     pub fn record<T: Number>(&'static self, value: T)

@@ -4,7 +4,7 @@ use metrics::{Key, Label};
 
 pub use super::early::Early;
 pub(crate) use super::lazy_family::OUTSIDE;
-pub(super) use super::pinned::{Running, Taken};
+pub(super) use super::running::{Running, Taken};
 use super::{
     binding::Binding,
     call_site::SiteCore,
@@ -256,7 +256,7 @@ impl Gauge {
 }
 
 impl Histogram {
-    /// Records one sample; in a `_seconds` family, in seconds. A `Duration` is taken as seconds.
+    /// Records one sample, in the unit of the family. A `Duration` is taken as seconds.
     #[inline]
     pub fn record<T: Number>(&self, value: T) {
         self.0.record(HistogramOp { value: value.to_f64(), times: 1 });

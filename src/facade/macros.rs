@@ -33,7 +33,8 @@ macro_rules! gauge {
 
 /// Gives the handle of a histogram: same syntax as [`metrics::histogram!`]. See [`counter!`](crate::counter).
 ///
-/// Names that end in `_seconds` get the buckets of the specification, others are summaries. `compozy_*` names have to.
+/// Names that end in `_seconds` get the buckets of the specification, those in `_bytes` get 100 to 100,000,000 by tens, others are
+/// summaries. `compozy_*` names end in one of the two.
 ///
 /// ```
 /// # let started = std::time::Instant::now();
@@ -221,6 +222,9 @@ macro_rules! __describe_with {
 /// one with free text shows a series when it is first recorded. `pub list NAME;` in front makes a list for
 /// [`register`](crate::MonitoringService::register).
 ///
+/// A histogram has the bounds of the unit in its name, `_seconds` or `_bytes`, or those that its declaration gives:
+/// `histogram TOKENS = "compozy_tokens" buckets [16, 256, 4096] { model: str };`. They are 1 to 30 finite numbers that rise.
+///
 /// Attributes are passed on: `doc`, `cfg`, `cfg_attr`, `allow`, `expect`, `warn`, `deny` and `deprecated` of a family; all that
 /// stand before a label, to the closed set that it declares. A family that a `cfg` leaves out is not in the list. A closed set is declared once
 /// in a module; other families name it without braces.
@@ -297,7 +301,7 @@ macro_rules! __families {
                 $(deny($($deny:tt)*))?
                 $(deprecated $($deprecated:tt)*)?
             ])*
-            $vis:vis $kind:ident $name:tt = $metric:literal $({ $($labels:tt)* })?;
+            $vis:vis $kind:ident $name:tt = $metric:literal $(buckets [$($bounds:tt)*])? $({ $($labels:tt)* })?;
         )*
     ) => {
         $($crate::__kind! {
@@ -314,6 +318,7 @@ macro_rules! __families {
                     $(#[deprecated $($deprecated)*])?
                 )*]
                 [$vis]
+                [$([$($bounds)*])?]
             ]
             $name $metric; $($($labels)*)?
         })*
@@ -446,6 +451,22 @@ macro_rules! __fault {
         $crate::__fault! { [] [] $($rest)* }
     };
     // A family, whatever its kind.
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal buckets [$($bounds:tt)*] { $($labels:tt)* }; $($rest:tt)*) => {
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric buckets [$($bounds)*] { $($labels)* }; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal buckets [$($bounds:tt)*]; $($rest:tt)*) => {
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric buckets [$($bounds)*]; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal { $($labels:tt)* } buckets [$($bounds:tt)*]; $($rest:tt)*) => {
+        $crate::__error! { $name "`buckets [..]` stands before the labels" }
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric buckets [$($bounds)*] { $($labels)* }; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal buckets $($rest:tt)*) => {
+        $crate::__error! { $name "behind the name stand `buckets [1, 10, 100]`, the labels in braces, and `;`" }
+    };
     ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal { $($labels:tt)* }; $($rest:tt)*) => {
         $crate::__fault_aside! { $attributes $vis $kind $name = $metric { $($labels)* }; }
         $crate::__fault! { [] [] $($rest)* }
@@ -564,20 +585,20 @@ macro_rules! __kind {
 #[macro_export]
 macro_rules! __family {
     // What stands on a label.
-    ([$a:tt $b:tt $c:tt $d:tt $kind:ident $word:ident $name:tt $metric:literal] $at:tt $known:tt $sets:tt $on:tt; #[cfg $($it:tt)*] $($rest:tt)*) => {
+    ([$a:tt $b:tt $c:tt $d:tt $e:tt $kind:ident $word:ident $name:tt $metric:literal] $at:tt $known:tt $sets:tt $on:tt; #[cfg $($it:tt)*] $($rest:tt)*) => {
         $crate::__error! { $name "`#[cfg]` stands on a family: a label that comes and goes changes what `with` takes" }
-        $crate::__family! { [$a $b $c $d $kind $word $name $metric] $at $known $sets $on; $($rest)* }
+        $crate::__family! { [$a $b $c $d $e $kind $word $name $metric] $at $known $sets $on; $($rest)* }
     };
     ($head:tt $at:tt $known:tt $sets:tt [$($on:tt)*]; #[$($it:tt)*] $($rest:tt)*) => {
         $crate::__family! { $head $at $known $sets [$($on)* #[$($it)*]]; $($rest)* }
     };
     // Quoted, as at a call site.
     (
-        [$a:tt $b:tt $c:tt $d:tt $kind:ident $word:ident $name:tt $metric:literal] $at:tt $known:tt $sets:tt $on:tt;
+        [$a:tt $b:tt $c:tt $d:tt $e:tt $kind:ident $word:ident $name:tt $metric:literal] $at:tt $known:tt $sets:tt $on:tt;
         $label:literal $($rest:tt)*
     ) => {
         $crate::__error! { $name "a label is a name without quotes, and its type: `{ queue: str }`, not `", ::core::stringify!($label), "`" }
-        $crate::__family! { [$a $b $c $d $kind $word $name $metric] $at $known $sets []; }
+        $crate::__family! { [$a $b $c $d $e $kind $word $name $metric] $at $known $sets []; }
     };
     // Free text.
     ($head:tt [$($at:tt)*] [$($known:tt)*] $sets:tt [$(#[doc = $doc:expr])*]; $label:tt : str $(, $($rest:tt)*)?) => {
@@ -705,7 +726,7 @@ macro_rules! __family {
     };
     (
         [
-            [$([$($doc:tt)+])*] [$($cfg:tt)*] [$($attribute:tt)*] [$($vis:tt)*]
+            [$([$($doc:tt)+])*] [$($cfg:tt)*] [$($attribute:tt)*] [$($vis:tt)*] [$($buckets:tt)?]
             $kind:ident $word:ident $name:tt $metric:literal
         ]
         $at:tt [$([$label:tt [$($place:tt)*] [$($type:tt)+] [$($about:tt)*]])*] [$([$set:tt $($declared:tt)*])*] [];
@@ -722,7 +743,9 @@ macro_rules! __family {
             const __HELP: &str = $crate::__help!($([$($doc)+])*);
             const __LABELS: &[$crate::__private::LabelDef] =
                 &[$($crate::__private::LabelDef::of::<$($type)+>(::core::stringify!($label))),*];
-            $crate::__at! { $name check_family($crate::__private::Kind::$kind, $metric, __LABELS) }
+            const __BUCKETS: ::core::option::Option<&[f64]> = $crate::__bounds!($($buckets)?);
+            $crate::__at! { $name check_family($crate::__private::Kind::$kind, $metric, __LABELS, __BUCKETS.is_some()) }
+            $crate::__buckets! { $name $kind $metric $($buckets)? }
             $($crate::__at! { $label check_family_label($metric, __LABELS, $($place)*) })*
             $crate::__documented! { $name $metric $([$($doc)+])* }
             static DEF: $crate::__private::FamilyDef = $crate::__private::FamilyDef::new(
@@ -730,10 +753,44 @@ macro_rules! __family {
                 __HELP,
                 $crate::__private::Kind::$kind,
                 __LABELS,
+                __BUCKETS,
                 ::core::module_path!(),
             );
             $crate::Family::new(&DEF)
         };
+    };
+}
+
+/// The bounds of a declaration, if it gives them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __bounds {
+    () => {
+        ::core::option::Option::None
+    };
+    ([$($bound:expr),* $(,)?]) => {
+        ::core::option::Option::Some(&[$($bound as f64),*])
+    };
+    ($bounds:tt) => {
+        ::core::option::Option::Some(&[1.0])
+    };
+}
+
+/// `static kind name bounds`: checks them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __buckets {
+    ($name:tt $kind:ident $metric:literal) => {};
+    ($name:tt $kind:ident $metric:literal [$($bound:expr),* $(,)?]) => {
+        const __TEXTS: &[&str] = &[$(::core::stringify!($bound)),*];
+        const __BOUNDS: &[f64] = match __BUCKETS {
+            ::core::option::Option::Some(bounds) => bounds,
+            ::core::option::Option::None => &[],
+        };
+        $crate::__at! { $name check_buckets($crate::__private::Kind::$kind, $metric, __BOUNDS, __TEXTS) }
+    };
+    ($name:tt $kind:ident $metric:literal $bounds:tt) => {
+        $crate::__error! { $name "the bounds of buckets are numbers with commas between them: `buckets [1, 10, 100]`" }
     };
 }
 

@@ -22,5 +22,7 @@ mod lazy_family;
 pub(crate) mod number;
 #[cfg(feature = "prometheus")]
 mod pinned;
+#[cfg(feature = "prometheus")]
+mod running;
 pub(crate) mod timer;
 pub(crate) mod track;

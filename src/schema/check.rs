@@ -5,7 +5,7 @@
 
 use super::{
     family::LabelDef,
-    labels::{self, Category, Kind},
+    labels::{self, BoundsFault, Category, Kind, NameFault},
 };
 
 /// How many series a family of closed sets may have: as many as the cap leaves to free text.
@@ -22,7 +22,7 @@ pub const fn check_site(kind: Kind, name: &str, labels: &[&str]) {
     if name.is_empty() {
         fail(Message::new("the name of a ").and(kind.as_str()).and(" is empty"));
     }
-    check_name(kind, name);
+    check_name(kind, name, false);
     check_labels(name, labels);
 }
 
@@ -66,8 +66,8 @@ pub const fn check_declared_once(again: &str, name: &str, family: &str) {
 /// # Panics
 /// At compile time: a name that breaks a rule, too many labels, too many series.
 #[track_caller]
-pub const fn check_family(kind: Kind, name: &str, all: &[LabelDef]) {
-    check_name(kind, name);
+pub const fn check_family(kind: Kind, name: &str, all: &[LabelDef], has_buckets: bool) {
+    check_name(kind, name, has_buckets);
     if !labels::is_metric_name(name) {
         fail(
             Message::new("the family")
@@ -75,12 +75,8 @@ pub const fn check_family(kind: Kind, name: &str, all: &[LabelDef]) {
                 .and(" cannot be exposed: its name has letters, digits, `_` and `:`, and no digit first"),
         );
     }
-    if matches!(kind, Kind::Histogram) && !labels::ends(name, "_seconds") {
-        fail(
-            Message::new("the histogram")
-                .quote(name)
-                .and(": a declared histogram has buckets in seconds, and its name ends in `_seconds`"),
-        );
+    if matches!(kind, Kind::Histogram) && !has_buckets && labels::bounds_of_unit(name).is_none() {
+        fail(Message::new("the histogram").quote(name).and(": ").and(NameFault::HistogramWithoutUnit.rule()));
     }
     if all.len() > MOST_LABELS {
         fail(Message::new("the family").quote(name).and(" has more than six labels"));
@@ -99,6 +95,35 @@ pub const fn check_family(kind: Kind, name: &str, all: &[LabelDef]) {
                 .quote(name)
                 .and(" have more than 2000 combinations, and each would be a series"),
         );
+    }
+}
+
+/// Checks the bounds that a declaration gives; `texts` is how they are written.
+///
+/// # Panics
+/// At compile time: bounds that break a rule, or where there can be none.
+#[track_caller]
+pub const fn check_buckets(kind: Kind, name: &str, bounds: &[f64], texts: &[&str]) {
+    if !matches!(kind, Kind::Histogram) {
+        fail(Message::new("the ").and(kind.as_str()).quote(name).and(" has no buckets: only a histogram has"));
+    }
+    if !Category::of(name).is_extensible() {
+        fail(
+            Message::new("the histogram")
+                .quote(name)
+                .and(" has the bounds of its unit, because compozy-monitoring defines")
+                .quote(Category::of(name).pattern()),
+        );
+    }
+    let Some(fault) = labels::bounds_fault(bounds) else { return };
+    let message = Message::new("the buckets of").quote(name).and(": ");
+    match fault {
+        BoundsFault::Empty | BoundsFault::TooMany => fail(message.and(fault.as_str())),
+        BoundsFault::NotFinite(at) => fail(message.and("the bound").quote(texts[at]).and(" ").and(fault.as_str())),
+        BoundsFault::NotRising(at) => {
+            let message = message.and("the bound").quote(texts[at]).and(" ").and(fault.as_str());
+            fail(message.and(",").quote(texts[at - 1]));
+        }
     }
 }
 
@@ -135,8 +160,8 @@ pub const fn check_family_label(name: &str, all: &[LabelDef], index: usize) {
 }
 
 #[track_caller]
-const fn check_name(kind: Kind, name: &str) {
-    if let Some(fault) = labels::name_fault(name, kind) {
+const fn check_name(kind: Kind, name: &str, has_buckets: bool) {
+    if let Some(fault) = labels::declared_name_fault(name, kind, has_buckets) {
         fail(Message::new("the ").and(kind.as_str()).quote(name).and(": ").and(fault.rule()));
     }
 }

@@ -1,7 +1,7 @@
 //! What a family is before anything is stored: its name, help, kind and labels.
 
 pub use super::labels::Kind;
-use super::{labels::begins, limits::OTHER};
+use super::{buckets::bounds_of_unit, labels::begins, limits::OTHER};
 
 /// A label of a declared family: its name, and its values when they are a closed set.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,8 @@ pub struct FamilyDef {
     pub(crate) help: &'static str,
     pub(crate) kind: Kind,
     pub(crate) labels: &'static [LabelDef],
+    /// The upper bounds of a histogram, without `+Inf`.
+    pub(crate) bounds: &'static [f64],
     /// Where it is declared.
     pub(crate) module: &'static str,
 }
@@ -44,9 +46,18 @@ impl FamilyDef {
         help: &'static str,
         kind: Kind,
         labels: &'static [LabelDef],
+        buckets: Option<&'static [f64]>,
         module: &'static str,
     ) -> Self {
-        Self { name, help, kind, labels, module }
+        let bounds = match (kind, buckets) {
+            (Kind::Histogram, Some(given)) => given,
+            (Kind::Histogram, None) => match bounds_of_unit(name) {
+                Some(bounds) => bounds,
+                None => &[],
+            },
+            _ => &[],
+        };
+        Self { name, help, kind, labels, bounds, module }
     }
 }
 

@@ -33,6 +33,9 @@
 
 use core::fmt;
 
+pub use super::buckets::{BoundsFault, MOST_BOUNDS, bounds_fault, bounds_of_unit};
+pub(crate) use super::text::{begins, ends, same};
+
 use super::limits::LONGEST_VALUE;
 
 /// The variable of the build that holds the application's own labels: names separated by commas.
@@ -396,8 +399,8 @@ pub enum NameFault {
     Malformed,
     /// A counter that does not end in `_total`.
     CounterWithoutTotal,
-    /// A histogram that does not end in `_seconds`.
-    HistogramWithoutSeconds,
+    /// A histogram that ends in no unit, and whose declaration gives no bounds.
+    HistogramWithoutUnit,
     /// A gauge that ends in `_total` and is not one of [`TOTAL_GAUGES`].
     GaugeWithTotal,
 }
@@ -412,7 +415,10 @@ impl NameFault {
                  `compozy_tasks_total`"
             }
             Self::CounterWithoutTotal => "the name of a counter ends in `_total`",
-            Self::HistogramWithoutSeconds => "a histogram is in seconds, and its name ends in `_seconds`",
+            Self::HistogramWithoutUnit => {
+                "the name of a histogram ends in `_seconds` or `_bytes`, or its declaration in `families!` gives the bounds: \
+                 `buckets [1, 10, 100]`"
+            }
             Self::GaugeWithTotal => "a name that ends in `_total` is a counter's",
         }
     }
@@ -430,6 +436,12 @@ impl NameFault {
 /// ```
 #[must_use]
 pub const fn name_fault(name: &str, kind: Kind) -> Option<NameFault> {
+    declared_name_fault(name, kind, false)
+}
+
+/// The same for a family whose declaration may give the bounds of its buckets: then its name needs no unit.
+#[must_use]
+pub const fn declared_name_fault(name: &str, kind: Kind, has_buckets: bool) -> Option<NameFault> {
     if !is_ours(name) {
         return None;
     }
@@ -438,7 +450,7 @@ pub const fn name_fault(name: &str, kind: Kind) -> Option<NameFault> {
     }
     match kind {
         Kind::Counter if !ends(name, "_total") => Some(NameFault::CounterWithoutTotal),
-        Kind::Histogram if !ends(name, "_seconds") => Some(NameFault::HistogramWithoutSeconds),
+        Kind::Histogram if !has_buckets && bounds_of_unit(name).is_none() => Some(NameFault::HistogramWithoutUnit),
         Kind::Gauge if ends(name, "_total") && !holds(TOTAL_GAUGES, name) => Some(NameFault::GaugeWithTotal),
         _ => None,
     }
@@ -537,37 +549,6 @@ const fn has_upper(text: &str) -> bool {
     false
 }
 
-pub(crate) const fn begins(text: &str, start: &str) -> bool {
-    let (text, start) = (text.as_bytes(), start.as_bytes());
-    let mut i = 0;
-    while i < start.len() {
-        if i >= text.len() || text[i] != start[i] {
-            return false;
-        }
-        i += 1;
-    }
-    true
-}
-
-pub(crate) const fn ends(text: &str, end: &str) -> bool {
-    let (text, end) = (text.as_bytes(), end.as_bytes());
-    if text.len() < end.len() {
-        return false;
-    }
-    let mut i = 0;
-    while i < end.len() {
-        if text[text.len() - end.len() + i] != end[i] {
-            return false;
-        }
-        i += 1;
-    }
-    true
-}
-
-pub(crate) const fn same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && begins(a, b)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -664,7 +645,8 @@ mod tests {
             ("compozy_tasks_total", Counter, None),
             ("compozy_tasks", Counter, Some(NameFault::CounterWithoutTotal)),
             ("compozy_task_duration_seconds", Histogram, None),
-            ("compozy_task_size_bytes", Histogram, Some(NameFault::HistogramWithoutSeconds)),
+            ("compozy_task_size_bytes", Histogram, None),
+            ("compozy_task_tokens", Histogram, Some(NameFault::HistogramWithoutUnit)),
             ("compozy_depth", Gauge, None),
             ("compozy_depth_total", Gauge, Some(NameFault::GaugeWithTotal)),
             ("compozy_temporal_workers_running_total", Gauge, None),

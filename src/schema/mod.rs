@@ -5,6 +5,15 @@
     expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,
+        reason = "constant functions, which have no iterators: every index is compared with the length beside it"
+    )
+)]
+pub(crate) mod buckets;
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
         clippy::panic,
         reason = "constant functions that run in the compiler, where a panic is the error message"
     )
@@ -21,3 +30,12 @@ pub(crate) mod family;
 )]
 pub mod labels;
 pub(crate) mod limits;
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "constant functions, which have no iterators: every index is compared with the length beside it"
+    )
+)]
+mod text;

@@ -34,7 +34,7 @@ pub(crate) enum Table<C: Cell> {
 
 impl<C: Bridge> DeclaredFamily<C> {
     pub(crate) fn new(def: &'static FamilyDef, cap: usize) -> Self {
-        let text = || Table::Text(TextFamily::new(def.labels, cap));
+        let text = || Table::Text(TextFamily::new(def.labels, cap, C::maker(def)));
         Self { def, table: DenseTable::new(def).map_or_else(text, Table::Dense) }
     }
 

@@ -44,7 +44,8 @@ impl<C: Cell> DenseTable<C> {
         }
         let mut order: Vec<usize> = (0..label_texts.len()).collect();
         order.sort_by(|a, b| label_texts.get(*a).cmp(&label_texts.get(*b)));
-        let slots = label_texts.iter().map(|_| Slot::default()).collect();
+        let maker = C::maker(def);
+        let slots = label_texts.iter().map(|_| Slot { first: maker.make(), later: OnceLock::default() }).collect();
         Some(Self { slots, size, overflow, label_texts: label_texts.into(), order: order.into() })
     }
 
@@ -106,7 +107,7 @@ impl<C: Cell> DenseSeries<C> {
         if let Some(value) = &*later.read().unwrap_or_else(PoisonError::into_inner) {
             return Some(value.clone());
         }
-        let new = Arc::<C>::default();
+        let new = Arc::new(self.slots.get(self.index)?.first.alike());
         Some(later.write().unwrap_or_else(PoisonError::into_inner).get_or_insert(new).clone())
     }
 
@@ -172,7 +173,7 @@ impl<C: Cell> Slot<C> {
             if let Some(cell) = &*later.read().unwrap_or_else(PoisonError::into_inner) {
                 return cell.apply(op);
             }
-            let new = Arc::<C>::default();
+            let new = Arc::new(self.first.alike());
             later.write().unwrap_or_else(PoisonError::into_inner).get_or_insert(new).apply(op);
         });
     }

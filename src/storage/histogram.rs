@@ -1,21 +1,18 @@
 //! The value of a histogram: counts by bucket, and the sum.
 
-use super::cell::Cell;
-#[cfg(feature = "temporal")]
-use super::{cell::Apply, series::Series};
+use std::sync::Arc;
+
+use super::cell::{Cell, Maker};
 use crate::{
-    schema::family::Kind,
+    schema::{
+        buckets::bounds_of_unit,
+        family::{FamilyDef, Kind},
+    },
     support::{
         atomic_f64::AtomicF64,
         sync::atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
-
-/// Upper bounds of the histogram buckets in seconds, from the specification, section 3.3; `+Inf` follows.
-pub(crate) const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// [`BUCKETS`] as the values of the label `le`.
-pub(crate) const BUCKET_LABELS: [&str; 12] =
-    ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf"];
 
 /// A sample, so many times.
 #[derive(Clone, Copy, Debug)]
@@ -37,27 +34,87 @@ impl HistogramOp {
     }
 }
 
-/// Counts by bucket and the sum of the samples. The count is the sum of the buckets, so `+Inf` always equals it.
+/// The bounds of a family, and how they are written.
+#[derive(Debug)]
+struct Bounds {
+    upper: &'static [f64],
+    /// The values of the label `le`, `+Inf` last.
+    labels: Box<[Box<str>]>,
+}
+
+impl Bounds {
+    fn new(upper: &'static [f64]) -> Arc<Self> {
+        let labels = upper.iter().map(|bound| bound.to_string().into()).chain(["+Inf".into()]).collect();
+        Arc::new(Self { upper, labels })
+    }
+}
+
+/// Eight buckets, in a cache line of their own: threads on different series do not meet.
 #[derive(Debug, Default)]
+#[repr(align(64))]
+struct Line([AtomicU64; LINE]);
+
+const LINE: usize = 8;
+
+/// Counts by bucket and the sum of the samples. The count is the sum of the buckets, so `+Inf` always equals it.
+#[derive(Debug)]
 pub struct HistogramCell {
-    buckets: [AtomicU64; BUCKETS.len() + 1],
+    /// Those of `bounds`, which a record needs at once.
+    upper: &'static [f64],
+    /// One bucket for each bound, one for what is above them all, and what fills the last line.
+    lines: Box<[Line]>,
     sum: AtomicF64,
     /// Samples that were not numbers: dropped, and reported as errors at the next render.
     not_numbers: AtomicU64,
+    bounds: Arc<Bounds>,
 }
 
 impl HistogramCell {
+    fn of(bounds: Arc<Bounds>) -> Self {
+        let buckets = bounds.labels.len();
+        Self {
+            upper: bounds.upper,
+            lines: (0..buckets.div_ceil(LINE)).map(|_| Line::default()).collect(),
+            sum: AtomicF64::default(),
+            not_numbers: AtomicU64::new(0),
+            bounds,
+        }
+    }
+
+    /// Makes values with these upper bounds, which rise.
+    pub(crate) fn maker_of(upper: &'static [f64]) -> Maker<Self> {
+        let bounds = Bounds::new(upper);
+        Maker::Shaped(Box::new(move || Self::of(bounds.clone())))
+    }
+
+    fn buckets(&self) -> impl Iterator<Item = &AtomicU64> {
+        self.lines.iter().flat_map(|line| &line.0).take(self.bounds.labels.len())
+    }
+
+    /// The values of the label `le`, `+Inf` last.
+    pub(crate) fn labels(&self) -> &[Box<str>] {
+        &self.bounds.labels
+    }
+
     /// The cumulative counts, one a bucket, `+Inf` last.
-    pub(crate) fn cumulative(&self) -> [u64; BUCKETS.len() + 1] {
+    pub(crate) fn cumulative(&self) -> Vec<u64> {
         let mut total = 0u64;
-        self.buckets.each_ref().map(|bucket| {
+        let add = |bucket: &AtomicU64| {
             total = total.wrapping_add(bucket.load(Relaxed));
             total
-        })
+        };
+        self.buckets().map(add).collect()
     }
 
     pub(crate) fn sum(&self) -> f64 {
         self.sum.get()
+    }
+}
+
+/// With the bounds of seconds.
+impl Default for HistogramCell {
+    fn default() -> Self {
+        Self::of(Bounds::new(bounds_of_unit("_seconds").unwrap_or_default()))
     }
 }
 
@@ -71,81 +128,29 @@ impl Cell for HistogramCell {
             self.not_numbers.fetch_add(op.times, Relaxed);
             return;
         }
-        let bucket = BUCKETS.iter().position(|bound| op.value <= *bound).unwrap_or(BUCKETS.len());
+        // As many as are below it: a sample on a bound belongs to the bucket of that bound.
+        let bucket = self.upper.partition_point(|bound| *bound < op.value);
         // Always there; an index would be one more way to panic.
-        if let Some(bucket) = self.buckets.get(bucket) {
+        if let Some(bucket) = self.lines.get(bucket / LINE).and_then(|line| line.0.get(bucket % LINE)) {
             bucket.fetch_add(op.times, Relaxed);
         }
         self.sum.add(op.total());
     }
 
     fn is_untouched(&self) -> bool {
-        self.buckets.iter().all(|bucket| bucket.load(Relaxed) == 0)
+        self.buckets().all(|bucket| bucket.load(Relaxed) == 0)
+    }
+
+    fn maker(def: &FamilyDef) -> Maker<Self> {
+        Self::maker_of(def.bounds)
+    }
+
+    fn alike(&self) -> Self {
+        Self::of(self.bounds.clone())
     }
 
     fn take_dropped(&self) -> u64 {
         if self.not_numbers.load(Relaxed) == 0 { 0 } else { self.not_numbers.swap(0, Relaxed) }
-    }
-}
-
-/// Counts by bucket, with bounds of a family's own.
-#[cfg(feature = "temporal")]
-#[derive(Debug)]
-pub struct BoundedCell {
-    bounds: &'static [f64],
-    /// One a bound, and one for what is above them all.
-    buckets: Box<[AtomicU64]>,
-    sum: AtomicF64,
-    not_numbers: AtomicU64,
-}
-
-#[cfg(feature = "temporal")]
-impl BoundedCell {
-    pub(crate) fn new(bounds: &'static [f64]) -> Self {
-        let buckets = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Self { bounds, buckets, sum: AtomicF64::default(), not_numbers: AtomicU64::new(0) }
-    }
-
-    pub(crate) fn bounds(&self) -> &'static [f64] {
-        self.bounds
-    }
-
-    /// The cumulative counts, one a bucket, `+Inf` last.
-    pub(crate) fn cumulative(&self) -> Vec<u64> {
-        let mut total = 0u64;
-        let add = |bucket: &AtomicU64| {
-            total = total.wrapping_add(bucket.load(Relaxed));
-            total
-        };
-        self.buckets.iter().map(add).collect()
-    }
-
-    pub(crate) fn sum(&self) -> f64 {
-        self.sum.get()
-    }
-
-    /// Samples dropped since this was last asked.
-    pub(crate) fn take_dropped(&self) -> u64 {
-        self.not_numbers.swap(0, Relaxed)
-    }
-}
-
-#[cfg(feature = "temporal")]
-impl Apply<HistogramCell> for Series<BoundedCell> {
-    fn apply(&self, op: HistogramOp) {
-        if self.is_removed() {
-            return self.apply_anew(op);
-        }
-        let cell = &self.cell;
-        if op.value.is_nan() {
-            cell.not_numbers.fetch_add(op.times, Relaxed);
-            return;
-        }
-        let bucket = cell.bounds.iter().position(|bound| op.value <= *bound).unwrap_or(cell.bounds.len());
-        if let Some(bucket) = cell.buckets.get(bucket) {
-            bucket.fetch_add(op.times, Relaxed);
-            cell.sum.add(op.total());
-        }
     }
 }
 
@@ -157,11 +162,11 @@ mod tests {
     #[test]
     fn a_sample_on_a_bound_belongs_to_the_bucket_of_that_bound() {
         let cell = HistogramCell::default();
-        for bound in BUCKETS {
-            cell.apply(HistogramOp { value: bound, times: 1 });
+        for bound in cell.upper {
+            cell.apply(HistogramOp { value: *bound, times: 1 });
         }
         cell.apply(HistogramOp { value: 10.000_001, times: 1 });
-        assert_eq!(cell.cumulative(), std::array::from_fn(|i| i as u64 + 1));
+        assert_eq!(cell.cumulative(), (1..=12).collect::<Vec<u64>>());
     }
 
     #[test]
@@ -206,9 +211,39 @@ mod tests {
     }
 
     #[test]
-    fn bucket_labels_are_the_bounds() {
-        for (bound, label) in BUCKETS.iter().zip(BUCKET_LABELS) {
-            assert_eq!(bound.to_string(), label);
+    fn whatever_the_bounds_a_sample_is_in_the_bucket_that_a_search_from_below_finds() {
+        static MANY: [f64; 30] = {
+            let mut bounds = [0.0; 30];
+            let mut i = 0;
+            while i < 30 {
+                bounds[i] = i as f64 * 3.0 - 40.0;
+                i += 1;
+            }
+            bounds
+        };
+        for bounds in [&[7.0][..], &[-1.0, 0.0, 1.0], &MANY[..7], &MANY[..8], &MANY, &[f64::MIN, f64::MAX]] {
+            let maker = HistogramCell::maker_of(bounds);
+            let samples = bounds.iter().flat_map(|bound| [*bound, bound.next_up(), bound.next_down()]);
+            for value in samples.chain([f64::NEG_INFINITY, f64::INFINITY, 0.0, -0.0]) {
+                let cell = maker.make();
+                cell.apply(HistogramOp { value, times: 2 });
+                let expected: Vec<u64> =
+                    bounds.iter().chain([&f64::INFINITY]).map(|bound| if value <= *bound { 2 } else { 0 }).collect();
+                assert_eq!(cell.cumulative(), expected, "{value} in {bounds:?}");
+                assert_eq!(
+                    (cell.labels().len(), cell.alike().cumulative()),
+                    (bounds.len() + 1, vec![0; bounds.len() + 1])
+                );
+            }
         }
+    }
+
+    #[test]
+    fn the_labels_of_buckets_are_the_bounds() {
+        let labels = |bounds| HistogramCell::maker_of(bounds).make().labels().join(" ");
+        assert_eq!(labels(bounds_of_unit("x_seconds").unwrap()), "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 +Inf");
+        let bytes = "100 1000 10000 100000 1000000 10000000 100000000 +Inf";
+        assert_eq!(labels(bounds_of_unit("x_bytes").unwrap()), bytes);
+        assert_eq!(labels(&[-1.5, 0.1, 1e15]), "-1.5 0.1 1000000000000000 +Inf");
     }
 }

@@ -234,7 +234,7 @@ impl Store {
         match &family {
             // Values would land under the wrong labels.
             Lookup::Declared(own) if !same_labels(own.def, def) => {
-                self.diagnostics.fault(def.name, "declared twice, with different labels");
+                self.diagnostics.fault(def.name, "declared twice, with different labels or buckets");
                 return Lookup::Taken(C::KIND);
             }
             Lookup::Declared(own) if !std::ptr::eq(own.def, def) => {
@@ -353,7 +353,7 @@ impl Store {
         let name = sanitize::metric_name(name);
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
         if !names.contains_key(name.as_ref()) && !collides(&names, &name, Kind::Histogram) {
-            let families = UndeclaredFamilies::bounded(&name, bounds, self.cap);
+            let families = UndeclaredFamilies::histogram(&name, bounds, self.cap);
             names.insert(name.into_owned(), Owner::Undeclared(families));
         }
     }
@@ -426,6 +426,7 @@ fn key_of(def: &'static FamilyDef, values: &[&str]) -> Key {
 fn same_labels(a: &FamilyDef, b: &FamilyDef) -> bool {
     std::ptr::eq(a, b)
         || (a.labels.len() == b.labels.len()
+            && a.bounds == b.bounds
             && a.labels.iter().zip(b.labels).all(|(a, b)| a.name == b.name && a.values == b.values))
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    cell::Cell,
+    cell::{Cell, Maker},
     sanitize,
     series::{Home, Series},
     sorted::Sorted,
@@ -115,9 +115,9 @@ fn clean<'a>(values: &[&'a str]) -> Vec<Cow<'a, str>> {
 }
 
 impl<C: Cell> TextFamily<C> {
-    pub(crate) fn new(labels: &'static [LabelDef], cap: usize) -> Arc<Self> {
+    pub(crate) fn new(labels: &'static [LabelDef], cap: usize, maker: Maker<C>) -> Arc<Self> {
         Arc::new_cyclic(|family: &Weak<Self>| Self {
-            table: TextTable::of(labels, cap, Some(family.clone())),
+            table: TextTable::of(labels, cap, maker, Some(family.clone())),
             removable: OnceLock::default(),
         })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{sanitize, series::Series, text_table::TextTable};
+use super::{cell::Maker, sanitize, series::Series, text_table::TextTable};
 use crate::schema::{
     family::{LabelDef, Text},
     limits::SERIES_CAP,
@@ -20,7 +20,7 @@ pub(crate) type Entry<V> = Arc<Series<V>>;
 impl<V: Default> TextMap<V> {
     /// With room for as many texts as a family of a store has series.
     pub(crate) fn new(cap: Option<usize>) -> Self {
-        Self(TextTable::of(&TEXT, cap.unwrap_or(SERIES_CAP).max(SERIES_CAP), None))
+        Self(TextTable::of(&TEXT, cap.unwrap_or(SERIES_CAP).max(SERIES_CAP), Maker::default(), None))
     }
 
     /// The value of a text that is not cut.

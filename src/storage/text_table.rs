@@ -13,6 +13,7 @@ use std::{
 use rapidhash::fast::RapidHasher;
 
 use super::{
+    cell::Maker,
     sanitize,
     series::{Home, Series},
     sorted::Sorted,
@@ -49,6 +50,8 @@ pub(crate) struct TextTable<T> {
     count: Mutex<Count<T>>,
     full: AtomicBool,
     overflow: OnceLock<Arc<Series<T>>>,
+    /// Makes the value of a new series.
+    maker: Maker<T>,
     /// The series of the last exposition, sorted by their text. Locked before `count`.
     sorted: Mutex<Sorted<T>>,
     /// How many look-ups ended at the overflow series.
@@ -65,17 +68,26 @@ struct Count<T> {
     closed: bool,
 }
 
-impl<T: Default> TextTable<T> {
+impl<T> TextTable<T> {
     #[cfg(test)]
-    pub(crate) fn new(labels: &'static [LabelDef], cap: usize) -> Self {
-        Self::of(labels, cap, None)
+    pub(crate) fn new(labels: &'static [LabelDef], cap: usize) -> Self
+    where
+        T: Default,
+    {
+        Self::of(labels, cap, Maker::default(), None)
     }
 
     /// A table in a family (`home`) that can remove series.
-    pub(crate) fn of(labels: &'static [LabelDef], cap: usize, home: Option<Weak<dyn Home<T>>>) -> Self {
+    pub(crate) fn of(
+        labels: &'static [LabelDef],
+        cap: usize,
+        maker: Maker<T>,
+        home: Option<Weak<dyn Home<T>>>,
+    ) -> Self {
         Self {
             labels,
             cap,
+            maker,
             home,
             levels: std::array::from_fn(|_| OnceLock::default()),
             highest: AtomicUsize::new(0),
@@ -154,7 +166,7 @@ impl<T: Default> TextTable<T> {
     pub(crate) fn new_series<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Arc<Series<T>> {
         let values: Box<[Box<str>]> = values.iter().map(|value| Box::from(value.as_ref())).collect();
         let label_text = self.label_text(&values);
-        Arc::new(Series::new(hash, values, label_text, T::default(), self.home.clone()))
+        Arc::new(Series::new(hash, values, label_text, self.maker.make(), self.home.clone()))
     }
 
     fn label_text(&self, values: &[Box<str>]) -> Box<str> {

@@ -14,11 +14,9 @@ use std::{
 use metrics::Key;
 use rapidhash::fast::RapidHasher;
 
-#[cfg(feature = "temporal")]
-use super::histogram::BoundedCell;
 use super::{
     bridge::Bridge,
-    cell::Cell,
+    cell::{Cell, Maker},
     counter::CounterCell,
     diagnostics::Diagnostics,
     gauge::GaugeCell,
@@ -30,6 +28,7 @@ use super::{
 };
 use crate::{
     schema::{
+        buckets::bounds_of_unit,
         family::{Kind, LabelDef},
         limits::OTHER,
     },
@@ -49,31 +48,27 @@ type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
 pub enum UndeclaredFamilies {
     Counter(Arc<UndeclaredFamily<CounterCell>>),
     Gauge(Arc<UndeclaredFamily<GaugeCell>>),
-    /// A name that ends in `_seconds`.
+    /// With bounds, by the unit in its name or given by whoever registers it.
     Histogram(Arc<UndeclaredFamily<HistogramCell>>),
     /// Any other histogram: quantiles, as the exporter has them.
     Summary(Arc<UndeclaredFamily<SummaryCell>>),
-    /// A histogram with bounds of its own.
-    #[cfg(feature = "temporal")]
-    Bounded(Arc<UndeclaredFamily<BoundedCell>>),
 }
 
 impl UndeclaredFamilies {
     pub(crate) fn new(kind: Kind, name: &str, cap: usize) -> Self {
         match kind {
-            Kind::Counter => Self::Counter(UndeclaredFamily::new(kind, name, cap, Default::default)),
-            Kind::Gauge => Self::Gauge(UndeclaredFamily::new(kind, name, cap, Default::default)),
-            Kind::Histogram if name.ends_with("_seconds") => {
-                Self::Histogram(UndeclaredFamily::new(kind, name, cap, Default::default))
-            }
-            Kind::Histogram => Self::Summary(UndeclaredFamily::new(kind, name, cap, Default::default)),
+            Kind::Counter => Self::Counter(UndeclaredFamily::new(kind, name, cap, Maker::default())),
+            Kind::Gauge => Self::Gauge(UndeclaredFamily::new(kind, name, cap, Maker::default())),
+            Kind::Histogram => match bounds_of_unit(name) {
+                Some(bounds) => Self::histogram(name, bounds, cap),
+                None => Self::Summary(UndeclaredFamily::new(kind, name, cap, Maker::default())),
+            },
         }
     }
 
     /// A histogram with these upper bounds.
-    #[cfg(feature = "temporal")]
-    pub(crate) fn bounded(name: &str, bounds: &'static [f64], cap: usize) -> Self {
-        Self::Bounded(UndeclaredFamily::new(Kind::Histogram, name, cap, move || BoundedCell::new(bounds)))
+    pub(crate) fn histogram(name: &str, bounds: &'static [f64], cap: usize) -> Self {
+        Self::Histogram(UndeclaredFamily::new(Kind::Histogram, name, cap, HistogramCell::maker_of(bounds)))
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -81,8 +76,6 @@ impl UndeclaredFamilies {
             Self::Counter(_) => Kind::Counter,
             Self::Gauge(_) => Kind::Gauge,
             Self::Histogram(_) | Self::Summary(_) => Kind::Histogram,
-            #[cfg(feature = "temporal")]
-            Self::Bounded(_) => Kind::Histogram,
         }
     }
 
@@ -91,8 +84,6 @@ impl UndeclaredFamilies {
         let series = match (C::of_kind(self), self) {
             (Some(family), _) => family.get(key, diagnostics).map(Resolved::Series),
             (None, Self::Summary(family)) => family.get(key, diagnostics).and_then(C::raw_samples).map(Resolved::Raw),
-            #[cfg(feature = "temporal")]
-            (None, Self::Bounded(family)) => family.get(key, diagnostics).and_then(C::raw_samples).map(Resolved::Raw),
             // The caller compared the kinds.
             (None, _) => None,
         };
@@ -106,8 +97,6 @@ impl UndeclaredFamilies {
             Self::Gauge(family) => &family.declared,
             Self::Histogram(family) => &family.declared,
             Self::Summary(family) => &family.declared,
-            #[cfg(feature = "temporal")]
-            Self::Bounded(family) => &family.declared,
         };
         let _ = declared.set(labels);
     }
@@ -119,8 +108,6 @@ impl UndeclaredFamilies {
             Self::Gauge(family) => family.remove(key),
             Self::Histogram(family) => family.remove(key),
             Self::Summary(family) => family.remove(key),
-            #[cfg(feature = "temporal")]
-            Self::Bounded(family) => family.remove(key),
         }
     }
 
@@ -130,8 +117,6 @@ impl UndeclaredFamilies {
             Self::Counter(_) | Self::Gauge(_) => 0,
             Self::Histogram(family) => family.sum(Cell::take_dropped),
             Self::Summary(family) => family.sum(SummaryCell::take_dropped),
-            #[cfg(feature = "temporal")]
-            Self::Bounded(family) => family.sum(BoundedCell::take_dropped),
         }
     }
 
@@ -142,8 +127,6 @@ impl UndeclaredFamilies {
             Self::Gauge(family) => family.overflowed.load(Relaxed),
             Self::Histogram(family) => family.overflowed.load(Relaxed),
             Self::Summary(family) => family.overflowed.load(Relaxed),
-            #[cfg(feature = "temporal")]
-            Self::Bounded(family) => family.overflowed.load(Relaxed),
         }
     }
 }
@@ -176,7 +159,7 @@ pub struct UndeclaredFamily<T> {
     kind: Kind,
     pub(crate) name: String,
     /// Makes the value of a new series.
-    new_cell: Box<dyn Fn() -> T + Send + Sync>,
+    maker: Maker<T>,
     /// How many series of its own it may have.
     cap: usize,
     /// The labels of a declaration that came after the first use.
@@ -204,13 +187,13 @@ impl<T> fmt::Debug for UndeclaredFamily<T> {
 }
 
 impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
-    fn new(kind: Kind, name: &str, cap: usize, new_cell: impl Fn() -> T + Send + Sync + 'static) -> Arc<Self> {
+    fn new(kind: Kind, name: &str, cap: usize, maker: Maker<T>) -> Arc<Self> {
         Arc::new_cyclic(|home| Self {
             kind,
             name: name.to_owned(),
             cap,
             declared: OnceLock::default(),
-            new_cell: Box::new(new_cell),
+            maker,
             spelled: RwLock::default(),
             own: Mutex::new(Own { series: Map::default(), overflow: None }),
             overflowed: AtomicU64::new(0),
@@ -223,7 +206,7 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
     }
 
     fn new_series(&self, text: Box<str>) -> Arc<Series<T>> {
-        Arc::new(Series::of_text(text, (self.new_cell)(), self.home.clone()))
+        Arc::new(Series::of_text(text, self.maker.make(), self.home.clone()))
     }
 
     /// The series with this text. A new one is added; nothing at the cap.

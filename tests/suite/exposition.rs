@@ -369,3 +369,96 @@ fn services_of_parallel_tests_see_nothing_of_each_other() {
         }
     }
 }
+
+mod buckets {
+    use super::*;
+
+    compozy_monitoring::families! {
+        /// By the unit.
+        histogram PAYLOAD = "compozy_buckets_payload_bytes" { queue: str };
+        /// Its own bounds, in a dense table.
+        histogram TOKENS = "compozy_buckets_tokens" buckets [-1, 0.5, 16, 1e6] { model: Model { Small = "small", Large = "large" } };
+        /// Its own bounds, of free text.
+        histogram TOKENS_OF = "compozy_buckets_tokens_of" buckets [16, 64] { queue: str };
+        /// A family in seconds.
+        histogram JOBS = "compozy_buckets_job_seconds" buckets [60, 3_600, 86_400];
+    }
+
+    mod elsewhere {
+        compozy_monitoring::families! {
+            /// The same name with other bounds.
+            pub histogram JOBS = "compozy_buckets_job_seconds" buckets [60];
+        }
+    }
+
+    /// The label `le` of a family, and the counts.
+    fn buckets(text: &str, name: &str) -> String {
+        let bucket = |line: &str| {
+            let (labels, count) = line.strip_prefix(name)?.strip_prefix("_bucket{")?.rsplit_once("} ")?;
+            let bound = labels.split_once("le=\"")?.1.split_once('"')?.0;
+            Some(format!("{bound}:{count}"))
+        };
+        text.lines().filter_map(bucket).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn bounds_follow_the_unit_or_the_declaration_wherever_a_name_is_recorded() {
+        let service = MonitoringService::for_test();
+        service.in_scope(|| {
+            for size in [100_u32, 101, 5_000_000] {
+                PAYLOAD.with("q").record(size);
+                compozy_monitoring::histogram!("compozy_buckets_body_bytes").record(size);
+                metrics::histogram!("foreign_buckets_bytes").record(size);
+                compozy_monitoring::histogram!("compozy_buckets_payload_bytes", "queue" => "q").record(size);
+            }
+            TOKENS.with(Model::Small).record(16);
+            TOKENS.with(Model::Small).record(17);
+            TOKENS_OF.with("q").record(65);
+            JOBS.record(std::time::Duration::from_secs(3_600));
+            metrics::histogram!("compozy_buckets_job_seconds").record(1.0);
+        });
+        let text = service.render();
+        let bytes = |one: &str| {
+            format!(
+                "100:{one}1 1000:{one}2 10000:{one}2 100000:{one}2 1000000:{one}2 10000000:{one}3 100000000:{one}3 +Inf:{one}3"
+            )
+        };
+        let twice = "100:2 1000:4 10000:4 100000:4 1000000:4 10000000:6 100000000:6 +Inf:6";
+        assert_eq!(buckets(&text, "compozy_buckets_payload_bytes"), twice);
+        assert_eq!(buckets(&text, "compozy_buckets_body_bytes"), bytes(""));
+        assert_eq!(buckets(&text, "foreign_buckets_bytes"), bytes(""));
+        let both = "-1:0 0.5:0 16:0 1000000:0 +Inf:0 -1:0 0.5:0 16:1 1000000:2 +Inf:2";
+        assert_eq!(buckets(&text, "compozy_buckets_tokens"), both);
+        assert_eq!(buckets(&text, "compozy_buckets_tokens_of"), "16:0 64:0 +Inf:1");
+        assert_eq!(buckets(&text, "compozy_buckets_job_seconds"), "60:1 3600:2 86400:2 +Inf:2");
+    }
+
+    #[test]
+    fn a_removed_series_begins_anew_with_its_own_bounds() {
+        let service = MonitoringService::for_test();
+        service.in_scope(|| {
+            TOKENS.with(Model::Small).record(1);
+            TOKENS_OF.with("q").record(1);
+            TOKENS.clear();
+            TOKENS_OF.clear();
+            TOKENS.with(Model::Small).record(20);
+            TOKENS_OF.with("q").record(20);
+        });
+        let text = service.render();
+        assert_eq!(buckets(&text, "compozy_buckets_tokens"), "-1:0 0.5:0 16:0 1000000:1 +Inf:1");
+        assert_eq!(buckets(&text, "compozy_buckets_tokens_of"), "16:0 64:1 +Inf:1");
+    }
+
+    #[test]
+    fn one_name_with_two_lists_of_bounds_is_a_fault_that_is_logged() {
+        let service = MonitoringService::for_test();
+        let log = crate::common::log_of(|| {
+            service.in_scope(|| {
+                JOBS.record(1);
+                elsewhere::JOBS.record(1);
+            });
+        });
+        assert!(log.contains("declared twice, with different labels or buckets"), "{log}");
+        assert_eq!(buckets(&service.render(), "compozy_buckets_job_seconds"), "60:1 3600:1 86400:1 +Inf:1");
+    }
+}

@@ -184,7 +184,9 @@ impl Checker<'_> {
             self.checked.metrics += 1;
             let name = family.metric.value();
             if let Some(place) = self.place(&family.metric) {
-                self.name_text(kind_of(&plain(&family.kind)), &name, place);
+                let kind = kind_of(&plain(&family.kind));
+                self.name_of(kind, &name, family.buckets.is_some(), place);
+                self.buckets(kind, &name, family.buckets.as_deref().unwrap_or_default());
                 self.declared_before(&name, &family.metric);
             }
             let mut seen = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use compozy_monitoring::labels::{self, Category, Kind, NameFault};
+use compozy_monitoring::labels::{self, BoundsFault, Category, Kind, NameFault};
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::Expr;
@@ -44,8 +44,13 @@ impl Checker<'_> {
     }
 
     pub(super) fn name_text(&mut self, kind: Option<Kind>, name: &str, at: Range<usize>) {
+        self.name_of(kind, name, false, at);
+    }
+
+    /// The same for a declaration that may give the bounds of its buckets.
+    pub(super) fn name_of(&mut self, kind: Option<Kind>, name: &str, has_buckets: bool, at: Range<usize>) {
         let fault = match kind {
-            Some(kind) => labels::name_fault(name, kind),
+            Some(kind) => labels::declared_name_fault(name, kind, has_buckets),
             None => [Kind::Counter, Kind::Histogram, Kind::Gauge]
                 .into_iter()
                 .filter_map(|kind| labels::name_fault(name, kind))
@@ -55,7 +60,7 @@ impl Checker<'_> {
         let (rule, caption) = match fault {
             NameFault::Malformed => (Rule::FamilyName, "not lower-case words joined by single `_`"),
             NameFault::CounterWithoutTotal => (Rule::CounterSuffix, "does not end in `_total`"),
-            NameFault::HistogramWithoutSeconds => (Rule::HistogramSuffix, "does not end in `_seconds`"),
+            NameFault::HistogramWithoutUnit => (Rule::HistogramSuffix, "does not end in `_seconds` or `_bytes`"),
             NameFault::GaugeWithTotal => (Rule::GaugeSuffix, "ends in `_total`"),
         };
         let mut help = vec![fault.rule().to_owned()];
@@ -64,6 +69,42 @@ impl Checker<'_> {
         }
         let kind = kind.map_or("metric", Kind::as_str);
         self.report(rule, at, format!("`{name}` is not a good name for a {kind}"), caption, help, None);
+    }
+
+    /// Checks the bounds of a declaration, as far as they are literals.
+    pub(super) fn buckets(&mut self, kind: Option<Kind>, name: &str, bounds: &[Expr]) {
+        let Some(place) = bounds.first().and_then(|first| self.place(first)) else { return };
+        let category = Category::of(name);
+        let told = if kind.is_some_and(|kind| kind != Kind::Histogram) {
+            Some((place, "only a histogram has buckets".to_owned()))
+        } else if !category.is_extensible() {
+            Some((place, format!("`{}` has the bounds of the specification", category.pattern())))
+        } else {
+            let known: Option<Vec<f64>> = bounds.iter().map(number).collect();
+            let fault = known
+                .as_deref()
+                .map_or((bounds.len() > labels::MOST_BOUNDS).then_some(BoundsFault::TooMany), labels::bounds_fault);
+            fault.map(|fault| {
+                let at = match fault {
+                    BoundsFault::NotFinite(at) | BoundsFault::NotRising(at) => {
+                        bounds.get(at).and_then(|bound| self.place(bound)).unwrap_or(place)
+                    }
+                    BoundsFault::Empty | BoundsFault::TooMany => place,
+                };
+                (at, fault.as_str().to_owned())
+            })
+        };
+        if let Some((at, caption)) = told {
+            let help = vec!["bounds are 1 to 30 finite numbers, rising: `buckets [1, 10, 100]`".to_owned()];
+            self.report(
+                Rule::HistogramBuckets,
+                at,
+                format!("the buckets of `{name}` are not good"),
+                &caption,
+                help,
+                None,
+            );
+        }
     }
 
     pub(super) fn declared_before(&mut self, name: &str, at: &syn::LitStr) {
@@ -343,6 +384,18 @@ impl Checker<'_> {
             until_expanded: self.definition.filter(|_| depends),
             is_guess: false,
         });
+    }
+}
+
+/// The value of a literal, with a minus or without.
+fn number(expr: &Expr) -> Option<f64> {
+    match expr {
+        Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(int), .. }) => int.base10_digits().parse().ok(),
+        Expr::Lit(syn::ExprLit { lit: syn::Lit::Float(float), .. }) => float.base10_digits().parse().ok(),
+        Expr::Unary(syn::ExprUnary { op: syn::UnOp::Neg(_), expr, .. }) => number(expr).map(|value| -value),
+        Expr::Paren(inner) => number(&inner.expr),
+        Expr::Group(inner) => number(&inner.expr),
+        _ => None,
     }
 }
 
