@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-#[cfg(all(feature = "prometheus", feature = "http-poem"))]
+#[cfg(all(feature = "prometheus", any(feature = "http-axum", feature = "http-poem")))]
 pub mod processes;
 
 /// Ends the test here and runs it in a process of its own: this binary, started with the name of this one test.

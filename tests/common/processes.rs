@@ -40,39 +40,48 @@ impl Drop for Folder {
     }
 }
 
-/// Builds the example with the features of this test, and says where it is.
+/// Builds the poem example, and says where it is.
 pub fn example() -> PathBuf {
-    let mut features = vec!["prometheus", "http-poem"];
-    if cfg!(feature = "openapi") {
-        features.push("openapi");
-    }
-    if cfg!(feature = "process") {
-        features.push("process");
-    }
-    if cfg!(feature = "project-file") {
-        features.push("project-file");
-    }
-    if cfg!(feature = "tokio-runtime") {
-        features.push("tokio-runtime");
-    }
-    if cfg!(feature = "temporal") {
-        features.push("temporal");
+    built("server")
+}
+
+/// Builds an example with the features of this test, and says where it is.
+pub fn built(example: &str) -> PathBuf {
+    let mut features = vec!["prometheus"];
+    for (feature, is_on) in [
+        ("http-axum", cfg!(feature = "http-axum")),
+        ("http-poem", cfg!(feature = "http-poem")),
+        ("openapi", cfg!(feature = "openapi")),
+        ("process", cfg!(feature = "process")),
+        ("project-file", cfg!(feature = "project-file")),
+        ("serve", cfg!(feature = "serve")),
+        ("temporal", cfg!(feature = "temporal")),
+        ("tokio-runtime", cfg!(feature = "tokio-runtime")),
+    ] {
+        if is_on {
+            features.push(feature);
+        }
     }
     let status = Command::new(env!("CARGO"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--quiet", "--example", "server", "--features", &features.join(",")])
+        .args(["build", "--quiet", "--example", example, "--features", &features.join(",")])
         // As the test itself is built, so that nothing is built twice.
         .args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] })
         .status()
         .expect("cargo runs");
     assert!(status.success(), "the example does not build");
     let test = std::env::current_exe().expect("the test's own path");
-    test.ancestors().nth(2).expect("target/debug").join("examples/server")
+    test.ancestors().nth(2).expect("target/debug").join("examples").join(example)
 }
 
-/// Starts the example and waits until it answers.
+/// Starts the poem example and waits until it answers.
 pub fn serve(port: u16, variables: &[(&str, &str)]) -> Process {
-    let mut command = Command::new(example());
+    serve_built("server", port, variables)
+}
+
+/// The same for another example.
+pub fn serve_built(example: &str, port: u16, variables: &[(&str, &str)]) -> Process {
+    let mut command = Command::new(built(example));
     command
         .env("COMPOZY_ADDR", format!("127.0.0.1:{port}"))
         .env_remove("MONITORING_ENABLED")

@@ -598,3 +598,42 @@ async fn requests_of_every_kind_over_http_1_and_http_2_are_counted_exactly() {
     tokio::time::timeout(Duration::from_secs(30), stopped).await.expect("counted out");
     assert_eq!(value(&service.render(), "compozy_http_requests_in_flight"), 0.0);
 }
+
+#[test]
+fn a_real_prometheus_scrapes_the_right_numbers_from_the_example() {
+    use common::processes::{Prometheus, free_port, get, request, serve_built, until};
+
+    let port = free_port();
+    let _server = serve_built("axum", port, &[("MONITORING_ENABLED", "true")]);
+    for id in 0..20 {
+        assert_eq!(get(port, &format!("/api/v1/users/{id}")).expect("an answer").0, 200);
+    }
+    for (method, path, status) in
+        [("GET", "/api/v1/users/ada", 400), ("BREW", "/api/v1/events", 405), ("GET", "/wp-login.php", 404)]
+    {
+        assert_eq!(request(method, port, path).expect("an answer").0, status, "{method} {path}");
+    }
+    assert_eq!(get(port, "/api/v1/events").expect("a stream").1.matches("event").count(), 5);
+    let (status, text) = get(port, "/metrics").expect("metrics");
+    assert_eq!((status, common::promtool(&text).as_str()), (200, ""));
+    assert!(!text.contains("/health") && !text.contains("wp-login") && !text.contains("BREW"), "{text}");
+
+    let prometheus = Prometheus::scraping("axum", &[port]);
+    until("up", || prometheus.number("up") == Some(1.0));
+    for (labels, expected) in [
+        (r#"path="/api/v1/users/{id}",status_code="200""#, 20.0),
+        (r#"path="/api/v1/users/{id}",status_code="400""#, 1.0),
+        (r#"method="OTHER",path="/api/v1/events",status_code="405""#, 1.0),
+        (r#"path="/api/v1/events",status_code="200""#, 1.0),
+        (r#"path="unmatched",status_code="404""#, 1.0),
+    ] {
+        let query = format!("compozy_http_requests_total{{{labels}}}");
+        until(labels, || prometheus.number(&query) == Some(expected));
+    }
+
+    // Off: the same binary does nothing, and says why.
+    let port = free_port();
+    let _server = serve_built("axum", port, &[]);
+    let off = (503, "503: monitoring is disabled; MONITORING_ENABLED=true enables it\n".to_owned());
+    assert_eq!(get(port, "/metrics").expect("an answer"), off);
+}
