@@ -5,7 +5,11 @@
 
 use super::{
     family::LabelDef,
+    label_list::{GIVEN, is_clean_value},
     labels::{self, BoundsFault, Category, Kind, NameFault},
+    message::{Message, fail},
+    repeated::repeated,
+    text::{holds, same},
 };
 
 /// How many series a family of closed sets may have: as many as the cap leaves to free text.
@@ -56,7 +60,7 @@ pub const fn declared_again<'a>(families: &[&str], statics: &[&'a str]) -> &'a s
 /// At compile time: it is.
 #[track_caller]
 pub const fn check_declared_once(again: &str, name: &str, family: &str) {
-    if labels::same(again, name) {
+    if same(again, name) {
         fail(Message::new("the family").quote(family).and(" is declared twice"));
     }
 }
@@ -195,7 +199,7 @@ impl Labels<'_> {
             && !labels::is_reserved(label)
             && !labels::is_personal(label)
             && !self.is_allowed(index)
-            && !labels::holds(self.names.split_at(index).0, label)
+            && !holds(self.names.split_at(index).0, label)
     }
 }
 
@@ -206,7 +210,7 @@ const fn check_label(all: Labels<'_>, index: usize) {
     if labels::is_reserved(label) {
         fail(label_of(label, name).and(" is reserved: `le`, `quantile` and `__*` belong to Prometheus"));
     }
-    if labels::holds(all.names.split_at(index).0, label) {
+    if holds(all.names.split_at(index).0, label) {
         fail(label_of(label, name).and(" is there twice"));
     }
     if all.is_allowed(index) {
@@ -259,7 +263,7 @@ const fn not_allowed(all: Labels<'_>) -> Message {
             .and("\na family of your own takes another name");
     }
     let message = message.and(", and closed sets of any name, in `families!`");
-    let (message, own) = match labels::GIVEN {
+    let (message, own) = match GIVEN {
         None => (
             message.and(
                 "\nfor free text no list was given to this build: COMPOZY_METRIC_LABELS is not set\n\
@@ -298,7 +302,7 @@ const fn check_set(name: &str, label: &str, values: &[&str]) {
     }
     let mut i = 0;
     while i < values.len() {
-        if values[i].is_empty() || !labels::is_clean_value(values[i]) {
+        if values[i].is_empty() || !is_clean_value(values[i]) {
             fail(
                 label_of(label, name)
                     .and(" has a closed set with")
@@ -328,136 +332,14 @@ const fn check_application(list: &str) {
     }
 }
 
-/// Where a text is there for the second time.
-const fn repeated(all: &[&str]) -> Option<usize> {
-    if all.len() > 16 {
-        return repeated_in_many(all);
-    }
-    let mut i = 0;
-    while i < all.len() {
-        if labels::holds(all.split_at(i).0, all[i]) {
-            return Some(i);
-        }
-        i += 1;
-    }
-    None
-}
-
-/// The same by hash: with some hundred, comparing each with each takes longer than the compiler allows a constant.
-const fn repeated_in_many(all: &[&str]) -> Option<usize> {
-    const SLOTS: usize = 8_192;
-    assert!(all.len() <= SLOTS / 2, "more than 4096 in one place");
-    let mut slots = [0_u16; SLOTS];
-    let mut i = 0;
-    while i < all.len() {
-        let mut at = hash(all[i]) % SLOTS;
-        while slots[at] > 0 {
-            if labels::same(all[slots[at] as usize - 1], all[i]) {
-                return Some(i);
-            }
-            at = (at + 1) % SLOTS;
-        }
-        i += 1;
-        slots[at] = i as u16;
-    }
-    None
-}
-
-/// FNV-1a.
-const fn hash(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut i = 0;
-    while i < bytes.len() {
-        hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0100_0000_01b3);
-        i += 1;
-    }
-    (hash ^ (hash >> 32)) as usize
-}
-
 const fn label_of(label: &str, name: &str) -> Message {
     let message = Message::new("the label").quote(label).and(" of");
     if name.is_empty() { message.and(" a metric with a computed name") } else { message.quote(name) }
 }
 
-#[track_caller]
-const fn fail(message: Message) -> ! {
-    panic!("{}", message.as_str())
-}
-
-/// Longer messages are cut.
-const LONGEST: usize = 4_096;
-
-/// A text put together at compile time, where nothing can be formatted.
-struct Message {
-    bytes: [u8; LONGEST],
-    len: usize,
-}
-
-impl Message {
-    const fn new(text: &str) -> Self {
-        Self { bytes: [0; LONGEST], len: 0 }.and(text)
-    }
-
-    /// What does not fit any more is left out.
-    const fn and(mut self, text: &str) -> Self {
-        let text = text.as_bytes();
-        let mut i = 0;
-        while i < text.len() && self.len < self.bytes.len() {
-            self.bytes[self.len] = text[i];
-            self.len += 1;
-            i += 1;
-        }
-        self
-    }
-
-    /// In quotes, and on one line.
-    const fn quote(self, text: &str) -> Self {
-        let mut message = self.and(" `");
-        let start = message.len;
-        message = message.and(text);
-        let mut i = start;
-        while i < message.len {
-            if message.bytes[i].is_ascii_control() {
-                message.bytes[i] = b'?';
-            }
-            i += 1;
-        }
-        message.and("`")
-    }
-
-    const fn and_list(self, all: &[&str]) -> Self {
-        let mut message = self;
-        let mut i = 0;
-        while i < all.len() {
-            message = message.and(if i > 0 { ", " } else { "" }).and(all[i]);
-            i += 1;
-        }
-        message
-    }
-
-    const fn as_str(&self) -> &str {
-        let used = self.bytes.split_at(self.len).0;
-        match core::str::from_utf8(used) {
-            Ok(text) => text,
-            // Cut within a character.
-            Err(error) => match core::str::from_utf8(used.split_at(error.valid_up_to()).0) {
-                Ok(text) => text,
-                Err(_) => "",
-            },
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_message_that_is_too_long_is_cut_between_characters() {
-        let message = Message::new("x").and(&"é".repeat(LONGEST));
-        assert_eq!(message.as_str(), format!("x{}", "é".repeat(LONGEST / 2 - 1)));
-    }
 
     /// As many values as a family may have series, as long as values like to be.
     static LARGE: [&str; MOST_SERIES] = {

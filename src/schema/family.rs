@@ -1,7 +1,7 @@
 //! What a family is before anything is stored: its name, help, kind and labels.
 
-pub use super::labels::Kind;
-use super::{buckets::bounds_of_unit, labels::begins, limits::OTHER};
+pub use super::names::Kind;
+use super::{buckets::bounds_of_unit, limits::OTHER, text::begins};
 
 /// A label of a declared family: its name, and its values when they are a closed set.
 #[derive(Clone, Copy, Debug)]

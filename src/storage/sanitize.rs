@@ -7,8 +7,9 @@ use metrics_exporter_prometheus::formatting;
 
 use crate::schema::{
     family::LabelDef,
-    labels::{is_allowed, is_clean_value, is_ours, is_reserved},
+    label_list::{is_allowed, is_clean_value, is_reserved},
     limits::LONGEST_VALUE,
+    names::is_ours,
 };
 
 /// Replaces a control character, line breaks included.

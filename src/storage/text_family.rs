@@ -157,7 +157,7 @@ impl<C: Cell> TextFamily<C> {
     #[cold]
     fn ready_when_full(&self, values: &[&str]) -> Option<Place<'_, C>> {
         // A value that is not clean may have a series under its clean form.
-        if !values.iter().all(|value| crate::schema::labels::is_clean_value(value)) {
+        if !values.iter().all(|value| crate::schema::label_list::is_clean_value(value)) {
             return None;
         }
         // The table was full before this search. If a removal closed it, the check below sees that.
