@@ -76,7 +76,7 @@ mod temporal;
 pub use config::{Config, ConfigError};
 pub use facade::{
     family::{DeclaredFamily, Families, Family},
-    handles::{Counter, Gauge, Histogram},
+    handles::{Counter, Gauge, Histogram, Observable},
     number::Number,
     timer::{Timed, Timer},
     track::TrackGuard,
@@ -104,7 +104,7 @@ pub use schema::{
 #[cfg(feature = "prometheus")]
 #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
 pub use service::Snapshot;
-pub use service::{MonitoringService, RenderError, Scoped};
+pub use service::{MonitoringService, ObserveGuard, RenderError, Scoped};
 #[cfg(feature = "temporal")]
 #[cfg_attr(docsrs, doc(cfg(feature = "temporal")))]
 pub use temporal::WorkerGuard;

@@ -70,6 +70,10 @@ impl<C: Stored> SiteCore<C> {
         });
     }
 
+    pub(super) fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// The series of this thread's service.
     pub(super) fn pin(&'static self, state: u8) -> Option<Pinned<C>> {
         if is_global(state)

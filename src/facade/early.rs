@@ -17,6 +17,10 @@ impl Early {
         Self(name)
     }
 
+    pub(super) fn name(&self) -> &'static str {
+        self.0
+    }
+
     /// Whether somebody would miss a record.
     #[inline(always)]
     pub(super) fn is_missed(&self) -> bool {

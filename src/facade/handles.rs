@@ -4,6 +4,7 @@ use metrics::{Key, Label};
 
 pub use super::early::Early;
 pub(crate) use super::lazy_family::OUTSIDE;
+pub use super::observed::{InStore, Observable};
 pub(super) use super::running::{Running, Taken};
 use super::{
     binding::Binding,
@@ -215,6 +216,27 @@ handle!(
     Histogram,
     HistogramCell
 );
+
+impl Observable for Gauge {
+    fn set_in(&self, store: &InStore<'_>, value: f64) {
+        self.0.record_in(store, GaugeOp::Set(value));
+    }
+
+    fn name(&self) -> String {
+        self.0.name()
+    }
+}
+
+/// A counter is raised to what is read; a smaller value changes nothing.
+impl Observable for Counter {
+    fn set_in(&self, store: &InStore<'_>, value: f64) {
+        self.0.record_in(store, CounterOp::Absolute(value as u64));
+    }
+
+    fn name(&self) -> String {
+        self.0.name()
+    }
+}
 
 impl Counter {
     /// Adds to the counter.

@@ -80,6 +80,11 @@ impl<C: Stored> LazyFamilyCore<C> {
         }
     }
 
+    /// The series in the store of one service, whatever scope this is.
+    pub(super) fn series_in(&self, store: &Store, index: usize) -> Resolved<C> {
+        store.declared_series(self.def, &self.values(index))
+    }
+
     /// The series of this thread's service.
     pub(super) fn pin(&'static self, state: u8, index: usize) -> Option<Pinned<C>> {
         if is_global(state)

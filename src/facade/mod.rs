@@ -21,6 +21,8 @@ mod held;
 mod lazy_family;
 pub(crate) mod number;
 #[cfg(feature = "prometheus")]
+mod observed;
+#[cfg(feature = "prometheus")]
 mod pinned;
 #[cfg(feature = "prometheus")]
 mod running;

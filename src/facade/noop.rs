@@ -76,6 +76,12 @@ impl Taken {
     pub(super) fn give_back(self) {}
 }
 
+/// A handle that `observe` takes: a gauge or a counter.
+pub trait Observable: Send + 'static {}
+
+impl Observable for Gauge {}
+impl Observable for Counter {}
+
 /// The place of a value that its closed set does not have.
 pub(crate) const OUTSIDE: usize = usize::MAX;
 

@@ -21,6 +21,7 @@ use crate::{
     storage::store::Store,
 };
 
+mod observe;
 mod render_error;
 mod scope;
 #[cfg(feature = "prometheus")]
@@ -28,6 +29,7 @@ mod snapshot;
 #[cfg(all(feature = "prometheus", feature = "serve"))]
 mod weak;
 
+pub use observe::ObserveGuard;
 pub use render_error::RenderError;
 pub use scope::Scoped;
 #[cfg(feature = "prometheus")]

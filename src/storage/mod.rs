@@ -10,6 +10,7 @@ pub(crate) mod dense;
 pub(crate) mod diagnostics;
 pub mod gauge;
 pub mod histogram;
+pub(crate) mod observations;
 pub(crate) mod recorder;
 pub(crate) mod resolved;
 pub(crate) mod sanitize;

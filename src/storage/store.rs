@@ -21,6 +21,7 @@ use super::{
     diagnostics::Diagnostics,
     gauge::GaugeCell,
     histogram::HistogramCell,
+    observations::Observations,
     resolved::Resolved,
     sanitize,
     undeclared::{Undeclared, UndeclaredFamilies},
@@ -143,6 +144,7 @@ pub(crate) struct Store {
     pub(crate) diagnostics: Diagnostics,
     started: Instant,
     collectors: Mutex<Vec<Arc<dyn Collector>>>,
+    pub(crate) observations: Observations,
     /// Bytes of the last exposition.
     pub(crate) last_size: AtomicUsize,
     /// Whether `build_info!` has set its series.
@@ -163,6 +165,7 @@ impl Store {
             diagnostics: Diagnostics::default(),
             started: Instant::now(),
             collectors: Mutex::default(),
+            observations: Observations::default(),
             last_size: AtomicUsize::new(0),
             has_build_info: AtomicBool::new(false),
             #[cfg(feature = "temporal")]
@@ -188,6 +191,7 @@ impl Store {
     /// Reads what is read at a scrape; what is not stored comes back, sorted by name. The fault of a collector is logged
     /// under its own name, and the others are read.
     pub(crate) fn collect(&self) -> Vec<Reading> {
+        self.observations.read(&self.diagnostics);
         let collectors = self.collectors.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut readings = Vec::new();
         for collector in collectors {

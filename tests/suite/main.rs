@@ -21,6 +21,7 @@ mod http_tower;
 mod life;
 mod lives;
 mod logs;
+mod observe;
 mod once;
 mod price_disabled;
 mod price_enabled;

@@ -1,0 +1,53 @@
+//! Handles whose value is read at each scrape.
+
+use super::binding::Binding;
+use crate::storage::{
+    cell::Apply,
+    store::{Store, Stored},
+};
+
+/// A handle that [`MonitoringService::observe`](crate::MonitoringService::observe) takes: a [`Gauge`](crate::Gauge) or a [`Counter`](crate::Counter).
+pub trait Observable: Send + 'static {
+    #[doc(hidden)]
+    fn set_in(&self, store: &InStore<'_>, value: f64);
+    #[doc(hidden)]
+    fn name(&self) -> String;
+}
+
+/// The store of one service.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct InStore<'a>(pub(crate) &'a Store);
+
+impl<C: Stored> Binding<C> {
+    /// Changes the series in the store of one service, whatever scope this is and whether monitoring is on.
+    pub(super) fn record_in(&self, InStore(store): &InStore<'_>, op: C::Op) {
+        match self {
+            Self::Off => {}
+            Self::Site(site) => store.resolve::<C>(site.key()).apply(op),
+            Self::LazyFamily(family, index) => family.series_in(store, *index).apply(op),
+            Self::Kept(series) => series.apply(op),
+            Self::Early(early) => store.diagnostics.early(early.name()),
+            Self::Counted(series) => {
+                if let Some(series) = series.get() {
+                    series.apply(op);
+                }
+            }
+            Self::Elsewhere(series) => {
+                if let Some(series) = series.get() {
+                    series.apply(op);
+                }
+            }
+        }
+    }
+
+    /// The name of the metric, if the handle knows it.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Site(site) => site.key().name().to_owned(),
+            Self::LazyFamily(family, _) => family.def().name.to_owned(),
+            Self::Early(early) => early.name().to_owned(),
+            _ => "a series".to_owned(),
+        }
+    }
+}
