@@ -27,6 +27,7 @@ use poem::{
     middleware::OpenTelemetryMetrics,
     web::Path,
 };
+use tower_layer::Layer;
 use tower_service::Service;
 
 /// Which allocator the target was built with.
@@ -131,6 +132,7 @@ pub fn all(round: &Round, allocator: Allocator) {
     metrics::with_local_recorder(&exporter, || {
         added(round, allocator, &service, &off);
         peers(round, &service);
+        tower(round, &service);
         growth(round, &service);
     });
     if !round.is_partial() {
@@ -179,6 +181,63 @@ fn added(round: &Round, allocator: Allocator, service: &MonitoringService, off: 
     round.instructions("added/disabled/instructions", Target::none(), TIMES, off_one, bare_one);
 }
 
+async fn axum_user(axum::extract::Path(id): axum::extract::Path<u64>) -> String {
+    format!("{{\"id\":{id}}}\n")
+}
+
+fn axum_routes() -> axum::Router {
+    axum::Router::new()
+        .route("/api/v1/users/{id}", axum::routing::get(axum_user))
+        .route("/health", axum::routing::get(async || "ok\n"))
+}
+
+/// The layer of tower, around a service that does nothing and in axum, where its peer is. axum boxes the body of each layer that
+/// changes it: an allocation.
+fn tower(round: &Round, service: &MonitoringService) {
+    type Answer = axum::http::Response<axum::body::Body>;
+    /// A service that answers at once.
+    #[derive(Clone)]
+    struct Bare;
+    impl Service<axum::extract::Request> for Bare {
+        type Response = Answer;
+        type Error = std::convert::Infallible;
+        type Future = std::future::Ready<Result<Answer, Self::Error>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, _: axum::extract::Request) -> Self::Future {
+            std::future::ready(Ok(Answer::default()))
+        }
+    }
+    let uri = uri(PATH);
+    let request = || {
+        let mut request = axum::extract::Request::new(axum::body::Body::empty());
+        *request.uri_mut() = uri.clone();
+        request
+    };
+    let mut with = service.http_layer().template(|_| Some("/api/v1/users/{id}")).layer(Bare);
+    let mut ours = |_: usize| _ = black_box(now(with.call(request())));
+    let mut bare_one = |_: usize| _ = black_box(now(Bare.call(request())));
+    round.added("tower/added/bare-service", Target::none().without_allocations(), &mut ours, &mut bare_one);
+    let name = "tower/added/bare-service/instructions";
+    round.instructions(name, Target::none(), TIMES, &mut ours, &mut bare_one);
+
+    let (mut bare, mut with) = (axum_routes(), axum_routes().layer(service.http_layer()));
+    let (mut peer, mut peer_bare) = (axum_routes().layer(PrometheusMetricLayer::new()), axum_routes());
+    let mut ours = |_: usize| _ = black_box(send_axum(&mut with, &uri));
+    let mut bare_one = |_: usize| _ = black_box(send_axum(&mut bare, &uri));
+    let mut peer_one = |_: usize| _ = black_box(send_axum(&mut peer, &uri));
+    let mut peer_bare_one = |_: usize| _ = black_box(send_axum(&mut peer_bare, &uri));
+    round.added("tower/added/axum-route", Target::none(), &mut ours, &mut bare_one);
+    let name = "tower/added/axum-route/instructions";
+    round.instructions(name, Target::none(), TIMES, &mut ours, &mut bare_one);
+    let tenth = Target::most(1.0 / 10.0);
+    let name = "tower/overhead/axum-prometheus";
+    round.overhead(name, tenth, (&mut ours, &mut bare_one), (&mut peer_one, &mut peer_bare_one));
+    let name = "tower/overhead/axum-prometheus/instructions";
+    round.instructions_overhead(name, tenth, TIMES, (&mut ours, &mut bare_one), (&mut peer_one, &mut peer_bare_one));
+}
+
 /// Beside what the peers add to theirs.
 fn peers(round: &Round, service: &MonitoringService) {
     let uri = uri(PATH);
@@ -189,15 +248,7 @@ fn peers(round: &Round, service: &MonitoringService) {
     let bare_one = |_: usize| _ = black_box(send(&bare, &uri));
     let telemetry_one = |_: usize| _ = black_box(send(&telemetry, &uri));
 
-    async fn axum_user(axum::extract::Path(id): axum::extract::Path<u64>) -> String {
-        format!("{{\"id\":{id}}}\n")
-    }
-    let router = || {
-        axum::Router::new()
-            .route("/api/v1/users/{id}", axum::routing::get(axum_user))
-            .route("/health", axum::routing::get(async || "ok\n"))
-    };
-    let (mut axum_bare, mut axum_with) = (router(), router().layer(PrometheusMetricLayer::new()));
+    let (mut axum_bare, mut axum_with) = (axum_routes(), axum_routes().layer(PrometheusMetricLayer::new()));
     // The layer counts a request out in the body: the answer is dropped inside, as after a write.
     let axum_uri = uri.clone();
     let axum_bare_uri = uri.clone();
