@@ -84,8 +84,7 @@ fn messages(output: &Output, level: &str) -> BTreeMap<String, Vec<String>> {
 /// What the user wrote: the span itself, or that of the call if it is in a macro of ours.
 fn written(span: &Value) -> &Value {
     let outer = &span["expansion"]["span"];
-    if outer.is_object() && Path::new(span["file_name"].as_str().unwrap_or_default()).ends_with("src/facade/macros.rs")
-    {
+    if outer.is_object() && span["file_name"].as_str().unwrap_or_default().contains("src/facade/macros/") {
         return written(outer);
     }
     span

@@ -1,0 +1,194 @@
+//! What `families!` says to what it does not understand: one message that points at the word and says what to write.
+
+/// `at function(arguments)`: calls a function of `check` in a constant, and an error in it points at the word `at`.
+///
+/// The compiler takes for the place of a call that of its first word. Here it is the user's own, under which the function
+/// is imported. The inner macro is what makes it count: it gives the word and the parentheses different contexts, and of
+/// two that it cannot join, the compiler takes the first. The word has to come as a `tt` all the way: it forgets the place
+/// of an `ident`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __at {
+    ($at:tt $function:ident $arguments:tt) => {
+        const _: () = {
+            use $crate::__private::$function as $at;
+            macro_rules! __here (() => { $at $arguments });
+            __here!()
+        };
+    };
+}
+
+/// `at literals`: an error with this text that points at a word.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __error {
+    ($at:tt $($text:tt)*) => {
+        const _: () = {
+            use ::core::compile_error as $at;
+            macro_rules! __here (() => { $at! { ::core::concat!($($text)*) } });
+            __here! {}
+        };
+    };
+}
+
+/// `[attributes so far] [visibility] what is left of a block that does not read as one`: an error for what is wrong, and
+/// the families all the same, where they can be made out.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fault {
+    ([] []) => {};
+    ([$($attributes:tt)+] $vis:tt) => {
+        ::core::compile_error!("there is no family behind the last doc comment or attribute");
+    };
+    ($attributes:tt $vis:tt #![$at:tt $($rest_of_it:tt)*] $($rest:tt)*) => {
+        $crate::__error! { $at "`#!` is for modules: before a family stands `#`, without `!`" }
+        $crate::__fault! { $attributes $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[doc = $($it:tt)+] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[doc = $($it)+]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[doc($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[doc($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[cfg($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[cfg($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[cfg_attr($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[cfg_attr($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[allow($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[allow($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[expect($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[expect($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[warn($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[warn($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[deny($($it:tt)*)] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[deny($($it)*)]] $vis $($rest)* }
+    };
+    ([$($attributes:tt)*] $vis:tt #[deprecated $($it:tt)*] $($rest:tt)*) => {
+        $crate::__fault! { [$($attributes)* #[deprecated $($it)*]] $vis $($rest)* }
+    };
+    ($attributes:tt $vis:tt #[$at:tt $($it:tt)*] $($rest:tt)*) => {
+        $crate::__error! {
+            $at "`#[", ::core::stringify!($at), "]` is not passed on to a family: it takes doc comments, `doc`, `cfg`, \
+                 `cfg_attr`, `allow`, `expect`, `warn`, `deny` and `deprecated`"
+        }
+        $crate::__fault! { $attributes $vis $($rest)* }
+    };
+    ($attributes:tt [] pub($($to:tt)*) $($rest:tt)*) => {
+        $crate::__fault! { $attributes [pub($($to)*)] $($rest)* }
+    };
+    ($attributes:tt [] pub $($rest:tt)*) => {
+        $crate::__fault! { $attributes [pub] $($rest)* }
+    };
+    ($attributes:tt $vis:tt static $at:tt $($rest:tt)*) => {
+        $crate::__error! { $at "a family is a `static` by itself: leave that word out" }
+        $crate::__fault! { $attributes $vis $at $($rest)* }
+    };
+    ($attributes:tt $vis:tt const $at:tt $($rest:tt)*) => {
+        $crate::__error! { $at "a family is a `static` by itself: leave out `const`" }
+        $crate::__fault! { $attributes $vis $at $($rest)* }
+    };
+    ($attributes:tt $vis:tt list $at:tt; $($rest:tt)*) => {
+        $crate::__error! { $at "the list stands first, before the families" }
+        $crate::__list! { [[] $vis $at] }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    // A family, whatever its kind.
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal buckets [$($bounds:tt)*] { $($labels:tt)* }; $($rest:tt)*) => {
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric buckets [$($bounds)*] { $($labels)* }; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal buckets [$($bounds:tt)*]; $($rest:tt)*) => {
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric buckets [$($bounds)*]; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal { $($labels:tt)* } buckets [$($bounds:tt)*]; $($rest:tt)*) => {
+        $crate::__error! { $name "`buckets [..]` stands before the labels" }
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric buckets [$($bounds)*] { $($labels)* }; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal buckets $($rest:tt)*) => {
+        $crate::__error! { $name "behind the name stand `buckets [1, 10, 100]`, the labels in braces, and `;`" }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal { $($labels:tt)* }; $($rest:tt)*) => {
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric { $($labels)* }; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal; $($rest:tt)*) => {
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal { $($labels:tt)* }, $($rest:tt)*) => {
+        $crate::__error! { $name "a family ends in `;`, not in `,`" }
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric { $($labels)* }; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal, $($rest:tt)*) => {
+        $crate::__error! { $name "a family ends in `;`, not in `,`" }
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal ($($labels:tt)*) $($rest:tt)*) => {
+        $crate::__error! { $name "labels stand in braces: `= ", ::core::stringify!($metric), " { queue: str };`" }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal [$($labels:tt)*] $($rest:tt)*) => {
+        $crate::__error! { $name "labels stand in braces: `= ", ::core::stringify!($metric), " { queue: str };`" }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal { $($labels:tt)* } $($rest:tt)*) => {
+        $crate::__error! { $name "the family `", $metric, "` does not end in `;`" }
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric { $($labels)* }; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal $($rest:tt)*) => {
+        $crate::__error! { $name "the family `", $metric, "` does not end in `;`" }
+        $crate::__fault_aside! { $attributes $vis $kind $name = $metric; }
+        $crate::__fault! { [] [] $($rest)* }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt = $($rest:tt)*) => {
+        $crate::__error! {
+            $name "the name of a family is a literal: `", ::core::stringify!($kind $name), " = \"compozy_..\";`"
+        }
+    };
+    ($attributes:tt $vis:tt $kind:tt $metric:literal $($rest:tt)*) => {
+        $crate::__error! {
+            $kind "the family ", ::core::stringify!($metric), " has no name in the program: `", ::core::stringify!($kind),
+            " NAME = ", ::core::stringify!($metric), ";`"
+        }
+    };
+    ($attributes:tt $vis:tt $kind:tt $name:tt $($rest:tt)*) => {
+        $crate::__fault_here! { [$kind] $kind }
+    };
+    ($attributes:tt $vis:tt $at:tt) => {
+        $crate::__fault_here! { [$at] $at }
+    };
+}
+
+/// A family that reads as one, among others that do not.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fault_aside {
+    ([$($attributes:tt)*] [$($vis:tt)*] $($family:tt)*) => {
+        $crate::__families! { [] $($attributes)* $($vis)* $($family)* }
+    };
+}
+
+/// `[word] word`: what cannot be made out. A second copy tells whether it is a word that can be pointed at.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fault_here {
+    ([$at:tt] $_at:ident) => {
+        $crate::__error! {
+            $at "this is no family: it reads `/// Its help text`, `pub counter JOBS = \"compozy_jobs_total\" { queue: str };`"
+        }
+    };
+    ([$at:tt] $_at:tt) => {
+        ::core::compile_error!(::core::concat!(
+            "`", ::core::stringify!($at), "` does not belong here: a family reads `/// Its help text`, `pub counter JOBS = \
+             \"compozy_jobs_total\" { queue: str };`"
+        ));
+    };
+}
