@@ -258,6 +258,15 @@ async fn a_body_that_streams_keeps_its_request_in_flight_to_its_end_and_a_known_
     drop(body);
     assert_eq!(in_flight(&service), 0.0, "half read");
     assert_eq!(sum(&service.render(), "compozy_http_requests_total"), 4.0);
+
+    let upgrade = one(&service, async || {
+        let mut response = chunks(End::Hangs);
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        Ok(response)
+    });
+    let upgraded = upgrade.oneshot(x()).await.expect("an answer");
+    assert_eq!(in_flight(&service), 0.0, "an upgrade leaves at its head");
+    drop(upgraded);
 }
 
 #[tokio::test]
