@@ -1,12 +1,12 @@
-//! Configuration: two values, from code, the environment or the `monitoring:` section of a project file.
+//! Configuration: from code, the environment or the `monitoring:` section of a project file.
 //!
 //! Bad input is never guessed at: every error names where the value came from, the value and what is accepted.
 
-use std::{ffi::OsString, fmt};
+use std::{collections::BTreeMap, ffi::OsString, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::schema::limits::SERIES_CAP;
+use crate::schema::{label_list::is_clean_value, labels, limits::SERIES_CAP};
 
 #[cfg(feature = "project-file")]
 mod project_file;
@@ -40,6 +40,9 @@ pub struct Config {
     pub enabled: bool,
     /// Where the application serves them. Default: `/metrics`.
     pub path: String,
+    /// Labels on every series, by name: the region, the zone. `labels` in the file. Default: none.
+    #[serde(rename = "labels", skip_serializing_if = "BTreeMap::is_empty")]
+    pub constant_labels: BTreeMap<String, String>,
     /// Whether the Temporal SDK's own `temporal_*` families are kept (feature `temporal`). Default: `true`. Set in code
     /// only.
     #[serde(skip)]
@@ -52,7 +55,13 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { enabled: false, path: "/metrics".to_owned(), temporal_sdk_families: true, series_cap: SERIES_CAP }
+        Self {
+            enabled: false,
+            path: "/metrics".to_owned(),
+            constant_labels: BTreeMap::new(),
+            temporal_sdk_families: true,
+            series_cap: SERIES_CAP,
+        }
     }
 }
 
@@ -68,6 +77,26 @@ impl Config {
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
+        self
+    }
+
+    /// Sets labels that every series has, in the place of those that were set before.
+    /// [`MonitoringService::new`](crate::MonitoringService::new) checks them: names of lower-case letters, digits and `_`, none that
+    /// families have (core labels, those of `COMPOZY_METRIC_LABELS`), none that speaks of a person or of one request; values of 1 to
+    /// 128 characters. A family that has such a label all the same keeps its own, and the log says so.
+    ///
+    /// They are printed and stored nowhere: a record costs nothing more, and a [`Snapshot`](crate::MonitoringService::snapshot) lacks them.
+    ///
+    /// ```
+    /// let config = compozy_monitoring::Config::default().constant_labels([("region", "eu"), ("zone", "eu-1a")]);
+    /// assert_eq!(config.constant_labels["zone"], "eu-1a");
+    /// ```
+    #[must_use]
+    pub fn constant_labels<N: Into<String>, V: Into<String>>(
+        mut self,
+        labels: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        self.constant_labels = labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         self
     }
 
@@ -167,6 +196,13 @@ impl Config {
             problem: format!("`{}` {problem}", shown(&self.path)),
             accepted: ACCEPTED_PATHS.to_owned(),
         })?;
+        for (name, value) in &self.constant_labels {
+            check_constant_label(name, value).map_err(|problem| ConfigError {
+                source: Source::Field("constant_labels"),
+                problem,
+                accepted: ACCEPTED_LABELS.to_owned(),
+            })?;
+        }
         if (1..=HIGHEST_SERIES_CAP).contains(&self.series_cap) {
             return Ok(());
         }
@@ -176,6 +212,27 @@ impl Config {
             accepted: format!("1 to {HIGHEST_SERIES_CAP}"),
         })
     }
+}
+
+const ACCEPTED_LABELS: &str = "names of lower-case letters, digits and `_`, no digit first, that no family has, and values of 1 \
+                               to 128 characters without control characters";
+
+/// Why a label cannot be on every series.
+fn check_constant_label(name: &str, value: &str) -> Result<(), String> {
+    let fault = if !labels::is_plain_label(name) {
+        "is no label name"
+    } else if labels::is_reserved(name) {
+        "is a reserved label"
+    } else if labels::is_personal(name) {
+        "speaks of a person or of one request"
+    } else if labels::is_allowed("", name) {
+        "is a label of families"
+    } else if value.is_empty() || !is_clean_value(value) {
+        return Err(format!("the value `{}` of `{}` cannot be a label value", shown(value), shown(name)));
+    } else {
+        return Ok(());
+    };
+    Err(format!("`{}` {fault}", shown(name)))
 }
 
 /// Why a configuration was refused: where the value came from, the value, and what is accepted instead.

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 
-use super::{ACCEPTED_PATHS, Config, ConfigError, Source, check_path, shown};
+use super::{ACCEPTED_LABELS, ACCEPTED_PATHS, Config, ConfigError, Source, check_constant_label, check_path, shown};
 
 const SECTION: &str = "monitoring";
-const KNOWN_KEYS: &str = "enabled, path";
+const KNOWN_KEYS: &str = "enabled, labels, path";
 
 impl Config {
     /// Reads the `monitoring:` section of a project file.
@@ -106,7 +106,7 @@ fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
         let at = format!("{SECTION}.{name}");
         let data = &value.data;
         match name.as_str() {
-            "enabled" | "path" if matches!(data, YamlData::Value(Scalar::Null)) => {}
+            "enabled" | "labels" | "path" if matches!(data, YamlData::Value(Scalar::Null)) => {}
             "enabled" => match data {
                 YamlData::Value(Scalar::Boolean(enabled)) => config.enabled = *enabled,
                 other => {
@@ -114,6 +114,23 @@ fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
                     return Err(problem(file, line, Some(&at), &text, "true, false (without quotes)"));
                 }
             },
+            "labels" => {
+                if !matches!(untagged(value).data, YamlData::Mapping(_)) {
+                    let text = format!("{} is not a mapping", display(data));
+                    return Err(problem(file, line, Some(&at), &text, "a mapping of label names and texts"));
+                }
+                for (name, text) in entries(file, value)? {
+                    let line = Some(name.span.start.line());
+                    let (Some(name), YamlData::Value(Scalar::String(text))) = (name.data.as_str(), &text.data) else {
+                        let text = format!("{} of {} is not text", display(&text.data), display(&name.data));
+                        return Err(problem(file, line, Some(&at), &text, "text (numbers in quotes)"));
+                    };
+                    if let Err(why) = check_constant_label(name, text) {
+                        return Err(problem(file, line, Some(&at), &why, ACCEPTED_LABELS));
+                    }
+                    config.constant_labels.insert(name.to_owned(), text.clone().into_owned());
+                }
+            }
             "path" => match data {
                 YamlData::Value(Scalar::String(path)) => {
                     if let Err(why) = check_path(path) {
@@ -336,9 +353,37 @@ mod tests {
     }
 
     #[test]
+    fn labels_are_a_mapping_of_texts() {
+        let config = Config::default().constant_labels([("region", "eu"), ("zone", "1")]);
+        assert_eq!(parse("p", "monitoring:\n  labels:\n    zone: \"1\"\n    region: eu\n").unwrap(), config);
+        assert_eq!(parse("p", "x: &x {region: eu, zone: '1'}\nmonitoring: {labels: *x}\n").unwrap(), config);
+        for empty in ["labels:", "labels: {}", "labels: ~"] {
+            assert_eq!(parse("p", &format!("monitoring:\n  {empty}\n")).unwrap(), Config::default());
+        }
+        for (text, message) in [
+            ("labels: [a]", "compozy.yaml, line 2, key monitoring.labels: a sequence is not a mapping"),
+            (
+                "labels:\n    a: x\n    zone: 1",
+                "compozy.yaml, line 4, key monitoring.labels: `1` of the text `zone` is not text",
+            ),
+            (
+                "labels:\n    zone: yes\n    path: x",
+                "compozy.yaml, line 4, key monitoring.labels: `path` is a label of families",
+            ),
+            ("labels: {user_id: x}", "compozy.yaml, line 2, key monitoring.labels: `user_id` speaks of a person"),
+        ] {
+            let said = error(&format!("monitoring:\n  {text}\n"));
+            assert!(said.starts_with(message) && said.contains("; accepted: "), "{said}");
+        }
+    }
+
+    #[test]
     fn an_unknown_key_is_an_error_that_lists_the_known_ones() {
         let message = error("monitoring:\n  enabled: true\n  pth: /m\n");
-        assert_eq!(message, "compozy.yaml, line 3, key monitoring.pth: is not a known key; accepted: enabled, path");
+        assert_eq!(
+            message,
+            "compozy.yaml, line 3, key monitoring.pth: is not a known key; accepted: enabled, labels, path"
+        );
     }
 
     #[test]

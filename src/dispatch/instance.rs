@@ -74,6 +74,7 @@ impl Instance {
                 store
             }
         };
+        store.set_constant_labels(&config.constant_labels);
         switch::set_global(true);
         drop(life);
         if store.cap() != config.series_cap {

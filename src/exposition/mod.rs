@@ -1,5 +1,6 @@
 //! What a scrape reads: one walk over the store, and an [`Encoder`] for each format.
 
+mod constant_labels;
 mod encoder;
 pub(crate) mod text;
 mod walk;

@@ -5,6 +5,7 @@ use std::{fmt::Write, sync::atomic::Ordering::Relaxed};
 use metrics_exporter_prometheus::formatting;
 
 use super::{
+    constant_labels::WithConstantLabels,
     encoder::{Encoder, Histogram, MetricType, Summary},
     walk::walk,
 };
@@ -21,7 +22,14 @@ pub(crate) fn render(store: &Store) -> String {
     let expected = store.last_size.load(Relaxed);
     let out = String::with_capacity(expected.saturating_add(expected / 16));
     let mut encoder = TextEncoder { name: String::new(), out };
-    walk(store, readings, |_| true, &mut encoder);
+    let constant = store.constant_labels();
+    if constant.is_empty() {
+        walk(store, readings, |_| true, &mut encoder);
+    } else {
+        let mut labelled = WithConstantLabels::new(&mut encoder, &constant);
+        walk(store, readings, |_| true, &mut labelled);
+        labelled.report(store);
+    }
     store.last_size.store(encoder.out.len(), Relaxed);
     encoder.out
 }

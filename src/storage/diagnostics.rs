@@ -84,6 +84,19 @@ impl Diagnostics {
         }
     }
 
+    /// A family whose series have a label of the configuration themselves, and keep their own: logged once a family.
+    #[cold]
+    pub(crate) fn constant_label_hidden(&self, metric: &str, label: &str) {
+        if self.first("constant label", metric) {
+            log(|| {
+                warn!(
+                    metric,
+                    label, "A constant label of the configuration is a label of this family, which keeps its own"
+                )
+            });
+        }
+    }
+
     /// A record of a handle that was taken while monitoring was off: counted each time, logged once a family.
     #[cold]
     pub(crate) fn early(&self, metric: &str) {

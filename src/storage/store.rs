@@ -5,7 +5,7 @@
 #[cfg(feature = "temporal")]
 use std::any::Any;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     hash::BuildHasherDefault,
     sync::{Arc, PoisonError},
     time::{Duration, Instant},
@@ -145,6 +145,8 @@ pub(crate) struct Store {
     started: Instant,
     collectors: Mutex<Vec<Arc<dyn Collector>>>,
     pub(crate) observations: Observations,
+    /// Labels of the configuration: the text has them, no series.
+    constant_labels: Mutex<Arc<BTreeMap<String, String>>>,
     /// Bytes of the last exposition.
     pub(crate) last_size: AtomicUsize,
     /// Whether `build_info!` has set its series.
@@ -166,6 +168,7 @@ impl Store {
             started: Instant::now(),
             collectors: Mutex::default(),
             observations: Observations::default(),
+            constant_labels: Mutex::default(),
             last_size: AtomicUsize::new(0),
             has_build_info: AtomicBool::new(false),
             #[cfg(feature = "temporal")]
@@ -181,6 +184,16 @@ impl Store {
     /// For how long the store has been there.
     pub(crate) fn age(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// The labels of the configuration, by name.
+    pub(crate) fn constant_labels(&self) -> Arc<BTreeMap<String, String>> {
+        self.constant_labels.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Those of the service that starts now.
+    pub(crate) fn set_constant_labels(&self, labels: &BTreeMap<String, String>) {
+        *self.constant_labels.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(labels.clone());
     }
 
     /// Adds what is read at each scrape.

@@ -10,6 +10,7 @@ mod common;
 
 // Each of these says by itself which features it needs.
 mod cap;
+mod constant_labels;
 mod contained;
 mod contract;
 mod early;

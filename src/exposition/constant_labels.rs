@@ -1,0 +1,78 @@
+//! Labels of the configuration, on every series of every format.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::encoder::{Encoder, Histogram, MetricType, Summary};
+use crate::storage::{
+    sanitize::{label_pairs, label_text},
+    store::Store,
+};
+
+/// An encoder behind which every series has the constant labels. A series that has such a label itself keeps its own.
+pub(super) struct WithConstantLabels<'a, E> {
+    pub(super) encoder: &'a mut E,
+    constant: &'a BTreeMap<String, String>,
+    /// Of a series that has no others.
+    alone: Box<str>,
+    family: String,
+    /// Families that have such a label themselves, and the label.
+    hidden: BTreeSet<(String, String)>,
+}
+
+impl<'a, E: Encoder> WithConstantLabels<'a, E> {
+    pub(super) fn new(encoder: &'a mut E, constant: &'a BTreeMap<String, String>) -> Self {
+        let alone = label_text(constant.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        Self { encoder, constant, alone, family: String::new(), hidden: BTreeSet::new() }
+    }
+
+    /// Logs what was hidden.
+    pub(super) fn report(self, store: &Store) {
+        for (family, label) in &self.hidden {
+            store.diagnostics.constant_label_hidden(family, label);
+        }
+    }
+
+    fn merged(&mut self, labels: &str) -> Box<str> {
+        if labels.is_empty() {
+            return self.alone.clone();
+        }
+        // What is stored can be read.
+        let Some((own, _)) = label_pairs(labels) else { return labels.into() };
+        let mut all: Vec<(&str, &str)> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        for (name, value) in self.constant {
+            if all.iter().any(|(known, _)| known == name) {
+                self.hidden.insert((self.family.clone(), name.clone()));
+            } else {
+                all.push((name, value));
+            }
+        }
+        label_text(all.into_iter())
+    }
+}
+
+impl<E: Encoder> Encoder for WithConstantLabels<'_, E> {
+    fn family(&mut self, name: &str, help: Option<&str>, kind: MetricType) {
+        name.clone_into(&mut self.family);
+        self.encoder.family(name, help, kind);
+    }
+
+    fn count(&mut self, labels: &str, value: u64) {
+        let labels = self.merged(labels);
+        self.encoder.count(&labels, value);
+    }
+
+    fn number(&mut self, labels: &str, value: f64) {
+        let labels = self.merged(labels);
+        self.encoder.number(&labels, value);
+    }
+
+    fn histogram(&mut self, labels: &str, histogram: &Histogram<'_>) {
+        let labels = self.merged(labels);
+        self.encoder.histogram(&labels, histogram);
+    }
+
+    fn summary(&mut self, labels: &str, summary: &Summary<'_>) {
+        let labels = self.merged(labels);
+        self.encoder.summary(&labels, summary);
+    }
+}
