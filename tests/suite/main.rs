@@ -27,6 +27,7 @@ mod once;
 mod price_disabled;
 mod price_enabled;
 mod process;
+mod programs;
 mod removal;
 mod same_module;
 mod scopes;
