@@ -26,7 +26,10 @@ use crate::{
         store::Store,
         text_family::{Place, TextFamily},
     },
-    support::sync::atomic::{AtomicU64, Ordering::Relaxed},
+    support::sync::atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
 };
 
 /// How often a thread may be interrupted where it could go on. Two or three find what can be found, in practice.
@@ -368,6 +371,165 @@ fn the_in_flight_gauge_is_never_negative_and_ends_at_zero() {
         assert!((0.0..=2.0).contains(&seen), "{seen}");
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(gauge.get(), 0.0);
+    });
+}
+
+#[test]
+fn a_counter_that_spreads_under_its_records_loses_none_and_never_falls() {
+    all(2, || {
+        let cell = Arc::new(CounterCell::default());
+        let count = |cell: Arc<CounterCell>| {
+            move || {
+                cell.apply(ONE);
+                cell.apply(ONE);
+            }
+        };
+        let threads = [thread::spawn(count(cell.clone())), thread::spawn(count(cell.clone()))];
+        let other = cell.clone();
+        let scrapes = thread::spawn(move || {
+            let first = other.get();
+            let second = other.get();
+            assert!(first <= second && second <= 4, "{first}, then {second}");
+        });
+        scrapes.join().unwrap();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(cell.get(), 4);
+    });
+}
+
+#[test]
+fn absolute_values_beside_increments_of_a_spread_counter_are_each_a_floor() {
+    all(2, || {
+        let cell = Arc::new(CounterCell::default());
+        cell.apply(ONE);
+        cell.spread_now();
+        let other = cell.clone();
+        let raise = thread::spawn(move || other.apply(CounterOp::Absolute(5)));
+        let other = cell.clone();
+        let count = thread::spawn(move || other.apply(ONE));
+        cell.apply(CounterOp::Absolute(5));
+        assert!(cell.get() >= 5);
+        raise.join().unwrap();
+        count.join().unwrap();
+        let seen = cell.get();
+        // The increment came before the raise to 5, or on top of it.
+        assert!(seen == 5 || seen == 6, "{seen}");
+    });
+}
+
+#[test]
+fn a_histogram_that_spreads_under_its_samples_loses_none_and_never_falls() {
+    all(2, || {
+        let cell = Arc::new(HistogramCell::default());
+        let record = |cell: Arc<HistogramCell>| move || cell.apply(HistogramOp { value: 0.5, times: 2 });
+        let threads = [thread::spawn(record(cell.clone())), thread::spawn(record(cell.clone()))];
+        let other = cell.clone();
+        let scrapes = thread::spawn(move || {
+            // The sum alone: all buckets are too much for every order.
+            let first = other.sum();
+            let second = other.sum();
+            assert!(first <= second && second <= 2.0, "{first}, then {second}");
+        });
+        scrapes.join().unwrap();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!((cell.cumulative()[11], cell.sum()), (4, 2.0));
+    });
+}
+
+#[test]
+fn a_gauge_that_spreads_under_pairs_is_never_negative_and_ends_at_zero() {
+    all(2, || {
+        let gauge = Arc::new(GaugeCell::default());
+        let request = |gauge: Arc<GaugeCell>| {
+            move || {
+                gauge.apply(GaugeOp::Add(1.0));
+                gauge.apply(GaugeOp::Add(-1.0));
+            }
+        };
+        let threads = [thread::spawn(request(gauge.clone())), thread::spawn(request(gauge.clone()))];
+        let other = gauge.clone();
+        let scrape = thread::spawn(move || {
+            let seen = other.get();
+            assert!((0.0..=2.0).contains(&seen), "{seen}");
+        });
+        scrape.join().unwrap();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(gauge.get(), 0.0);
+    });
+}
+
+/// The one who takes away is another thread than the one who added, and in another lane.
+#[test]
+fn a_pair_that_ends_in_another_lane_is_never_seen_as_its_end_alone() {
+    for (up, downs) in [(1.0, [-1.0, 0.0]), (1.0, [-0.5, -0.5]), (0.5, [-0.5, 0.0])] {
+        all(PREEMPTIONS, move || {
+            let gauge = Arc::new(GaugeCell::default());
+            gauge.spread_now();
+            let begun = Arc::new(AtomicU64::new(0));
+            let (other, begins) = (gauge.clone(), begun.clone());
+            let begin = thread::spawn(move || {
+                other.apply(GaugeOp::Add(up));
+                begins.store(1, Release);
+            });
+            let (other, ends) = (gauge.clone(), begun.clone());
+            let end = thread::spawn(move || {
+                let has_begun = ends.load(Acquire) == 1;
+                if has_begun {
+                    downs.into_iter().for_each(|by| other.apply(GaugeOp::Add(by)));
+                }
+                has_begun
+            });
+            let other = gauge.clone();
+            let read = thread::spawn(move || {
+                let seen = other.get();
+                assert!((0.0..=1.0).contains(&seen), "{seen}: seen as its end alone");
+            });
+            read.join().unwrap();
+            begin.join().unwrap();
+            let has_ended = end.join().unwrap();
+            assert_eq!(gauge.get(), if has_ended { 0.0 } else { up });
+        });
+    }
+}
+
+#[test]
+fn a_set_beside_increments_of_a_spread_gauge_is_before_each_or_after() {
+    all(2, || {
+        let gauge = Arc::new(GaugeCell::default());
+        gauge.apply(GaugeOp::Add(1.0));
+        gauge.spread_now();
+        gauge.apply(GaugeOp::Add(3.0));
+        let other = gauge.clone();
+        let add = thread::spawn(move || other.apply(GaugeOp::Add(1.0)));
+        let other = gauge.clone();
+        let read = thread::spawn(move || {
+            let seen = other.get();
+            assert!([4.0, 5.0, 0.25, 1.25].contains(&seen), "{seen}");
+        });
+        gauge.apply(GaugeOp::Set(0.25));
+        let seen = gauge.get();
+        assert!([0.25, 1.25].contains(&seen), "{seen}");
+        add.join().unwrap();
+        read.join().unwrap();
+        let seen = gauge.get();
+        assert!([0.25, 1.25].contains(&seen), "{seen}");
+    });
+}
+
+#[test]
+fn of_two_sets_of_a_spread_gauge_one_is_last_and_replaces_what_was_added_before_either() {
+    all(PREEMPTIONS, || {
+        let gauge = Arc::new(GaugeCell::default());
+        gauge.spread_now();
+        let other = gauge.clone();
+        let thread = thread::spawn(move || {
+            other.apply(GaugeOp::Add(1.0));
+            other.apply(GaugeOp::Set(10.25));
+        });
+        gauge.apply(GaugeOp::Set(20.5));
+        thread.join().unwrap();
+        let seen = gauge.get();
+        assert!([10.25, 20.5].contains(&seen), "{seen}");
     });
 }
 

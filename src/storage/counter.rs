@@ -3,7 +3,10 @@
 use super::cell::Cell;
 use crate::{
     schema::family::Kind,
-    support::sync::atomic::{AtomicU64, Ordering::Relaxed},
+    support::{
+        striped::{Lanes, Spread, add},
+        sync::atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 /// A change of a counter.
@@ -15,13 +18,53 @@ pub enum CounterOp {
     Absolute(u64),
 }
 
-/// A monotonic count.
+/// A monotonic count: `base` and all lanes together. None of them ever falls, so neither does their sum.
 #[derive(Debug, Default)]
-pub struct CounterCell(AtomicU64);
+pub struct CounterCell {
+    base: AtomicU64,
+    spread: Spread<Lanes<AtomicU64>>,
+}
 
 impl CounterCell {
     pub(crate) fn get(&self) -> u64 {
-        self.0.load(Relaxed)
+        let lanes = self.spread.get().map_or(0, Self::total);
+        self.base.load(Relaxed).wrapping_add(lanes)
+    }
+
+    fn total(lanes: &Lanes<AtomicU64>) -> u64 {
+        lanes.iter().fold(0, |total, lane| total.wrapping_add(lane.load(Relaxed)))
+    }
+
+    /// As if two threads had met.
+    #[cfg(all(test, models))]
+    pub(crate) fn spread_now(&self) {
+        self.spread();
+    }
+
+    /// For `extern "C"` see [`catch_panic`](crate::support::panics::catch_panic).
+    #[cold]
+    #[inline(never)]
+    extern "C" fn spread(&self) {
+        self.spread.make(|| Lanes::new(0, AtomicU64::default));
+    }
+
+    #[inline(never)]
+    fn increment_lane(lanes: &Lanes<AtomicU64>, by: u64) {
+        lanes.change(|lane| add(lane, by));
+    }
+
+    /// Raises the base by what is missing. An increment that comes to a lane meanwhile is on top.
+    #[cold]
+    #[inline(never)]
+    fn raise(&self, lanes: &Lanes<AtomicU64>, value: u64) {
+        let mut base = self.base.load(Relaxed);
+        // Nothing missing, or a sum that has gone once around.
+        while let Some(raised) = value.checked_sub(Self::total(lanes)).filter(|raised| *raised > base) {
+            match self.base.compare_exchange(base, raised, Relaxed, Relaxed) {
+                Ok(_) => return,
+                Err(now) => base = now,
+            }
+        }
     }
 }
 
@@ -31,13 +74,82 @@ impl Cell for CounterCell {
 
     #[inline]
     fn apply(&self, op: CounterOp) {
-        match op {
-            CounterOp::Increment(by) => self.0.fetch_add(by, Relaxed),
-            CounterOp::Absolute(value) => self.0.fetch_max(value, Relaxed),
-        };
+        match (op, self.spread.get()) {
+            (CounterOp::Increment(by), None) => {
+                if add(&self.base, by) {
+                    self.spread();
+                }
+            }
+            (CounterOp::Increment(by), Some(lanes)) => Self::increment_lane(lanes, by),
+            (CounterOp::Absolute(value), None) => _ = self.base.fetch_max(value, Relaxed),
+            (CounterOp::Absolute(value), Some(lanes)) => self.raise(lanes, value),
+        }
     }
 
     fn is_untouched(&self) -> bool {
         self.get() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_before_and_after_the_spread_adds_up_and_absolute_raises_the_whole() {
+        let cell = CounterCell::default();
+        cell.apply(CounterOp::Increment(3));
+        cell.spread();
+        let lanes = cell.spread.get().expect("spread");
+        std::thread::scope(|scope| {
+            for _ in 0..2 * lanes.iter().count() {
+                scope.spawn(|| cell.apply(CounterOp::Increment(2)));
+            }
+        });
+        let total = 3 + 4 * lanes.iter().count() as u64;
+        assert_eq!(cell.get(), total);
+        assert!(lanes.iter().all(|lane| lane.load(Relaxed) > 0), "each lane has its threads");
+        for (value, expected) in [(1, total), (total, total), (total + 5, total + 5), (total + 2, total + 5)] {
+            cell.apply(CounterOp::Absolute(value));
+            assert_eq!(cell.get(), expected);
+        }
+        cell.apply(CounterOp::Increment(1));
+        assert_eq!(cell.get(), total + 6);
+    }
+
+    #[test]
+    fn one_thread_never_spreads() {
+        let cell = CounterCell::default();
+        (0..1_000).for_each(|_| cell.apply(CounterOp::Increment(1)));
+        assert!(cell.spread.get().is_none());
+    }
+
+    #[test]
+    fn two_threads_spread_and_no_scrape_sees_less_than_the_one_before() {
+        let cell = CounterCell::default();
+        let late = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let is_enough =
+            |counted: u64| counted >= 20_000 && (cell.spread.get().is_some() || late.elapsed().as_secs() > 0);
+        let counted: u64 = std::thread::scope(|scope| {
+            let count = || {
+                let mut counted = 0;
+                while !is_enough(counted) {
+                    (0..1_000).for_each(|_| cell.apply(CounterOp::Increment(1)));
+                    counted += 1_000;
+                }
+                counted
+            };
+            let threads = [0; 4].map(|_| scope.spawn(count));
+            let mut seen = 0;
+            while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                let now = cell.get();
+                assert!(now >= seen, "{now} after {seen}");
+                seen = now;
+            }
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+        });
+        assert_eq!(cell.get(), counted);
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        assert!(cores == 1 || cell.spread.get().is_some(), "two threads that meet are noticed");
     }
 }

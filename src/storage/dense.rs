@@ -13,7 +13,7 @@ use crate::{
     schema::{family::FamilyDef, limits::OTHER},
     support::{
         reentrancy::slow,
-        sync::{OnceLock, RwLock},
+        sync::{OnceBox, RwLock},
     },
 };
 
@@ -45,7 +45,7 @@ impl<C: Cell> DenseTable<C> {
         let mut order: Vec<usize> = (0..label_texts.len()).collect();
         order.sort_by(|a, b| label_texts.get(*a).cmp(&label_texts.get(*b)));
         let maker = C::maker(def);
-        let slots = label_texts.iter().map(|_| Slot { first: maker.make(), later: OnceLock::default() }).collect();
+        let slots = label_texts.iter().map(|_| Slot { first: maker.make(), later: OnceBox::default() }).collect();
         Some(Self { slots, size, overflow, label_texts: label_texts.into(), order: order.into() })
     }
 
@@ -135,7 +135,7 @@ pub(crate) struct Slot<C> {
     /// The value until the first removal.
     first: C,
     /// The value since then, under a lock: nothing from a removal to the next record.
-    later: OnceLock<Box<RwLock<Option<Arc<C>>>>>,
+    later: OnceBox<RwLock<Option<Arc<C>>>>,
 }
 
 /// The value of a slot that is to be shown.

@@ -10,6 +10,7 @@ use crate::{
     },
     support::{
         atomic_f64::AtomicF64,
+        striped::{Lanes, Spread},
         sync::atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -56,14 +57,43 @@ struct Line([AtomicU64; LINE]);
 
 const LINE: usize = 8;
 
+/// What a thread changes with a sample: the whole histogram, or one lane of it.
+#[derive(Debug)]
+struct Samples {
+    /// One bucket for each bound, one for what is above them all, and what fills the last line.
+    lines: Box<[Line]>,
+    sum: AtomicF64,
+}
+
+impl Samples {
+    fn new(buckets: usize) -> Self {
+        let lines = (0..buckets.div_ceil(LINE)).map(|_| Line::default()).collect();
+        Self { lines, sum: AtomicF64::default() }
+    }
+
+    #[inline(always)]
+    fn bucket(&self, bucket: usize) -> Option<&AtomicU64> {
+        self.lines.get(bucket / LINE)?.0.get(bucket % LINE)
+    }
+
+    /// Takes a sample into this bucket; says whether another thread came in between.
+    #[inline(always)]
+    fn record(&self, bucket: usize, op: HistogramOp) -> bool {
+        // Always there; an index would be one more way to panic.
+        if let Some(bucket) = self.bucket(bucket) {
+            bucket.fetch_add(op.times, Relaxed);
+        }
+        self.sum.add(op.total())
+    }
+}
+
 /// Counts by bucket and the sum of the samples. The count is the sum of the buckets, so `+Inf` always equals it.
 #[derive(Debug)]
 pub struct HistogramCell {
     /// Those of `bounds`, which a record needs at once.
     upper: &'static [f64],
-    /// One bucket for each bound, one for what is above them all, and what fills the last line.
-    lines: Box<[Line]>,
-    sum: AtomicF64,
+    base: Samples,
+    spread: Spread<Lanes<Samples>>,
     /// Samples that were not numbers: dropped, and reported as errors at the next render.
     not_numbers: AtomicU64,
     bounds: Arc<Bounds>,
@@ -74,8 +104,8 @@ impl HistogramCell {
         let buckets = bounds.labels.len();
         Self {
             upper: bounds.upper,
-            lines: (0..buckets.div_ceil(LINE)).map(|_| Line::default()).collect(),
-            sum: AtomicF64::default(),
+            base: Samples::new(buckets),
+            spread: Spread::default(),
             not_numbers: AtomicU64::new(0),
             bounds,
         }
@@ -87,8 +117,29 @@ impl HistogramCell {
         Maker::Shaped(Box::new(move || Self::of(bounds.clone())))
     }
 
-    fn buckets(&self) -> impl Iterator<Item = &AtomicU64> {
-        self.lines.iter().flat_map(|line| &line.0).take(self.bounds.labels.len())
+    /// The base and all lanes.
+    fn parts(&self) -> impl Iterator<Item = &Samples> {
+        std::iter::once(&self.base).chain(self.spread.get().into_iter().flat_map(Lanes::iter))
+    }
+
+    /// The counts of the buckets.
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        let of_part = |bucket| self.parts().filter_map(move |part| part.bucket(bucket));
+        (0..self.bounds.labels.len())
+            .map(move |bucket| of_part(bucket).fold(0u64, |count, part| count.wrapping_add(part.load(Relaxed))))
+    }
+
+    /// For `extern "C"` see [`catch_panic`](crate::support::panics::catch_panic).
+    #[cold]
+    #[inline(never)]
+    extern "C" fn spread(&self) {
+        let own = self.base.lines.len().saturating_mul(size_of::<Line>());
+        self.spread.make(|| Lanes::new(own, || Samples::new(self.bounds.labels.len())));
+    }
+
+    #[inline(never)]
+    fn record_lane(lanes: &Lanes<Samples>, bucket: usize, op: HistogramOp) {
+        lanes.change(|lane| lane.record(bucket, op));
     }
 
     /// The values of the label `le`, `+Inf` last.
@@ -99,15 +150,15 @@ impl HistogramCell {
     /// The cumulative counts, one a bucket, `+Inf` last.
     pub(crate) fn cumulative(&self) -> Vec<u64> {
         let mut total = 0u64;
-        let add = |bucket: &AtomicU64| {
-            total = total.wrapping_add(bucket.load(Relaxed));
+        let add = |count: u64| {
+            total = total.wrapping_add(count);
             total
         };
-        self.buckets().map(add).collect()
+        self.counts().map(add).collect()
     }
 
     pub(crate) fn sum(&self) -> f64 {
-        self.sum.get()
+        self.parts().map(|part| part.sum.get()).sum()
     }
 }
 
@@ -130,15 +181,18 @@ impl Cell for HistogramCell {
         }
         // As many as are below it: a sample on a bound belongs to the bucket of that bound.
         let bucket = self.upper.partition_point(|bound| *bound < op.value);
-        // Always there; an index would be one more way to panic.
-        if let Some(bucket) = self.lines.get(bucket / LINE).and_then(|line| line.0.get(bucket % LINE)) {
-            bucket.fetch_add(op.times, Relaxed);
+        match self.spread.get() {
+            None => {
+                if self.base.record(bucket, op) {
+                    self.spread();
+                }
+            }
+            Some(lanes) => Self::record_lane(lanes, bucket, op),
         }
-        self.sum.add(op.total());
     }
 
     fn is_untouched(&self) -> bool {
-        self.buckets().all(|bucket| bucket.load(Relaxed) == 0)
+        self.counts().all(|count| count == 0)
     }
 
     fn maker(def: &FamilyDef) -> Maker<Self> {
@@ -208,6 +262,65 @@ mod tests {
         assert_eq!(histogram.sum(), f64::from(total) * 0.5);
         assert_eq!(histogram.cumulative()[11], total as u64);
         assert_eq!(gauge.get(), f64::from(total) * 0.5);
+    }
+
+    #[test]
+    fn a_spread_histogram_is_what_its_samples_make_it() {
+        let cell = HistogramCell::default();
+        let sample = |value| cell.apply(HistogramOp { value, times: 2 });
+        sample(0.5);
+        cell.spread();
+        let lanes = cell.spread.get().expect("spread").iter().count();
+        std::thread::scope(|scope| {
+            (0..3 * lanes).for_each(|_| _ = scope.spawn(|| [0.005, 0.5, 20.0].map(sample)));
+        });
+        let each = 6 * lanes as u64;
+        let counts = cell.cumulative();
+        assert_eq!((counts[0], counts[5], counts[6], counts[11]), (each, each, 2 * each + 2, 3 * each + 2));
+        assert!((cell.sum() - (1.0 + 20.505 * each as f64)).abs() < 1e-9);
+        assert!(!cell.is_untouched());
+    }
+
+    #[test]
+    fn no_scrape_sees_a_bucket_or_a_sum_fall_while_threads_come_and_go() {
+        let (cell, rounds) = (HistogramCell::default(), if cfg!(miri) { 20 } else { 10_000u64 });
+        let threads = if cfg!(miri) { 4 } else { 40 };
+        std::thread::scope(|scope| {
+            let record = || {
+                for i in 0..rounds {
+                    let value = if i % 2 == 0 { 0.25 } else { 4.0 };
+                    cell.apply(HistogramOp { value, times: 1 });
+                }
+            };
+            let all = scope.spawn(move || {
+                for _ in 0..threads / 4 {
+                    std::thread::scope(|scope| (0..4).for_each(|_| _ = scope.spawn(record)));
+                }
+            });
+            let mut seen = (cell.cumulative(), cell.sum());
+            while !all.is_finished() {
+                let now = (cell.cumulative(), cell.sum());
+                assert!(
+                    now.1 >= seen.1 && now.0.iter().zip(&seen.0).all(|(now, seen)| now >= seen),
+                    "{now:?} {seen:?}"
+                );
+                seen = now;
+            }
+        });
+        let total = threads * rounds;
+        assert_eq!((cell.cumulative()[5], cell.cumulative()[11], cell.sum()), (total / 2, total, total as f64 * 2.125));
+    }
+
+    #[test]
+    fn a_histogram_with_bounds_of_its_own_spreads_as_well() {
+        static MANY: [f64; 40] = [1.0; 40];
+        let cell = HistogramCell::maker_of(&MANY).make();
+        let record = |value| cell.apply(HistogramOp { value, times: 1 });
+        record(1.0);
+        cell.spread();
+        std::thread::scope(|scope| (0..8).for_each(|_| _ = scope.spawn(|| [1.0, 2.0].map(record))));
+        let counts = cell.cumulative();
+        assert_eq!((counts.len(), counts[0], counts[40], cell.sum()), (41, 9, 17, 25.0));
     }
 
     #[test]

@@ -14,7 +14,8 @@ use crate::support::{
 /// One series: its label values and the value.
 #[derive(Debug)]
 pub struct Series<T> {
-    hash: u64,
+    /// Half of it: enough to tell series apart before their values are compared.
+    hash: u32,
     values: Box<[Box<str>]>,
     /// `a="x",b="y"`, sorted by label name and escaped.
     pub(crate) label_text: Box<str>,
@@ -40,7 +41,7 @@ impl<T> Series<T> {
         cell: T,
         home: Option<Weak<dyn Home<T>>>,
     ) -> Self {
-        Self { hash, values, label_text, cell, removed: AtomicBool::new(false), home }
+        Self { hash: hash as u32, values, label_text, cell, removed: AtomicBool::new(false), home }
     }
 
     /// A series that is found by its text alone.
@@ -53,14 +54,10 @@ impl<T> Series<T> {
         &self.values
     }
 
-    pub(crate) fn hash(&self) -> u64 {
-        self.hash
-    }
-
     /// Whether these are its label values.
     #[inline]
     pub(crate) fn has<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> bool {
-        self.hash == hash
+        self.hash == hash as u32
             && self.values.len() == values.len()
             && self.values.iter().zip(values).all(|(a, b)| **a == *b.as_ref())
     }

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     schema::family::{FamilyDef, Kind},
     support::{
-        failpoint,
+        failpoint, striped,
         sync::{
             Mutex, RwLock,
             atomic::{
@@ -158,6 +158,7 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new(cap: usize) -> Arc<Self> {
+        striped::prepare();
         Arc::new(Self {
             names: RwLock::default(),
             cap,

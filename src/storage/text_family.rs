@@ -86,7 +86,7 @@ impl<C: Cell> Removable<C> {
 
     fn insert(&mut self, series: Arc<Series<C>>) {
         self.version = self.version.wrapping_add(1);
-        self.series.entry(series.hash()).or_default().push(series);
+        self.series.entry(hash(series.values())).or_default().push(series);
     }
 
     fn remove<V: AsRef<str>>(&mut self, hash: u64, values: &[V]) -> Option<Arc<Series<C>>> {
@@ -230,7 +230,7 @@ impl<C: Cell> TextFamily<C> {
         let new = self.table.new_series(hash(&other), &other);
         self.table.overflowed.fetch_add(1, Relaxed);
         let mut removable = removable.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(series) = removable.find(new.hash(), &other) {
+        if let Some(series) = removable.find(hash(&other), &other) {
             return Place::Counted(series.clone());
         }
         removable.insert(new.clone());

@@ -1,31 +1,37 @@
 //! A floating-point number that threads add to.
 
-use super::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use super::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
-/// The bits of an `f64`. No addition is lost.
+/// The bits of an `f64`. No addition is lost. Who sees a change also sees what its thread knew before: gauges need that.
 #[derive(Debug, Default)]
 pub(crate) struct AtomicF64(AtomicU64);
 
 impl AtomicF64 {
     #[inline]
     pub(crate) fn get(&self) -> f64 {
-        f64::from_bits(self.0.load(Relaxed))
+        f64::from_bits(self.0.load(Acquire))
     }
 
     #[inline]
     pub(crate) fn set(&self, value: f64) {
-        self.0.store(value.to_bits(), Relaxed);
+        self.0.store(value.to_bits(), Release);
     }
 
+    /// Adds; says whether another thread came in between.
     #[inline]
-    pub(crate) fn add(&self, by: f64) {
+    pub(crate) fn add(&self, by: f64) -> bool {
         let mut seen = self.0.load(Relaxed);
+        let mut is_alone = true;
         loop {
             let next = (f64::from_bits(seen) + by).to_bits();
-            match self.0.compare_exchange_weak(seen, next, Relaxed, Relaxed) {
-                Ok(_) => return,
+            match self.0.compare_exchange(seen, next, Release, Relaxed) {
+                Ok(_) => return !is_alone,
                 Err(now) => seen = now,
             }
+            is_alone = false;
         }
     }
 }

@@ -4,4 +4,5 @@ pub(crate) mod atomic_f64;
 pub(crate) mod failpoint;
 pub(crate) mod panics;
 pub(crate) mod reentrancy;
+pub(crate) mod striped;
 pub(crate) mod sync;

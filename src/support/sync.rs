@@ -4,7 +4,12 @@
 #[cfg(not(models))]
 pub(crate) use self::marked::{Mutex, MutexGuard, RwLock};
 #[cfg(not(models))]
-pub(crate) use std::sync::{OnceLock, atomic};
+pub(crate) use once_cell::race::OnceBox;
+#[cfg(not(models))]
+pub(crate) use std::{
+    sync::{OnceLock, atomic},
+    thread::yield_now,
+};
 
 /// Whether this thread holds one of this module's locks. Then a record that would take one is left out: it comes from
 /// within, by way of the program's allocator, and would wait for itself.
@@ -134,9 +139,12 @@ macro_rules! shared {
 pub(crate) use shared;
 
 #[cfg(models)]
-pub(crate) use self::modelled::{Mutex, OnceLock, RwLock};
+pub(crate) use self::modelled::{Mutex, OnceBox, OnceLock, RwLock};
 #[cfg(models)]
-pub(crate) use loom::sync::{MutexGuard, atomic};
+pub(crate) use loom::{
+    sync::{MutexGuard, atomic},
+    thread::yield_now,
+};
 
 /// What `loom` does not have, or not with the interface that the rest of the crate uses.
 #[cfg(models)]
@@ -252,6 +260,32 @@ mod modelled {
     impl<T: fmt::Debug> fmt::Debug for OnceLock<T> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             self.value.fmt(f)
+        }
+    }
+
+    /// What `once_cell` promises of its own: a box that is set once, of two threads by the first, and that a reader sees or
+    /// does not see yet, with all that happened before it was set.
+    pub(crate) struct OnceBox<T>(OnceLock<Box<T>>);
+
+    impl<T> OnceBox<T> {
+        pub(crate) fn get(&self) -> Option<&T> {
+            self.0.get().map(|value| &**value)
+        }
+
+        pub(crate) fn set(&self, value: Box<T>) -> Result<(), Box<T>> {
+            self.0.set(value)
+        }
+    }
+
+    impl<T> Default for OnceBox<T> {
+        fn default() -> Self {
+            Self(OnceLock::default())
+        }
+    }
+
+    impl<T: fmt::Debug> fmt::Debug for OnceBox<T> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.fmt(f)
         }
     }
 }

@@ -1,0 +1,270 @@
+//! Values that threads change without getting into each other's way.
+//!
+//! Two threads that change one number take turns on its cache line, and on many cores that takes a hundred times as long as
+//! the change itself. So a value gets *lanes* once two threads meet at it: one number a core, each in cache lines of its own.
+//! From then on a thread changes the lane of its own number, and whoever reads the value adds all lanes up.
+//!
+//! A value without lanes costs a record the question whether there are any. What is kept in a lane, and how that is
+//! added up, is the business of the values: see `docs/proofs.md`, "Lanes".
+
+use std::fmt;
+
+use crossbeam_utils::CachePadded;
+
+use super::{
+    reentrancy::slow,
+    sync::{
+        OnceBox,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        shared,
+    },
+};
+
+/// Lanes at most, whatever the number of cores.
+const MOST_LANES: usize = 64;
+
+/// Bytes of all lanes of the process at most. A value that would need more stays without: slower, and as exact.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+
+// Not modelled: one is set once and for all, the other decides about memory only.
+/// How many lanes a value gets; 0 until it is known.
+static LANES: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+/// Bytes of all lanes.
+static BYTES: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+shared! {
+    /// The number of the next thread.
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+}
+
+#[cfg(not(models))]
+mod thread {
+    use std::cell::Cell;
+
+    // Neither needs a destructor or an allocation, so they are there to the end of the thread, and inside an allocator.
+    thread_local! {
+        /// The number of this thread; 0 until it has one.
+        pub(super) static NUMBER: Cell<usize> = const { Cell::new(0) };
+        /// Additions until this thread looks again whether it is alone.
+        pub(super) static UNTIL_LOOK: Cell<u32> = const { Cell::new(1) };
+    }
+}
+#[cfg(models)]
+mod thread {
+    use std::cell::Cell;
+
+    loom::thread_local! {
+        pub(super) static NUMBER: Cell<usize> = Cell::new(0);
+    }
+}
+
+/// Finds out how many lanes a value is to get. Reads files, so not while something is recorded.
+pub(crate) fn prepare() {
+    if LANES.load(Relaxed) == 0 {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let lanes = if cfg!(models) { 2 } else { cores.next_power_of_two().clamp(2, MOST_LANES) };
+        LANES.store(lanes, Relaxed);
+    }
+}
+
+/// What a value has once two threads have met at it.
+pub(crate) struct Spread<T>(OnceBox<T>);
+
+impl<T> Default for Spread<T> {
+    fn default() -> Self {
+        Self(OnceBox::default())
+    }
+}
+
+impl<T> fmt::Debug for Spread<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Spread").field(&self.0.get().is_some()).finish()
+    }
+}
+
+impl<T> Spread<T> {
+    /// Nothing until two threads have met.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    /// Two threads have met: makes what the value needs from now on. Never waits: of two threads that make it at once, one
+    /// is too late. Does nothing where memory must not be asked for, or where there is too much of it.
+    pub(crate) fn make(&self, make: impl FnOnce() -> Option<T>) {
+        slow(|| {
+            if self.get().is_none()
+                && let Some(made) = make()
+            {
+                let _ = self.0.set(Box::new(made));
+            }
+        });
+    }
+}
+
+/// A part of a value for each core, in cache lines that it shares with no other.
+#[derive(Debug)]
+pub(crate) struct Lanes<L> {
+    lanes: Box<[CachePadded<L>]>,
+    bytes: usize,
+}
+
+impl<L> Lanes<L> {
+    /// Nothing if the lanes of the process would take too much memory. `own` is what a lane has beside its size.
+    pub(crate) fn new(own: usize, lane: impl Fn() -> L) -> Option<Self> {
+        prepare();
+        let count = LANES.load(Relaxed);
+        let bytes = count.saturating_mul(size_of::<CachePadded<L>>().saturating_add(own));
+        let before = BYTES.fetch_add(bytes, Relaxed);
+        // Dropped where there is no room, and then taken off again.
+        let mut new = Self { lanes: Box::default(), bytes };
+        if before.saturating_add(bytes) > MOST_BYTES {
+            return None;
+        }
+        new.lanes = (0..count).map(|_| CachePadded::new(lane())).collect();
+        Some(new)
+    }
+
+    /// Changes the lane of this thread. `change` says whether another thread came in between: then this one takes another
+    /// lane from now on.
+    #[inline]
+    pub(crate) fn change(&self, change: impl FnOnce(&L) -> bool) {
+        let number = number();
+        // The number of lanes is a power of two.
+        let mask = self.lanes.len().wrapping_sub(1);
+        if let Some(lane) = self.lanes.get(number & mask)
+            && change(lane)
+        {
+            thread::NUMBER.with(|own| own.set(number.wrapping_add(1).max(1)));
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &L> {
+        self.lanes.iter().map(|lane| &**lane)
+    }
+}
+
+impl<L> Drop for Lanes<L> {
+    fn drop(&mut self) {
+        BYTES.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+/// The number of this thread.
+#[inline]
+fn number() -> usize {
+    thread::NUMBER.with(|own| match own.get() {
+        0 => {
+            let new = NEXT.fetch_add(1, Relaxed).max(1);
+            own.set(new);
+            new
+        }
+        number => number,
+    })
+}
+
+/// Adds to a number; says whether another thread came in between. That is asked only now and then: to ask at every addition
+/// would take a quarter of its time.
+#[inline(always)]
+pub(crate) fn add(number: &AtomicU64, by: u64) -> bool {
+    #[cfg(not(models))]
+    {
+        let left = thread::UNTIL_LOOK.get().wrapping_sub(1);
+        thread::UNTIL_LOOK.set(left);
+        if left != 0 {
+            number.fetch_add(by, Relaxed);
+            return false;
+        }
+    }
+    add_and_look(number, by)
+}
+
+#[cold]
+#[inline(never)]
+fn add_and_look(number: &AtomicU64, by: u64) -> bool {
+    let seen = number.load(Relaxed);
+    // After 9 to 24 more, which varies: a thread that changes several values in turn must not look at the same one for ever.
+    #[cfg(not(models))]
+    thread::UNTIL_LOOK.set(9u32.saturating_add((seen.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as u32));
+    let is_alone = number.compare_exchange(seen, seen.wrapping_add(by), Relaxed, Relaxed).is_ok();
+    if !is_alone {
+        number.fetch_add(by, Relaxed);
+    }
+    !is_alone
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_keeps_its_lane_until_it_meets_another() {
+        let lanes = Lanes::new(0, AtomicU64::default).expect("room");
+        let used = || lanes.iter().position(|lane| lane.swap(0, Relaxed) > 0);
+        lanes.change(|lane| lane.fetch_add(1, Relaxed) > 0);
+        let first = used();
+        lanes.change(|lane| {
+            lane.fetch_add(1, Relaxed);
+            true
+        });
+        assert_eq!(used(), first, "the change that noticed was made");
+        lanes.change(|lane| lane.fetch_add(1, Relaxed) > 0);
+        assert_ne!(used(), first);
+    }
+
+    #[test]
+    fn memory_that_lanes_must_not_take_is_not_taken() {
+        let before = BYTES.load(Relaxed);
+        assert!(Lanes::new(MOST_BYTES, AtomicU64::default).is_none());
+        let lanes = Lanes::new(0, AtomicU64::default).expect("room");
+        assert!(lanes.bytes >= 2 * 64 && lanes.iter().count().is_power_of_two());
+        drop(lanes);
+        // Other tests have lanes too.
+        assert!(BYTES.load(Relaxed) < before + MOST_BYTES);
+        let spread = Spread::<Lanes<AtomicU64>>::default();
+        spread.make(|| Lanes::new(MOST_BYTES, AtomicU64::default));
+        assert!(spread.get().is_none());
+    }
+
+    #[test]
+    fn a_thread_that_holds_a_lock_of_ours_makes_no_lanes() {
+        let spread = Spread::<Lanes<AtomicU64>>::default();
+        let lock = crate::support::sync::Mutex::new(());
+        let held = lock.lock();
+        spread.make(|| Lanes::new(0, AtomicU64::default));
+        assert!(spread.get().is_none());
+        drop(held);
+        spread.make(|| Lanes::new(0, AtomicU64::default));
+        assert!(spread.get().is_some());
+    }
+
+    #[test]
+    fn a_thread_that_is_torn_down_has_a_number() {
+        struct Late(std::sync::Arc<Lanes<AtomicU64>>);
+        impl Drop for Late {
+            fn drop(&mut self) {
+                self.0.change(|lane| add(lane, 1));
+            }
+        }
+        thread_local!(static LATE: std::cell::RefCell<Option<Late>> = const { std::cell::RefCell::new(None) });
+        let lanes = std::sync::Arc::new(Lanes::new(0, AtomicU64::default).expect("room"));
+        let late = Late(lanes.clone());
+        std::thread::spawn(|| LATE.with(|slot| *slot.borrow_mut() = Some(late))).join().expect("no panic");
+        assert_eq!(lanes.iter().map(|lane| lane.load(Relaxed)).sum::<u64>(), 1);
+    }
+
+    #[cfg(not(models))]
+    #[test]
+    fn a_thread_that_changes_values_in_turn_looks_at_all_of_them() {
+        // As many as any fixed distance could be a multiple of.
+        for values in 1..40usize {
+            let numbers: Vec<_> = (0..values).map(|_| AtomicU64::new(0)).collect();
+            let mut looked = vec![false; values];
+            for i in 0..values * 400 {
+                thread::UNTIL_LOOK.with(|left| looked[i % values] |= left.get() == 1);
+                add(&numbers[i % values], 1);
+            }
+            assert!(looked.iter().all(|looked| *looked), "{values}: {looked:?}");
+        }
+    }
+}
