@@ -49,14 +49,14 @@ impl CounterCell {
     }
 
     #[inline(never)]
-    fn increment_lane(lanes: &Lanes<AtomicU64>, by: u64) {
+    extern "C" fn increment_lane(lanes: &Lanes<AtomicU64>, by: u64) {
         lanes.change(|lane| add(lane, by));
     }
 
     /// Raises the base by what is missing. An increment that comes to a lane meanwhile is on top.
     #[cold]
     #[inline(never)]
-    fn raise(&self, lanes: &Lanes<AtomicU64>, value: u64) {
+    extern "C" fn raise(&self, lanes: &Lanes<AtomicU64>, value: u64) {
         let mut base = self.base.load(Relaxed);
         // Nothing missing, or a sum that has gone once around.
         while let Some(raised) = value.checked_sub(Self::total(lanes)).filter(|raised| *raised > base) {

@@ -53,7 +53,11 @@ impl GaugeCell {
     }
 
     #[inline(never)]
-    fn apply_spread(&self, steps: &Steps, op: GaugeOp) {
+    #[allow(
+        improper_ctypes_definitions,
+        reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind"
+    )]
+    extern "C" fn apply_spread(&self, steps: &Steps, op: GaugeOp) {
         match op {
             GaugeOp::Add(by) if steps.add(by) => {}
             GaugeOp::Add(by) => _ = self.base.add(by),

@@ -138,7 +138,11 @@ impl HistogramCell {
     }
 
     #[inline(never)]
-    fn record_lane(lanes: &Lanes<Samples>, bucket: usize, op: HistogramOp) {
+    #[allow(
+        improper_ctypes_definitions,
+        reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind"
+    )]
+    extern "C" fn record_lane(lanes: &Lanes<Samples>, bucket: usize, op: HistogramOp) {
         lanes.change(|lane| lane.record(bucket, op));
     }
 

@@ -41,12 +41,10 @@ shared! {
 mod thread {
     use std::cell::Cell;
 
-    // Neither needs a destructor or an allocation, so they are there to the end of the thread, and inside an allocator.
     thread_local! {
-        /// The number of this thread; 0 until it has one.
+        /// The number of this thread; 0 until it has one. Needs no destructor and no allocation, so it is there to the end of
+        /// the thread, and inside an allocator.
         pub(super) static NUMBER: Cell<usize> = const { Cell::new(0) };
-        /// Additions until this thread looks again whether it is alone.
-        pub(super) static UNTIL_LOOK: Cell<u32> = const { Cell::new(1) };
     }
 }
 #[cfg(models)]
@@ -163,29 +161,26 @@ fn number() -> usize {
     })
 }
 
-/// Adds to a number; says whether another thread came in between. That is asked only now and then: to ask at every addition
-/// would take a quarter of its time.
+/// Adds to a number; says whether another thread came in between. That is asked only now and then, by the number itself: to
+/// ask at every addition would take a quarter of its time.
 #[inline(always)]
 pub(crate) fn add(number: &AtomicU64, by: u64) -> bool {
-    #[cfg(not(models))]
-    {
-        let left = thread::UNTIL_LOOK.get().wrapping_sub(1);
-        thread::UNTIL_LOOK.set(left);
-        if left != 0 {
-            number.fetch_add(by, Relaxed);
-            return false;
-        }
+    // One at a time, a number comes to each multiple. With larger steps it may never, so they always ask.
+    if by == 1 && number.load(Relaxed) & UNASKED != 0 {
+        number.fetch_add(by, Relaxed);
+        return false;
     }
     add_and_look(number, by)
 }
 
+/// The bits of a number that are not all 0 where nothing is asked.
+const UNASKED: u64 = if cfg!(models) { 0 } else { 31 };
+
+/// For `extern "C"` see [`catch_panic`](super::panics::catch_panic).
 #[cold]
 #[inline(never)]
-fn add_and_look(number: &AtomicU64, by: u64) -> bool {
+extern "C" fn add_and_look(number: &AtomicU64, by: u64) -> bool {
     let seen = number.load(Relaxed);
-    // After 9 to 24 more, which varies: a thread that changes several values in turn must not look at the same one for ever.
-    #[cfg(not(models))]
-    thread::UNTIL_LOOK.set(9u32.saturating_add((seen.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as u32));
     let is_alone = number.compare_exchange(seen, seen.wrapping_add(by), Relaxed, Relaxed).is_ok();
     if !is_alone {
         number.fetch_add(by, Relaxed);
@@ -251,20 +246,5 @@ mod tests {
         let late = Late(lanes.clone());
         std::thread::spawn(|| LATE.with(|slot| *slot.borrow_mut() = Some(late))).join().expect("no panic");
         assert_eq!(lanes.iter().map(|lane| lane.load(Relaxed)).sum::<u64>(), 1);
-    }
-
-    #[cfg(not(models))]
-    #[test]
-    fn a_thread_that_changes_values_in_turn_looks_at_all_of_them() {
-        // As many as any fixed distance could be a multiple of.
-        for values in 1..40usize {
-            let numbers: Vec<_> = (0..values).map(|_| AtomicU64::new(0)).collect();
-            let mut looked = vec![false; values];
-            for i in 0..values * 400 {
-                thread::UNTIL_LOOK.with(|left| looked[i % values] |= left.get() == 1);
-                add(&numbers[i % values], 1);
-            }
-            assert!(looked.iter().all(|looked| *looked), "{values}: {looked:?}");
-        }
     }
 }
