@@ -17,7 +17,7 @@ use crate::{
     facade::{family::Family, handles::Site},
     schema::family::{FamilyDef, Kind, LabelDef, Text},
     storage::{
-        cell::{Apply, Cell},
+        cell::{Apply, Cell, Maker},
         counter::{CounterCell, CounterOp},
         dense::Slot,
         gauge::{GaugeCell, GaugeOp},
@@ -635,7 +635,7 @@ fn a_handle_that_is_found_while_the_service_stops_and_starts_counts_where_it_did
     });
 }
 
-static DEF: FamilyDef = FamilyDef::new("compozy_model_total", "A model.", Kind::Counter, &LABELS, "models");
+static DEF: FamilyDef = FamilyDef::new("compozy_model_total", "A model.", Kind::Counter, &LABELS, None, "models");
 
 #[test]
 fn a_declared_family_that_two_threads_meet_first_is_one_and_keeps_its_cap() {
