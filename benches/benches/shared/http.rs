@@ -191,8 +191,33 @@ fn axum_routes() -> axum::Router {
         .route("/health", axum::routing::get(async || "ok\n"))
 }
 
-/// The layer of tower, around a service that does nothing and in axum, where its peer is. axum boxes the body of each layer that
-/// changes it: an allocation.
+/// The least that a layer can be: axum makes a boxed route of it all the same.
+#[derive(Clone)]
+struct NothingLayer;
+
+#[derive(Clone)]
+struct NothingService<S>(S);
+
+impl<S> Layer<S> for NothingLayer {
+    type Service = NothingService<S>;
+    fn layer(&self, inner: S) -> Self::Service {
+        NothingService(inner)
+    }
+}
+
+impl<R, S: Service<R>> Service<R> for NothingService<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+    fn call(&mut self, request: R) -> Self::Future {
+        self.0.call(request)
+    }
+}
+
+/// The layer of tower, around a service that does nothing and in axum, where its peer is.
 fn tower(round: &Round, service: &MonitoringService) {
     type Answer = axum::http::Response<axum::body::Body>;
     /// A service that answers at once.
@@ -222,20 +247,26 @@ fn tower(round: &Round, service: &MonitoringService) {
     let name = "tower/added/bare-service/instructions";
     round.instructions(name, Target::none(), TIMES, &mut ours, &mut bare_one);
 
-    let (mut bare, mut with) = (axum_routes(), axum_routes().layer(service.http_layer()));
-    let (mut peer, mut peer_bare) = (axum_routes().layer(PrometheusMetricLayer::new()), axum_routes());
-    let mut ours = |_: usize| _ = black_box(send_axum(&mut with, &uri));
+    let mut bare = axum_routes();
+    let mut with = axum_routes().layer(service.http_layer());
+    let mut nothing = axum_routes().layer(NothingLayer);
+    let mut peer = axum_routes().layer(PrometheusMetricLayer::new());
     let mut bare_one = |_: usize| _ = black_box(send_axum(&mut bare, &uri));
+    let mut ours = |_: usize| _ = black_box(send_axum(&mut with, &uri));
+    let mut nothing_one = |_: usize| _ = black_box(send_axum(&mut nothing, &uri));
     let mut peer_one = |_: usize| _ = black_box(send_axum(&mut peer, &uri));
-    let mut peer_bare_one = |_: usize| _ = black_box(send_axum(&mut peer_bare, &uri));
-    round.added("tower/added/axum-route", Target::none(), &mut ours, &mut bare_one);
-    let name = "tower/added/axum-route/instructions";
-    round.instructions(name, Target::none(), TIMES, &mut ours, &mut bare_one);
+    round.added("tower/added/axum-bare", Target::none(), &mut ours, &mut bare_one);
+    round.added("tower/added/axum-do-nothing", Target::none(), &mut ours, &mut nothing_one);
+    let name = "tower/added/axum-do-nothing/instructions";
+    round.instructions(name, Target::none(), TIMES, &mut ours, &mut nothing_one);
+    // Of both without what axum itself takes for a layer: the same baseline, which is run twice.
+    let mut nothing = axum_routes().layer(NothingLayer);
+    let mut nothing_two = |_: usize| _ = black_box(send_axum(&mut nothing, &uri));
     let tenth = Target::most(1.0 / 10.0);
     let name = "tower/overhead/axum-prometheus";
-    round.overhead(name, tenth, (&mut ours, &mut bare_one), (&mut peer_one, &mut peer_bare_one));
+    round.overhead(name, tenth, (&mut ours, &mut nothing_one), (&mut peer_one, &mut nothing_two));
     let name = "tower/overhead/axum-prometheus/instructions";
-    round.instructions_overhead(name, tenth, TIMES, (&mut ours, &mut bare_one), (&mut peer_one, &mut peer_bare_one));
+    round.instructions_overhead(name, tenth, TIMES, (&mut ours, &mut nothing_one), (&mut peer_one, &mut nothing_two));
 }
 
 /// Beside what the peers add to theirs.
