@@ -165,7 +165,7 @@ pub const fn is_allowed(name: &str, label: &str) -> bool {
 }
 
 /// Whether a family may carry a label when the application's own are those of `extension`: for tools that look at a
-/// tree whose build they are no part of. [`check_extension`] says whether the list itself is sound.
+/// tree whose build they are no part of. [`check_extension`](super::labels::check_extension) says whether the list itself is sound.
 ///
 /// ```
 /// use compozy_monitoring::labels::is_allowed_with;
