@@ -6,10 +6,7 @@ pub(crate) use self::marked::{Mutex, MutexGuard, RwLock};
 #[cfg(not(models))]
 pub(crate) use once_cell::race::OnceBox;
 #[cfg(not(models))]
-pub(crate) use std::{
-    sync::{OnceLock, atomic},
-    thread::yield_now,
-};
+pub(crate) use std::sync::{OnceLock, atomic};
 
 /// Whether this thread holds one of this module's locks. Then a record that would take one is left out: it comes from
 /// within, by way of the program's allocator, and would wait for itself.
@@ -141,10 +138,7 @@ pub(crate) use shared;
 #[cfg(models)]
 pub(crate) use self::modelled::{Mutex, OnceBox, OnceLock, RwLock};
 #[cfg(models)]
-pub(crate) use loom::{
-    sync::{MutexGuard, atomic},
-    thread::yield_now,
-};
+pub(crate) use loom::sync::{MutexGuard, atomic};
 
 /// What `loom` does not have, or not with the interface that the rest of the crate uses.
 #[cfg(models)]
