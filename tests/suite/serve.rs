@@ -1,6 +1,7 @@
 //! The listener of `serve`: what it answers, that it ends with the service, and that nobody can hold it up.
 #![cfg(feature = "serve")]
 
+#[cfg(feature = "prometheus")]
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
@@ -10,6 +11,7 @@ use std::{
 use compozy_monitoring::{MonitoringService, counter};
 
 /// Long enough to tell an answer from none.
+#[cfg(feature = "prometheus")]
 const LONG: Duration = Duration::from_secs(20);
 
 #[cfg(feature = "prometheus")]
