@@ -58,6 +58,9 @@ pub(crate) mod tests {
                 Ok(())
             }
         }
+        // One at a time: which lines anybody wants is known to the whole process.
+        static ONE: Mutex<()> = Mutex::new(());
+        let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
