@@ -130,13 +130,13 @@ impl<H: Handle> LazyFamily<H> {
 
     pub(crate) fn declare(&'static self, registrar: &Registrar<'_>) {
         if let Some(store) = registrar.0 {
-            self.declare_in(store);
+            let _ = store.diagnostics.catch_and_report(self.def().name, || self.declare_in(store));
         }
     }
 
+    /// The same for a store that is being made: under the lock of the life cycle, where a slow path would not be entered.
     pub(crate) fn declare_in(&self, store: &Store) {
-        let def = self.def();
-        let _ = store.diagnostics.catch_and_report(def.name, || store.family::<H::Cell>(def));
+        let _ = store.family::<H::Cell>(self.def());
     }
 
     /// One series in the store of one service, whatever scope this is.
