@@ -1,23 +1,20 @@
 //! A floating-point number that threads add to.
 
-use super::sync::atomic::{
-    AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
-};
+use super::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The bits of an `f64`. No addition is lost. Who sees a change also sees what its thread knew before: gauges need that.
+/// The bits of an `f64`. No addition is lost.
 #[derive(Debug, Default)]
 pub(crate) struct AtomicF64(AtomicU64);
 
 impl AtomicF64 {
     #[inline]
     pub(crate) fn get(&self) -> f64 {
-        f64::from_bits(self.0.load(Acquire))
+        f64::from_bits(self.0.load(Relaxed))
     }
 
     #[inline]
     pub(crate) fn set(&self, value: f64) {
-        self.0.store(value.to_bits(), Release);
+        self.0.store(value.to_bits(), Relaxed);
     }
 
     /// Adds; says whether another thread came in between.
@@ -27,7 +24,7 @@ impl AtomicF64 {
         let mut is_alone = true;
         loop {
             let next = (f64::from_bits(seen) + by).to_bits();
-            match self.0.compare_exchange(seen, next, Release, Relaxed) {
+            match self.0.compare_exchange(seen, next, Relaxed, Relaxed) {
                 Ok(_) => return !is_alone,
                 Err(now) => seen = now,
             }
