@@ -1,7 +1,7 @@
 //! The items of other packages that the linter knows.
 
-/// What the linter knows of `metrics` and the facade: a glob import brings nothing else.
-pub const ITEMS: &[&str] = &[
+/// The macros of `metrics` and the facade.
+pub const MACROS: &[&str] = &[
     "counter",
     "gauge",
     "histogram",
@@ -10,10 +10,15 @@ pub const ITEMS: &[&str] = &[
     "describe_histogram",
     "key_var",
     "families",
-    "Label",
-    "Key",
-    "IntoLabels",
 ];
+
+/// Their types.
+pub const TYPES: &[&str] = &["Label", "Key", "IntoLabels"];
+
+/// Whether the linter knows this item of `metrics` or the facade: a glob import brings nothing else.
+pub fn is_item(name: &str) -> bool {
+    MACROS.contains(&name) || TYPES.contains(&name)
+}
 
 /// What it knows of the packages in [`crate::manifest::OTHERS`].
 pub const OTHER_ITEMS: &[&str] = &[

@@ -7,23 +7,11 @@ use std::{
 };
 
 use crate::{
-    items::{ITEMS, OTHER_ITEMS},
+    items::{MACROS, OTHER_ITEMS, TYPES},
     manifest::{Extern, METRICS, Package},
 };
 
-/// Macros that are known by their shape, whatever package they are of.
-const MACROS: &[&str] = &[
-    "counter",
-    "gauge",
-    "histogram",
-    "describe_counter",
-    "describe_gauge",
-    "describe_histogram",
-    "key_var",
-    "families",
-];
-
-/// Methods and macros that attach labels, beside the items of [`ITEMS`] and [`OTHER_ITEMS`].
+/// Methods and macros that attach labels, beside [`TYPES`] and [`OTHER_ITEMS`].
 const OTHER_WORDS: &[&str] = &["into_labels", "with_extra_labels", "add_global_label", "const_label"];
 
 /// What a text has.
@@ -46,7 +34,7 @@ impl Mentions {
                 has_call |= rest.trim_start().starts_with('!') || rest.starts_with(" as ");
             }
             has_package |= word == METRICS;
-            has_word |= ITEMS.contains(&word)
+            has_word |= TYPES.contains(&word)
                 || OTHER_ITEMS.contains(&word)
                 || OTHER_WORDS.contains(&word)
                 || word.starts_with("register_")

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    items::{ITEMS, OTHER_ITEMS},
+    items::{MACROS, OTHER_ITEMS, TYPES},
     manifest::{Extern, FACADE, METRICS, Package},
     scope::{Conditions, Def, Facts, Family, Macro, Scope},
     value::Value,
@@ -245,7 +245,7 @@ impl Names {
 /// those of imports, aliases, macros and families that lead to them.
 pub fn words<'a>(facts: impl Iterator<Item = &'a Facts>) -> HashSet<String> {
     let mut leads: HashMap<&str, Vec<&str>> = HashMap::new();
-    let mut waiting: Vec<&str> = ITEMS.iter().chain(OTHER_ITEMS).copied().collect();
+    let mut waiting: Vec<&str> = MACROS.iter().chain(TYPES).chain(OTHER_ITEMS).copied().collect();
     let mut scopes: Vec<&Scope> = facts.map(|facts| &facts.scope).collect();
     while let Some(scope) = scopes.pop() {
         scopes.extend(scope.modules.iter().map(|(_, inner)| inner));

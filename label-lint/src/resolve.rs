@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     eval::Known,
-    items::{ITEMS, OTHER_ITEMS},
+    items::{OTHER_ITEMS, is_item},
     manifest::{Extern, FACADE, METRICS},
     names::{CrateId, MacroRef, ModuleId, Names},
     scope::{Def, Scope, Sight},
@@ -262,7 +262,7 @@ impl<'a> Env<'a> {
 
     fn of_macro(&self, module: ModuleId, at: &MacroRef, name: &str) -> Answer {
         let krate = self.names.modules[module].krate;
-        if ITEMS.contains(&name) && self.names.is_origin(krate) {
+        if is_item(name) && self.names.is_origin(krate) {
             let path = vec![name.to_owned()];
             let is_facade = self.names.crates[krate].library_of.as_deref() == Some(FACADE);
             return Answer::one(if is_facade { Target::Facade(path) } else { Target::Metrics(path) });
@@ -461,13 +461,13 @@ impl Names {
 }
 
 fn item(path: Path) -> Option<Path> {
-    path.first().is_some_and(|first| ITEMS.contains(&first.as_str())).then_some(path)
+    path.first().is_some_and(|first| is_item(first)).then_some(path)
 }
 
 fn facade(path: Path) -> Answer {
     match path.split_first() {
         Some((first, [])) if first == METRICS => Answer::one(Target::Metrics(Path::new())),
-        Some((first, _)) if ITEMS.contains(&first.as_str()) => Answer::one(Target::Facade(path)),
+        Some((first, _)) if is_item(first) => Answer::one(Target::Facade(path)),
         _ => Answer::NOTHING,
     }
 }
