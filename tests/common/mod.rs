@@ -127,6 +127,26 @@ pub fn allocations(run: impl FnOnce()) -> u64 {
     allocation_counter::measure(run).count_total
 }
 
+/// Builds a package or a workspace that lies outside of the repository, takes its folder away, and says where its programs
+/// are. Without a list of labels, with the versions of the repository, and without a word of the compiler.
+#[track_caller]
+pub fn built_outside(folder: &std::path::Path) -> std::path::PathBuf {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).expect("copied");
+    let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("first-day");
+    let built = cargo_command()
+        .current_dir(folder)
+        .env_remove("COMPOZY_METRIC_LABELS")
+        .args(["build", "--quiet", "--config", "profile.dev.debug=false", "--target-dir"])
+        .arg(&target)
+        .output()
+        .expect("cargo runs");
+    let said = String::from_utf8_lossy(&built.stderr).into_owned();
+    let _ = std::fs::remove_dir_all(folder);
+    assert!(built.status.success() && said.is_empty(), "{said}");
+    target.join("debug")
+}
+
 /// The log lines of a closure, without colours. One closure at a time: what a line is logged to is decided when any thread
 /// first meets it.
 pub fn log_of(run: impl FnOnce()) -> String {

@@ -68,26 +68,14 @@ fn the_first_example_of_the_readme_runs_as_copied() {
          compozy-monitoring = {{ path = {root:?} }}\n"
     );
     fs::write(package.join("Cargo.toml"), manifest).expect("written");
-    fs::copy(root.join("Cargo.lock"), package.join("Cargo.lock")).expect("copied");
-
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first-day");
-    let built = crate::common::cargo_command()
-        .current_dir(&package)
-        .env_remove("COMPOZY_METRIC_LABELS")
-        .args(["build", "--quiet", "--config", "profile.dev.debug=false", "--target-dir"])
-        .arg(&target)
-        .output()
-        .expect("cargo runs");
-    let said = String::from_utf8_lossy(&built.stderr).into_owned();
-    let _ = fs::remove_dir_all(&package);
-    assert!(built.status.success() && said.is_empty(), "{said}");
+    let programs = crate::common::built_outside(&package);
 
     let get = |address: &str, path: &str| {
         let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
         let mut answer = agent.get(format!("http://{address}{path}")).call().expect("an answer");
         (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))
     };
-    let program = target.join("debug/first-day");
+    let program = programs.join("first-day");
     let (_running, address) = start(&program, true);
     assert_eq!(get(&address, "/greet"), (200, "hello".to_owned()));
     let (status, text) = get(&address, "/metrics");

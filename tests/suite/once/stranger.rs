@@ -36,21 +36,9 @@ fn a_librarys_own_closed_label_works_in_a_strangers_workspace_in_which_nothing_i
     );
     fs::write(workspace.join("post/Cargo.toml"), manifest).expect("written");
     fs::write(workspace.join("post/src/main.rs"), PROGRAM).expect("written");
-    fs::copy(root.join("Cargo.lock"), workspace.join("Cargo.lock")).expect("copied");
+    let programs = crate::common::built_outside(&workspace);
 
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first-day");
-    let built = crate::common::cargo_command()
-        .current_dir(&workspace)
-        .env_remove("COMPOZY_METRIC_LABELS")
-        .args(["build", "--quiet", "--config", "profile.dev.debug=false", "--target-dir"])
-        .arg(&target)
-        .output()
-        .expect("cargo runs");
-    let said = String::from_utf8_lossy(&built.stderr).into_owned();
-    let _ = fs::remove_dir_all(&workspace);
-    assert!(built.status.success() && said.is_empty(), "{said}");
-
-    let output = Command::new(target.join("debug/post")).output().expect("it runs");
+    let output = Command::new(programs.join("post")).output().expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     for line in [
         r#"courier_letters_refused_total{refusal="no_address"} 0"#,
