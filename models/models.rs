@@ -26,9 +26,12 @@ use crate::{
         store::Store,
         text_family::{Place, TextFamily},
     },
-    support::sync::atomic::{
-        AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
+    support::{
+        striped::ThreadNumber,
+        sync::atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
 };
 
@@ -433,6 +436,54 @@ fn a_histogram_that_spreads_under_its_samples_loses_none_and_never_falls() {
         scrapes.join().unwrap();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!((cell.cumulative()[11], cell.sum()), (4, 2.0));
+    });
+}
+
+#[test]
+fn who_is_there_is_never_counted_below_zero_while_a_gauge_spreads() {
+    all(2, || {
+        let cell = Arc::new(GaugeCell::default());
+        let (first, second) = (cell.clone(), cell.clone());
+        let come = thread::spawn(move || {
+            let me = ThreadNumber::own();
+            first.apply(GaugeOp::Enter(me));
+            me
+        });
+        let come_and_go = thread::spawn(move || {
+            let me = ThreadNumber::own();
+            second.apply(GaugeOp::Enter(me));
+            second.spread_now();
+            second.apply(GaugeOp::Leave(me));
+        });
+        let other = cell.clone();
+        let scrape = thread::spawn(move || {
+            let seen = other.get();
+            assert!((0.0..=2.0).contains(&seen), "{seen}");
+        });
+        // On another thread than it came on.
+        cell.apply(GaugeOp::Leave(come.join().unwrap()));
+        come_and_go.join().unwrap();
+        scrape.join().unwrap();
+        assert_eq!(cell.get(), 0.0);
+    });
+}
+
+#[test]
+fn a_set_beside_pairs_that_end_in_lanes_is_whole() {
+    all(2, || {
+        let cell = Arc::new(GaugeCell::default());
+        cell.spread_now();
+        let other = cell.clone();
+        let pair = thread::spawn(move || {
+            let me = ThreadNumber::own();
+            other.apply(GaugeOp::Enter(me));
+            other.apply(GaugeOp::Leave(me));
+        });
+        cell.apply(GaugeOp::Set(5.0));
+        pair.join().unwrap();
+        let seen = cell.get();
+        // Before the set, after it, or it came before and left after.
+        assert!(seen == 5.0 || seen == 4.0, "{seen}");
     });
 }
 

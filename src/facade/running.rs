@@ -20,6 +20,7 @@ use crate::{
     support::{
         panics::catch_panic,
         reentrancy::{drop_slowly, slow},
+        striped::ThreadNumber,
     },
 };
 
@@ -115,7 +116,10 @@ impl Running {
 
 /// What a guard has that counted: the value that it gives one back to.
 #[derive(Debug)]
-pub(super) struct Taken(Anchor<GaugeCell>);
+pub(super) struct Taken {
+    anchor: Anchor<GaugeCell>,
+    thread: ThreadNumber,
+}
 
 impl Taken {
     #[inline(always)]
@@ -126,20 +130,20 @@ impl Taken {
     #[inline(never)]
     #[allow(improper_ctypes_definitions, reason = "as above")]
     extern "C" fn new_of(binding: BindingRef<'_, GaugeCell>) -> Option<Self> {
-        let mut anchor = None;
+        let (mut anchor, thread) = (None, ThreadNumber::own());
         slow(|| {
             anchor = pin(binding).and_then(Pinned::anchor);
             if let Some(anchor) = &anchor {
-                anchor.apply(GaugeOp::Add(1.0));
+                anchor.apply(GaugeOp::Enter(thread));
             }
         });
-        anchor.map(Self)
+        Some(Self { anchor: anchor?, thread })
     }
 
     #[inline(never)]
     #[allow(improper_ctypes_definitions, reason = "as above")]
     pub(super) extern "C" fn give_back(self) {
-        catch_panic(|| self.0.apply(GaugeOp::Add(-1.0)));
+        catch_panic(|| self.anchor.apply(GaugeOp::Leave(self.thread)));
         drop_slowly(self);
     }
 }

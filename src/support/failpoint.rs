@@ -1,6 +1,10 @@
 //! Places where the unit tests make monitoring fail; nothing in any other build.
 
 #[cfg(test)]
+#[path = "../../tests/common/logs.rs"]
+mod logs;
+
+#[cfg(test)]
 thread_local!(static ARMED: std::cell::Cell<Option<&'static str>> = const { std::cell::Cell::new(None) });
 
 /// Panics when a test armed this place on this thread.
@@ -27,13 +31,10 @@ pub(crate) const RECORDING: [&str; 5] = ["resolve", "family", "series", "table",
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
-
     use super::*;
     use crate::MonitoringService;
+
+    pub(crate) use super::logs::log_of;
 
     crate::families! {
         pub(super) list ALL;
@@ -43,33 +44,6 @@ pub(crate) mod tests {
         pub(super) gauge CLOSED = "compozy_fault_closed" { kind: FaultKind { A = "a", B = "b" } };
         /// Plain.
         pub(super) histogram PLAIN = "compozy_fault_plain_seconds";
-    }
-
-    /// The log lines of a closure, as text.
-    pub(crate) fn log_of(run: impl FnOnce()) -> String {
-        #[derive(Clone, Default)]
-        struct Lines(Arc<Mutex<Vec<u8>>>);
-        impl io::Write for Lines {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.0.lock().unwrap().extend_from_slice(bytes);
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        // One at a time: which lines anybody wants is known to the whole process.
-        static ONE: Mutex<()> = Mutex::new(());
-        let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        tracing::subscriber::with_default(subscriber, || {
-            // A line that another thread meets for the first time just now may have been taken for one that nobody wants.
-            tracing::callsite::rebuild_interest_cache();
-            run();
-        });
-        String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
     }
 
     pub(super) fn value(text: &str, series: &str) -> Option<f64> {

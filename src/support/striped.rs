@@ -127,14 +127,19 @@ impl<L> Lanes<L> {
     /// lane from now on.
     #[inline]
     pub(crate) fn change(&self, change: impl FnOnce(&L) -> bool) {
-        let number = number();
-        // The number of lanes is a power of two.
-        let mask = self.lanes.len().wrapping_sub(1);
-        if let Some(lane) = self.lanes.get(number & mask)
+        let own = ThreadNumber::own();
+        if let Some(lane) = self.of(own)
             && change(lane)
         {
-            thread::NUMBER.with(|own| own.set(number.wrapping_add(1).max(1)));
+            thread::NUMBER.with(|number| number.set(own.0.wrapping_add(1).max(1)));
         }
+    }
+
+    /// The lane of a thread, whichever asks.
+    #[inline]
+    pub(crate) fn of(&self, ThreadNumber(number): ThreadNumber) -> Option<&L> {
+        // The number of lanes is a power of two.
+        self.lanes.get(number & self.lanes.len().wrapping_sub(1)).map(|lane| &**lane)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &L> {
@@ -148,17 +153,25 @@ impl<L> Drop for Lanes<L> {
     }
 }
 
-/// The number of this thread.
-#[inline]
-fn number() -> usize {
-    thread::NUMBER.with(|own| match own.get() {
-        0 => {
-            let new = NEXT.fetch_add(1, Relaxed).max(1);
-            own.set(new);
-            new
-        }
-        number => number,
-    })
+/// Says in which lane a thread is.
+#[derive(Clone, Copy, Debug)]
+pub struct ThreadNumber(usize);
+
+impl ThreadNumber {
+    /// That of this thread.
+    #[inline]
+    pub(crate) fn own() -> Self {
+        thread::NUMBER.with(|own| {
+            Self(match own.get() {
+                0 => {
+                    let new = NEXT.fetch_add(1, Relaxed).max(1);
+                    own.set(new);
+                    new
+                }
+                number => number,
+            })
+        })
+    }
 }
 
 /// Adds to a number; says whether another thread came in between. That is asked only now and then, by the number itself: to

@@ -15,6 +15,7 @@ use crate::{
     builtin::catalogue::Method,
     dispatch::{instance::Instance, scope::Entered},
     storage::store::Store,
+    support::striped::ThreadNumber,
 };
 
 /// What a framework knows of its routes.
@@ -156,7 +157,7 @@ pub(crate) struct InProgress<F: Framework, H: Deref<Target = RequestTracker<F>>>
     method: Method,
     request: F::Request,
     started: Reading,
-    is_in_flight: bool,
+    in_flight: Option<ThreadNumber>,
     phase: Phase,
 }
 
@@ -165,10 +166,10 @@ impl<F: Framework, H: Deref<Target = RequestTracker<F>>> InProgress<F, H> {
     #[inline]
     pub(crate) fn start(tracker: H, request: impl FnOnce() -> (Method, F::Request)) -> Option<Self> {
         let instance = tracker.instance()?;
-        let is_in_flight = tracker.in_flight.enter(instance.store());
+        let in_flight = tracker.in_flight.enter(instance.store());
         let (method, request) = request();
         let started = tracker.clock.now();
-        Some(Self { tracker, method, request, started, is_in_flight, phase: Phase::Inside })
+        Some(Self { tracker, method, request, started, in_flight, phase: Phase::Inside })
     }
 
     #[inline]
@@ -196,7 +197,7 @@ impl<F: Framework, H: Deref<Target = RequestTracker<F>>> InProgress<F, H> {
 
     /// The request is in flight until its body ends.
     pub(crate) fn hand_over(&mut self) -> Option<InFlight> {
-        if std::mem::take(&mut self.is_in_flight) { self.tracker.in_flight.unit() } else { None }
+        self.in_flight.take().and_then(|thread| self.tracker.in_flight.unit(thread))
     }
 
     fn outcome(&self, status: StatusCode) -> Outcome {
@@ -227,8 +228,8 @@ impl<F: Framework, H: Deref<Target = RequestTracker<F>>> Drop for InProgress<F, 
             Phase::Inside => self.abandoned(StatusCode::INTERNAL_SERVER_ERROR),
             Phase::Outside => self.abandoned(client_closed_request()),
         }
-        if self.is_in_flight {
-            self.tracker.in_flight.leave();
+        if let Some(thread) = self.in_flight {
+            self.tracker.in_flight.leave(thread);
         }
     }
 }
