@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+mod logs;
+pub(crate) use logs::{log_of, seen_by};
+
 #[cfg(all(feature = "prometheus", any(feature = "http-axum", feature = "http-poem")))]
 pub mod processes;
 
@@ -145,39 +148,6 @@ pub fn built_outside(folder: &std::path::Path) -> std::path::PathBuf {
     let _ = std::fs::remove_dir_all(folder);
     assert!(built.status.success() && said.is_empty(), "{said}");
     target.join("debug")
-}
-
-/// The log lines of a closure, without colours. One closure at a time: what a line is logged to is decided when any thread
-/// first meets it.
-pub fn log_of(run: impl FnOnce()) -> String {
-    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-    impl io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("no panic").extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    tracing::subscriber::with_default(subscriber, || {
-        // A line that another thread meets for the first time just now may have been taken for one that nobody wants.
-        tracing::callsite::rebuild_interest_cache();
-        run();
-    });
-    String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("UTF-8")
 }
 
 /// What `promtool check metrics` says about a text: its remarks, none for a text without fault. The text has to parse.

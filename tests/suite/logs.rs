@@ -92,3 +92,15 @@ fn the_endpoint_says_where_it_is_when_it_is_on() {
     let off = MonitoringService::new(Config::default()).expect("valid");
     assert_eq!(log_of(|| drop(off.metrics_endpoint())), "");
 }
+
+/// Of the tests themselves: a line is not lost because another test came to it first.
+#[test]
+fn a_line_that_another_thread_meets_first_is_seen() {
+    own_process!();
+    let log = log_of(|| {
+        let say = || tracing::warn!("met elsewhere first");
+        std::thread::spawn(say).join().expect("no panic");
+        say();
+    });
+    assert_eq!(log.matches("met elsewhere first").count(), 1, "{log}");
+}
