@@ -13,7 +13,7 @@
 use std::{alloc::System, hint::black_box, process::ExitCode};
 
 use compozy_monitoring::{Config, MonitoringService, counter};
-use compozy_monitoring_benches::{Round, Target, allocations::Counting};
+use compozy_monitoring_benches::{Round, Target, allocations::Counting, samples};
 use measured::{FixedCardinalityLabel, LabelGroup, metric::histogram::Thresholds};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
@@ -32,6 +32,8 @@ compozy_monitoring::families! {
     };
     /// Two closed labels.
     histogram CLOSED_SECONDS = "compozy_bench_closed_seconds" { task_type: TaskType, outcome: Outcome };
+    /// What is there now.
+    gauge GUARDS = "compozy_bench_guards";
     /// Three labels of free text.
     counter TEXTS = "compozy_bench_texts_total" { tenant: str, queue: str, worker: str };
 }
@@ -66,7 +68,7 @@ fn main() -> ExitCode {
         disabled(round);
         let Ok(service) = MonitoringService::new(Config::default().enabled(true)) else { return };
         assert!(service.is_enabled(), "something else is the process's recorder");
-        service.register((&LITERAL, &COMPUTED, &CLOSED, &CLOSED_SECONDS, &TEXTS));
+        service.register((&LITERAL, &COMPUTED, &CLOSED, &CLOSED_SECONDS, &GUARDS, &TEXTS));
         let exporter = PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&exporter, || {
             literal(round);
@@ -142,7 +144,7 @@ fn closed(round: &Round) {
     let measured = measured::HistogramVec::<PeerLabelsSet, 11>::with_metadata(Thresholds::with_buckets(BUCKETS));
     // Without labels: the least that a histogram of prometheus-client can cost.
     let client = prometheus_client::metrics::histogram::Histogram::new(BUCKETS);
-    for (shape, values) in [("one-value", [0.012; 1024]), ("spread", spread())] {
+    for (shape, values) in [("one-value", [0.012; 1024]), ("spread", samples())] {
         let values = black_box(values);
         round.pair(
             &format!("enabled/closed-histogram-{shape}/measured"),
@@ -200,6 +202,8 @@ fn contention(round: &Round, exporter: &PrometheusRecorder) {
     const THREADS: usize = 2;
     // No slower, give or take what the layout of code does to a nanosecond.
     let target = Target::most(1.05);
+    // All on one series.
+    let lanes = Target::most(0.4);
     let handles: [metrics::Counter; 6] = std::array::from_fn(|i| {
         metrics::with_local_recorder(
             exporter,
@@ -225,7 +229,7 @@ fn contention(round: &Round, exporter: &PrometheusRecorder) {
         task_type: peer_types[i % 3],
         outcome: [PeerOutcome::Success, PeerOutcome::Failure][i / 3],
     }));
-    let values = black_box(spread());
+    let values = black_box(samples());
     fn one(_: usize, _: usize) -> usize {
         1
     }
@@ -234,6 +238,7 @@ fn contention(round: &Round, exporter: &PrometheusRecorder) {
     }
     for (name, place) in [("one", one as fn(usize, usize) -> usize), ("many", many)] {
         let place = black_box(place);
+        let of_client = if name == "one" { lanes } else { target };
         let count = |thread: usize, i: usize| {
             let (task_type, outcome) = ours[place(thread, i)];
             CLOSED.with(task_type, outcome).increment(1);
@@ -241,7 +246,7 @@ fn contention(round: &Round, exporter: &PrometheusRecorder) {
         let name_of = |peer: &str| format!("contention/counter-{name}/{peer}");
         round.threads(&name_of("measured"), target, THREADS, count, |t, i| counters.inc(peer[place(t, i)]));
         round.threads(&name_of("metrics"), target, THREADS, count, |t, i| handles[place(t, i)].increment(1));
-        round.threads(&name_of("prometheus-client"), target, THREADS, count, |t, i| _ = client[place(t, i)].inc());
+        round.threads(&name_of("prometheus-client"), of_client, THREADS, count, |t, i| _ = client[place(t, i)].inc());
         let record = |thread: usize, i: usize| {
             let (task_type, outcome) = ours[place(thread, i)];
             CLOSED_SECONDS.with(task_type, outcome).record(values[i % 1024]);
@@ -253,15 +258,22 @@ fn contention(round: &Round, exporter: &PrometheusRecorder) {
         round.threads(&name_of("metrics"), target, THREADS, record, |t, i| {
             seconds[place(t, i)].record(values[i % 1024]);
         });
-        round.threads(&name_of("prometheus-client"), target, THREADS, record, |t, i| {
+        round.threads(&name_of("prometheus-client"), of_client, THREADS, record, |t, i| {
             client_seconds[place(t, i)].observe(values[i % 1024]);
         });
     }
     // How the cost grows: two threads over one.
-    let alone = |_: usize| CLOSED.with(ours[1].0, ours[1].1).increment(1);
-    round.growth("contention/counter-one/growth", THREADS, alone, |_, i| alone(i));
-    let alone = |i: usize| CLOSED_SECONDS.with(ours[1].0, ours[1].1).record(values[i % 1024]);
-    round.growth("contention/histogram-one/growth", THREADS, alone, |_, i| alone(i));
+    round.growth("contention/counter-one/growth", Target::most(1.3), THREADS, |_, _| {
+        CLOSED.with(ours[1].0, ours[1].1).increment(1);
+    });
+    round.growth("contention/histogram-one/growth", Target::most(1.5), THREADS, |_, i| {
+        CLOSED_SECONDS.with(ours[1].0, ours[1].1).record(values[i % 1024]);
+    });
+    round.growth("contention/track-one/growth", Target::most(1.5), THREADS, |_, _| drop(GUARDS.track()));
+    round.growth("contention/gauge-by-hand/growth", Target::none(), THREADS, |_, _| {
+        GUARDS.increment(1);
+        GUARDS.decrement(1);
+    });
 }
 
 #[inline]
@@ -296,15 +308,6 @@ const STATIC_LABELS: [[&str; 3]; 16] = {
     }
     all
 };
-
-/// Samples over all buckets, in an order that no branch predictor knows at first: log-uniform from 1 ms to 20 s.
-fn spread() -> [f64; 1024] {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    std::array::from_fn(|_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        0.001 * 20_000f64.powf((state >> 11) as f64 / (1u64 << 53) as f64)
-    })
-}
 
 /// That what was timed did record: a fast no-op would win every row.
 fn assert_recorded(round: &Round, service: &MonitoringService) {

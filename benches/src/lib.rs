@@ -231,16 +231,31 @@ impl Round {
     }
 
     /// What an operation costs on each of several threads over what it costs on one.
-    pub fn growth(&self, name: &str, threads: usize, one: impl Fn(usize) + Sync, all: impl Fn(usize, usize) + Sync) {
+    pub fn growth(&self, name: &str, target: Target, threads: usize, op: impl Fn(usize, usize) + Sync) {
+        self.growth_of(name, target, |threads| together(threads, 1 << 15, &op), threads);
+    }
+
+    /// What an operation has with something more than without, on each of several threads over the same on one.
+    pub fn added_growth(
+        &self,
+        name: &str,
+        target: Target,
+        threads: usize,
+        with: impl Fn(usize, usize) + Sync,
+        without: impl Fn(usize, usize) + Sync,
+    ) {
+        let added = |threads| together(threads, 1 << 11, &with) - together(threads, 1 << 11, &without);
+        self.growth_of(name, target, added, threads);
+    }
+
+    fn growth_of(&self, name: &str, target: Target, cost: impl Fn(usize) -> f64, threads: usize) {
         if !self.times(name) {
             return;
         }
-        let mut samples = Vec::new();
-        for _ in 0..self.pairs().div_ceil(40) {
-            samples.push([together(threads, 1 << 15, &all), batch(1 << 15, &mut |i| one(i))]);
-        }
-        let [a, b] = medians(&samples);
-        print_row(name, "ratio", Target::none(), [median(samples.iter().map(|[a, b]| a / b)), a, b], [0.0; 2]);
+        let samples: Vec<[f64; 2]> = (0..self.pairs().div_ceil(20)).map(|_| [cost(threads), cost(1)]).collect();
+        // Of the medians: a difference of two times can be about nothing in one pair.
+        let [all, one] = medians(&samples);
+        print_row(name, "ratio", target, [all / one, all, one], [0.0; 2]);
     }
 
     /// A ratio of times of what takes milliseconds: one operation a batch, and so many pairs.
@@ -398,7 +413,8 @@ fn batch_size(op: &mut impl FnMut(usize)) -> usize {
 }
 
 /// Nanoseconds an operation on each of several threads that run it at the same time: the mean of theirs.
-fn together(threads: usize, n: usize, op: &(dyn Fn(usize, usize) + Sync)) -> f64 {
+#[must_use]
+pub fn together(threads: usize, n: usize, op: &(dyn Fn(usize, usize) + Sync)) -> f64 {
     let barrier = Barrier::new(threads);
     let one = |thread: usize| {
         barrier.wait();
@@ -414,6 +430,16 @@ fn together(threads: usize, n: usize, op: &(dyn Fn(usize, usize) + Sync)) -> f64
         let mine = one(0);
         let others: f64 = spawned.into_iter().filter_map(|thread| thread.join().ok()).sum();
         (mine + others) / threads as f64
+    })
+}
+
+/// Samples over all buckets, in an order that no branch predictor knows at first: log-uniform from 1 ms to 20 s.
+#[must_use]
+pub fn samples() -> [f64; 1024] {
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    std::array::from_fn(|_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        0.001 * 20_000f64.powf((state >> 11) as f64 / (1u64 << 53) as f64)
     })
 }
 

@@ -153,7 +153,7 @@ impl<L> Family<Gauge, L> {
         self.lazy.to_record().decrement(value);
     }
 
-    /// Sets the gauge.
+    /// Sets the gauge: see [`Gauge::set`].
     #[inline]
     pub fn set<T: Number>(&'static self, value: T)
     where

@@ -270,7 +270,7 @@ impl Gauge {
         Taken::new(&self.0)
     }
 
-    /// Sets the gauge.
+    /// Sets the gauge. An increment or decrement on another thread at the same moment is either replaced or on top.
     #[inline]
     pub fn set<T: Number>(&self, value: T) {
         self.0.record(GaugeOp::Set(value.to_f64()));

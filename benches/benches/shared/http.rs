@@ -174,6 +174,8 @@ fn added(round: &Round, allocator: Allocator, service: &MonitoringService, off: 
     round.added("floor/two-clock-reads", Target::none(), clock, |_| ());
     round.added("added/bare-route", of_bare.without_allocations(), ours, bare_one);
     round.added("added/do-nothing", of_nothing.without_allocations(), ours, nothing_one);
+    let (ours_many, bare_many) = (|_: usize, i: usize| ours(i), |_: usize, i: usize| bare_one(i));
+    round.added_growth("added/bare-route/growth", Target::most(1.5), 2, ours_many, bare_many);
     round.added("added/disabled", Target::none().without_allocations(), off_one, bare_one);
     let most = Target::most(INSTRUCTIONS);
     round.instructions("added/bare-route/instructions", most, TIMES, ours, bare_one);
