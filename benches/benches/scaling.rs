@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     let growth = rows(&table, &service);
     println!();
     for (name, growth) in growth {
-        println!("growth {} {growth:.3}", name.replace([' ', ','], "-"));
+        println!("growth {} {growth:.3}", name.replace(", ", "-").replace(' ', "-"));
     }
     // What was timed did record, all of it.
     let snapshot = service.snapshot();
