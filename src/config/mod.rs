@@ -8,13 +8,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::{label_list::is_clean_value, labels, limits::SERIES_CAP};
 
+mod endpoint;
 #[cfg(feature = "project-file")]
 mod project_file;
+
+#[cfg_attr(not(feature = "_scrape"), allow(unused_imports))]
+pub(crate) use self::endpoint::{Access, Endpoint};
 
 /// The variable that switches monitoring on.
 const ENABLED_VARIABLE: &str = "MONITORING_ENABLED";
 /// The variable that moves the endpoint.
 const PATH_VARIABLE: &str = "MONITORING_PATH";
+/// The variable that names the file of the token which a scrape has to show.
+const TOKEN_FILE_VARIABLE: &str = "MONITORING_BEARER_TOKEN_FILE";
 
 /// Far beyond what a scrape can take, and well within what a table can hold.
 const HIGHEST_SERIES_CAP: usize = 1_000_000;
@@ -51,6 +57,8 @@ pub struct Config {
     /// comes after them is folded into one more. Set in code only. Default: 2,000.
     #[serde(skip)]
     pub series_cap: usize,
+    #[serde(skip)]
+    bearer_token: Option<endpoint::TokenSource>,
 }
 
 impl Default for Config {
@@ -61,6 +69,7 @@ impl Default for Config {
             constant_labels: BTreeMap::new(),
             temporal_sdk_families: true,
             series_cap: SERIES_CAP,
+            bearer_token: None,
         }
     }
 }
@@ -120,10 +129,33 @@ impl Config {
         self
     }
 
-    /// Reads `MONITORING_ENABLED` and `MONITORING_PATH` over the defaults.
+    /// Asks every scrape for this token, as `Authorization: Bearer <token>`: without it the answer is 401 and nothing else, also
+    /// while monitoring is off. It holds for the poem endpoint, the scrape service of tower, axum and the listener of `serve`, and not
+    /// for [`render`](crate::MonitoringService::render), which an application calls for itself.
     ///
-    /// `MONITORING_ENABLED` takes `1 0 t f true false yes no on off` in any case. White space around either value is
-    /// trimmed; a variable that is set but empty counts as unset.
+    /// From a file: the variable `MONITORING_BEARER_TOKEN_FILE` names it, for [`Config::from_env`]. It wins over a token of the
+    /// code. It is read when the service starts, and not again. Default: no token, and anybody may scrape.
+    ///
+    /// The token is in no log line and no message, and not in what `Debug` and serde make of a configuration.
+    /// [`MonitoringService::new`](crate::MonitoringService::new) checks it: 1 to 4,096 visible ASCII characters.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
+    /// let config = compozy_monitoring::Config::from_env()?.bearer_token("from a vault, one word".replace([' ', ','], "-"));
+    /// assert!(!format!("{config:?}").contains("vault"));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn bearer_token(mut self, token: impl Into<String>) -> Self {
+        self.bearer_token = Some(endpoint::TokenSource::Text(token.into()));
+        self
+    }
+
+    /// Reads `MONITORING_ENABLED`, `MONITORING_PATH` and `MONITORING_BEARER_TOKEN_FILE` over the defaults.
+    ///
+    /// `MONITORING_ENABLED` takes `1 0 t f true false yes no on off` in any case. White space around a value is
+    /// trimmed; a variable that is set but empty counts as unset. The file of [the token](Self::bearer_token) is read at the start
+    /// of the service.
     ///
     /// ```
     /// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
@@ -153,14 +185,14 @@ impl Config {
         struct Variables {
             monitoring_enabled: Option<String>,
             monitoring_path: Option<String>,
+            monitoring_bearer_token_file: Option<String>,
         }
 
         // `envy::from_env` panics on any variable that is not UTF-8, ours or not, so it is only shown ours.
         let mut ours = Vec::new();
         for (name, value) in vars {
-            let Some(name) = [ENABLED_VARIABLE, PATH_VARIABLE].into_iter().find(|known| name == **known) else {
-                continue;
-            };
+            let known = [ENABLED_VARIABLE, PATH_VARIABLE, TOKEN_FILE_VARIABLE];
+            let Some(name) = known.into_iter().find(|known| name == **known) else { continue };
             match value.into_string() {
                 Ok(value) => ours.push((name.to_owned(), value)),
                 Err(raw) => {
@@ -185,6 +217,9 @@ impl Config {
                 return Err(ConfigError::variable(PATH_VARIABLE, &value, problem, accepted(PATH_VARIABLE)));
             }
             self.path = value;
+        }
+        if let Some(file) = set(variables.monitoring_bearer_token_file) {
+            self.bearer_token = Some(endpoint::TokenSource::File(file.into()));
         }
         Ok(self)
     }
@@ -310,7 +345,11 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 fn accepted(variable: &str) -> &'static str {
-    if variable == ENABLED_VARIABLE { ACCEPTED_BOOLEANS } else { ACCEPTED_PATHS }
+    match variable {
+        ENABLED_VARIABLE => ACCEPTED_BOOLEANS,
+        TOKEN_FILE_VARIABLE => "the path of a file",
+        _ => ACCEPTED_PATHS,
+    }
 }
 
 /// A value as it may stand in a one-line message: no control characters, not endless.

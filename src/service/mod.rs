@@ -9,6 +9,7 @@ use tracing::warn;
 use self::scope::scoped;
 use crate::{
     Config, ConfigError,
+    config::Endpoint,
     facade::{family::Families, handles::Registrar},
 };
 #[cfg(feature = "prometheus")]
@@ -56,7 +57,7 @@ pub(crate) use weak::WeakService;
 #[derive(Clone)]
 #[must_use = "monitoring stops when the last clone of the service is dropped"]
 pub struct MonitoringService {
-    path: Arc<str>,
+    endpoint: Arc<Endpoint>,
     /// What runs, on or off; or why nothing does.
     running: Result<Arc<Instance>, &'static str>,
 }
@@ -74,7 +75,7 @@ const NO_FEATURE: &str = "this binary was built without the feature `prometheus`
 
 impl fmt::Debug for MonitoringService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MonitoringService").field("enabled", &self.is_enabled()).field("path", &self.path).finish()
+        f.debug_struct("MonitoringService").field("enabled", &self.is_enabled()).field("path", &self.path()).finish()
     }
 }
 
@@ -102,31 +103,32 @@ impl MonitoringService {
     /// ```
     ///
     /// # Errors
-    /// Only a configuration that no restart would mend: a path that cannot be an endpoint, a cap out of range.
+    /// Only a configuration that no restart would mend: a path that cannot be an endpoint, a cap out of range, a token that cannot be
+    /// read or cannot stand in a header.
     pub fn new(config: impl Into<Option<Config>>) -> Result<Self, ConfigError> {
         let config = config.into().unwrap_or_default();
         config.validate()?;
+        let endpoint = Arc::new(config.endpoint()?);
         info!(enabled = config.enabled, "Initializing monitoring service");
-        Ok(Self::start(config))
+        Ok(Self { endpoint, running: Self::start(&config) })
     }
 
     #[cfg(feature = "prometheus")]
-    fn start(config: Config) -> Self {
-        let running = if config.enabled {
-            Instance::global(&config, builtin::new_global_store)
-                .inspect_err(|error| tracing::error!(error, "Prometheus exporter initialization failed"))
-        } else {
-            Err(DISABLED)
-        };
-        Self { path: config.path.into(), running }
+    fn start(config: &Config) -> Result<Arc<Instance>, &'static str> {
+        if !config.enabled {
+            return Err(DISABLED);
+        }
+        Instance::global(config, builtin::new_global_store)
+            .inspect_err(|error| tracing::error!(error, "Prometheus exporter initialization failed"))
     }
 
     #[cfg(not(feature = "prometheus"))]
-    fn start(config: Config) -> Self {
-        if config.enabled {
-            warn!("Monitoring is enabled, but {NO_FEATURE}: no metrics");
+    fn start(config: &Config) -> Result<Arc<Instance>, &'static str> {
+        if !config.enabled {
+            return Err(DISABLED);
         }
-        Self { path: config.path.into(), running: Err(if config.enabled { NO_FEATURE } else { DISABLED }) }
+        warn!("Monitoring is enabled, but {NO_FEATURE}: no metrics");
+        Err(NO_FEATURE)
     }
 
     /// A service of its own for a test: enabled, nothing global, as many in one process as there are tests.
@@ -141,11 +143,12 @@ impl MonitoringService {
     /// assert!(service.render().contains("compozy_jobs_total 1"));
     /// ```
     pub fn for_test() -> Self {
+        let config = Config::default();
         #[cfg(feature = "prometheus")]
-        let running = Ok(Instance::hermetic(&Config::default(), builtin::new_store));
+        let running = Ok(Instance::hermetic(&config, builtin::new_store));
         #[cfg(not(feature = "prometheus"))]
         let running = Err(NO_FEATURE);
-        Self { path: Config::default().path.into(), running }
+        Self { endpoint: Arc::new(Endpoint::open(&config.path)), running }
     }
 
     /// Whether this service records: enabled, started, and not shut down.
@@ -160,7 +163,13 @@ impl MonitoringService {
     /// Where the application is to serve the endpoint (`metrics_endpoint`, feature `http-poem`).
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        &self.endpoint.path
+    }
+
+    /// Who may scrape.
+    #[cfg(feature = "_scrape")]
+    pub(crate) fn access(&self) -> &crate::config::Access {
+        &self.endpoint.access
     }
 
     /// All families in the Prometheus text format, version 0.0.4; empty when the service is off, and when rendering

@@ -6,12 +6,11 @@ use std::{
 };
 
 use super::MonitoringService;
-use crate::dispatch::instance::Instance;
+use crate::{config::Endpoint, dispatch::instance::Instance};
 
 /// A service that was on.
-#[derive(Debug)]
 pub(crate) struct WeakService {
-    path: Arc<str>,
+    endpoint: Arc<Endpoint>,
     running: Weak<Instance>,
 }
 
@@ -19,19 +18,19 @@ impl MonitoringService {
     /// The same, weakly; nothing while the service is off.
     pub(crate) fn downgrade(&self) -> Option<WeakService> {
         let running = self.running.as_ref().ok().filter(|running| running.is_on())?;
-        Some(WeakService { path: self.path.clone(), running: Arc::downgrade(running) })
+        Some(WeakService { endpoint: self.endpoint.clone(), running: Arc::downgrade(running) })
     }
 }
 
 impl WeakService {
     pub(crate) fn path(&self) -> &str {
-        &self.path
+        &self.endpoint.path
     }
 
     /// The service, or one that is off for the same reason.
     pub(crate) fn upgrade(&self) -> MonitoringService {
         let running = self.running.upgrade().ok_or(super::STOPPED);
-        MonitoringService { path: self.path.clone(), running }
+        MonitoringService { endpoint: self.endpoint.clone(), running }
     }
 
     /// Whether the service is off; if not, the task is woken when it stops.

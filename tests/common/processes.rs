@@ -62,16 +62,32 @@ pub fn built(example: &str) -> PathBuf {
             features.push(feature);
         }
     }
+    cargo_build(&["--example", example, "--features", &features.join(",")]);
+    target().join("examples").join(example)
+}
+
+/// Builds the program of a package of the workspace, and says where it is.
+pub fn built_package(package: &str) -> PathBuf {
+    cargo_build(&["--package", package]);
+    target().join(package)
+}
+
+fn cargo_build(what: &[&str]) {
     let status = Command::new(env!("CARGO"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--quiet", "--example", example, "--features", &features.join(",")])
+        .args(["build", "--quiet"])
+        .args(what)
         // As the test itself is built, so that nothing is built twice.
         .args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] })
         .status()
         .expect("cargo runs");
-    assert!(status.success(), "the example does not build");
+    assert!(status.success(), "{what:?} does not build");
+}
+
+/// Where Cargo puts what it builds in this profile.
+fn target() -> PathBuf {
     let test = std::env::current_exe().expect("the test's own path");
-    test.ancestors().nth(2).expect("target/debug").join("examples").join(example)
+    test.ancestors().nth(2).expect("target/debug").to_path_buf()
 }
 
 /// Starts the poem example and waits until it answers.
@@ -85,7 +101,8 @@ pub fn serve_built(example: &str, port: u16, variables: &[(&str, &str)]) -> Proc
     command
         .env("COMPOZY_ADDR", format!("127.0.0.1:{port}"))
         .env_remove("MONITORING_ENABLED")
-        .env_remove("MONITORING_PATH");
+        .env_remove("MONITORING_PATH")
+        .env_remove("MONITORING_BEARER_TOKEN_FILE");
     let process =
         Process(command.envs(variables.iter().copied()).stderr(Stdio::null()).spawn().expect("the example starts"));
     until("the example answers", || get(port, "/health").map(|(status, _)| status == 200).unwrap_or(false));

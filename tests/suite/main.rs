@@ -9,6 +9,7 @@
 mod common;
 
 // Each of these says by itself which features it needs.
+mod authorization;
 mod cap;
 mod constant_labels;
 mod contained;

@@ -1,5 +1,6 @@
 //! One request and one scrape, whatever the framework.
 
+pub(crate) mod authorization;
 #[cfg(all(feature = "_middleware", feature = "prometheus"))]
 pub(crate) mod body;
 #[cfg(all(feature = "_middleware", feature = "prometheus"))]

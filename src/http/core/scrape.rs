@@ -4,7 +4,8 @@
 //! while one is waiting to start share it: each sees a render that began after it arrived.
 //!
 //! GET and HEAD answer 200 with the families, gzipped when the client asks for it; other methods 405. While the service is
-//! off the answer is 503 with the reason in plain text.
+//! off the answer is 503 with the reason in plain text. Where the service asks for a token, whoever does not show it learns
+//! nothing else: 401 comes before all of these.
 
 use std::future::Future;
 
@@ -13,12 +14,12 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, VARY};
 use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
 };
 
-use super::negotiation::wants_gzip;
 #[cfg(feature = "prometheus")]
 use super::shared_render::SharedRender;
+use super::{authorization::may_scrape, negotiation::wants_gzip};
 use crate::MonitoringService;
 
 /// The media type of the exposition format.
@@ -62,9 +63,18 @@ impl Scrape {
         headers: &HeaderMap,
     ) -> impl Future<Output = Response<Bytes>> + Send + use<> {
         let is_head = method == Method::HEAD;
-        let asked = (is_head || method == Method::GET).then(|| (self.clone(), self.gzip && wants_gzip(headers)));
+        let asked = if !may_scrape(self.service.access(), headers) {
+            Err(unauthorized())
+        } else if is_head || method == Method::GET {
+            Ok((self.clone(), self.gzip && wants_gzip(headers)))
+        } else {
+            Err(not_allowed())
+        };
         async move {
-            let Some((scrape, gzip)) = asked else { return not_allowed() };
+            let (scrape, gzip) = match asked {
+                Ok(asked) => asked,
+                Err(refusal) => return refusal,
+            };
             let mut response = scrape.families(gzip).await;
             if is_head {
                 // The headers of what a GET would bring, the length too.
@@ -96,16 +106,25 @@ impl Scrape {
         self.unavailable()
     }
 
+    /// The answer of another path, where nothing else is served.
+    #[cfg(all(feature = "prometheus", feature = "serve"))]
+    pub(crate) fn not_found(&self, headers: &HeaderMap) -> Response<Bytes> {
+        if !may_scrape(self.service.access(), headers) {
+            return unauthorized();
+        }
+        plain(StatusCode::NOT_FOUND, format!("404: the metrics are at {}\n", self.service.path()))
+    }
+
     fn unavailable(&self) -> Response<Bytes> {
         let reason = self.service.off_reason().unwrap_or("no metrics just now");
         plain(StatusCode::SERVICE_UNAVAILABLE, format!("503: {reason}\n"))
     }
 }
 
-/// Where nothing else is served.
-#[cfg(all(feature = "prometheus", feature = "serve"))]
-pub(crate) fn not_found(path: &str) -> Response<Bytes> {
-    plain(StatusCode::NOT_FOUND, format!("404: the metrics are at {path}\n"))
+fn unauthorized() -> Response<Bytes> {
+    let mut response = plain(StatusCode::UNAUTHORIZED, "");
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
 }
 
 fn not_allowed() -> Response<Bytes> {

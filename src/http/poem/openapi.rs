@@ -5,7 +5,7 @@ use poem_openapi::{OpenApi, OpenApiService, Webhook};
 use serde_json::{Value, json};
 
 use super::{middleware::HttpMetrics, template_aliases::normalized};
-use crate::MonitoringService;
+use crate::{MonitoringService, config::Access};
 
 /// An application's OpenAPI document with the metrics endpoint in it, from [`MonitoringService::openapi`].
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl MonitoringService {
     #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
     pub fn openapi<T: OpenApi, W: Webhook>(&self, api: &OpenApiService<T, W>) -> OpenApiDocument {
         let spec = api.spec();
-        let json = with_metrics(&spec, self.path());
+        let json = with_metrics(&spec, self.path(), !matches!(self.access(), Access::Anybody));
         let page = api.swagger_ui_html().replacen(&spec, &json, 1);
         OpenApiDocument { json, page }
     }
@@ -126,13 +126,13 @@ fn names(mount: &str, path: &str) -> Option<(String, String)> {
 }
 
 /// The document with one path more, and all else as it is: text put into text, because `serde_json` sorts what it reads.
-fn with_metrics(spec: &str, path: &str) -> String {
-    insert(spec, path).unwrap_or_else(|| spec.to_owned())
+fn with_metrics(spec: &str, path: &str, has_token: bool) -> String {
+    insert(spec, path, &metrics(has_token)).unwrap_or_else(|| spec.to_owned())
 }
 
 /// Nothing where the path is there already, and where the text is not as poem-openapi prints it: two blanks for each level,
 /// and a line for each key. A line break inside of a string is an escape, so what looks like such a line is one.
-fn insert(spec: &str, path: &str) -> Option<String> {
+fn insert(spec: &str, path: &str, metrics: &Value) -> Option<String> {
     const START: &str = "\n  \"paths\": {";
     let start = spec.find(START)?.checked_add(START.len())?;
     let (before, rest) = spec.split_at_checked(start)?;
@@ -144,12 +144,17 @@ fn insert(spec: &str, path: &str) -> Option<String> {
         return None;
     }
     let comma = if paths.is_empty() { "" } else { "," };
-    let metrics = serde_json::to_string_pretty(&metrics()).ok()?.replace('\n', "\n    ");
+    let metrics = serde_json::to_string_pretty(metrics).ok()?.replace('\n', "\n    ");
     Some(format!("{before}{paths}{comma}{key}{metrics}\n  {after}"))
 }
 
 /// What there is to know of the endpoint.
-fn metrics() -> Value {
+fn metrics(has_token: bool) -> Value {
+    let access = if has_token {
+        "a bearer token of this endpoint's own, without which the answer is 401."
+    } else {
+        "no authentication. Restrict it by network: do not route it to the outside."
+    };
     let text = |description: &str, media: &str, example: &str| json!({ "description": description, "content": { media: { "schema": { "type": "string" }, "example": example } } });
     json!({
         // Not under the prefix of the API: on the server that serves this document.
@@ -158,13 +163,13 @@ fn metrics() -> Value {
             "operationId": "compozyMetrics",
             "tags": ["Monitoring"],
             "summary": "Metrics for Prometheus",
-            "description": "All metrics of this process, for a Prometheus server to scrape.\n\n\
+            "description": format!("All metrics of this process, for a Prometheus server to scrape.\n\n\
                 - **Format**: the Prometheus text format, version 0.0.4; gzip when the client accepts it. HEAD answers as GET, without \
                 the text.\n\
                 - **Interval**: 15 seconds is usual. A scrape is rendered when it is asked for, and scrapes that come together share one.\n\
                 - **Versions**: none. The path is not under the API's version, and families and labels only grow.\n\
-                - **Access**: no authentication. Restrict it by network: do not route it to the outside.\n\
-                - **Scope**: this instance only; sums over instances are the work of Prometheus.",
+                - **Access**: {access}\n\
+                - **Scope**: this instance only; sums over instances are the work of Prometheus."),
             "responses": {
                 "200": text(
                     "The families.",
@@ -205,7 +210,7 @@ mod tests {
     fn a_path_that_is_there_stays_and_what_is_no_document_too() {
         let own = "{\n  \"paths\": {\n    \"/metrics\": {\n      \"get\": {}\n    }\n  }\n}";
         for same in [own, "", "[]", "{\"paths\":1}", "{}"] {
-            assert_eq!(with_metrics(same, "/metrics"), same);
+            assert_eq!(with_metrics(same, "/metrics", false), same);
         }
     }
 
@@ -216,10 +221,10 @@ mod tests {
             let spec = format!(
                 "{{\n  \"openapi\": \"3.0.0\",\n  \"x\": {{\n    \"paths\": {{}}\n  }},\n  \"y\": 1.0,\n  \"paths\": {paths},\n  \"a\": 1e2\n}}"
             );
-            let with = with_metrics(&spec, "/m");
+            let with = with_metrics(&spec, "/m", false);
             let document: Value = serde_json::from_str(&with).unwrap();
             assert_eq!(document["paths"]["/m"]["servers"][0]["url"], "/");
-            let metrics = serde_json::to_string_pretty(&metrics()).unwrap().replace('\n', "\n    ");
+            let metrics = serde_json::to_string_pretty(&metrics(false)).unwrap().replace('\n', "\n    ");
             let added = format!("\n    \"/m\": {metrics}");
             let added = if paths == "{}" { format!("{added}\n  ") } else { format!(",{added}") };
             let without = with.replacen(&added, "", 1);

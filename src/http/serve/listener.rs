@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{
     http::core::{
-        scrape::{MetricsBody, Scrape, not_found},
+        scrape::{MetricsBody, Scrape},
         shared_render::SharedRender,
     },
     service::WeakService,
@@ -95,11 +95,11 @@ impl Listener {
 
     async fn answer_to(&self, req: Request<Incoming>) -> Response<MetricsBody> {
         let path = req.uri().path();
+        let scrape = Scrape::of(self.service.upgrade(), self.shared.clone());
         let response = if path.strip_suffix('/').unwrap_or(path) == self.service.path() {
-            let scrape = Scrape::of(self.service.upgrade(), self.shared.clone());
             scrape.answer(req.method(), req.headers()).await
         } else {
-            not_found(self.service.path())
+            scrape.not_found(req.headers())
         };
         response.map(MetricsBody::new)
     }

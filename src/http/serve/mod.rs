@@ -15,8 +15,8 @@ impl MonitoringService {
     /// Serves the scrape at [`path`](Self::path) of this address, until the service stops. The address that was taken, which says
     /// the port where 0 was asked for; nothing while monitoring is off, because then nothing is opened.
     ///
-    /// A port alone is one of loopback; for all interfaces say so: `"0.0.0.0:9090"`. There is no authentication: whoever reaches
-    /// the address reads the metrics.
+    /// A port alone is one of loopback; for all interfaces say so: `"0.0.0.0:9090"`. Whoever reaches the address reads the
+    /// metrics, unless there is a [token](crate::Config::bearer_token).
     ///
     /// At most 32 connections at once, each for half a minute; further ones wait. A scrape under way when the service stops is
     /// answered.
