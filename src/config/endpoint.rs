@@ -130,7 +130,6 @@ impl TokenDigest {
     }
 
     /// Whether this is the token.
-    #[cfg_attr(not(feature = "_scrape"), allow(dead_code))]
     pub(crate) fn is_of(&self, given: &[u8]) -> bool {
         self.keys.each_ref().map(|key| key.hash_one(given)) == self.digest
     }

@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::{label_list::is_clean_value, labels, limits::SERIES_CAP};
 
+// In a build that serves no scrape a token is read, and nobody is asked for it.
+#[cfg_attr(not(feature = "_scrape"), allow(dead_code))]
 mod endpoint;
 #[cfg(feature = "project-file")]
 mod project_file;
 
-#[cfg_attr(not(feature = "_scrape"), allow(unused_imports))]
-pub(crate) use self::endpoint::{Access, Endpoint};
+#[cfg(feature = "_scrape")]
+pub(crate) use self::endpoint::Access;
+pub(crate) use self::endpoint::Endpoint;
 
 /// The variable that switches monitoring on.
 const ENABLED_VARIABLE: &str = "MONITORING_ENABLED";

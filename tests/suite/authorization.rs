@@ -36,18 +36,10 @@ async fn served(service: &MonitoringService) -> Vec<(&'static str, SocketAddr)> 
     {
         use poem::{EndpointExt, Route, listener::Acceptor, listener::Listener};
 
-        let mounted = service.metrics_endpoint().mount(Route::new()).expect("free");
-        let compressed =
-            Route::new().at("/metrics", service.metrics_endpoint()).with(poem::middleware::Compression::new());
-        let apps = [
-            ("poem", mounted.with(service.http_middleware()).boxed()),
-            ("poem, inside of Compression", compressed.with(service.http_middleware()).boxed()),
-        ];
-        for (name, app) in apps {
-            let acceptor = poem::listener::TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a port");
-            places.push((name, *acceptor.local_addr()[0].as_socket_addr().expect("TCP")));
-            tokio::spawn(poem::Server::new_with_acceptor(acceptor).run(app));
-        }
+        let app = service.metrics_endpoint().mount(Route::new()).expect("free").with(service.http_middleware());
+        let acceptor = poem::listener::TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a port");
+        places.push(("poem", *acceptor.local_addr()[0].as_socket_addr().expect("TCP")));
+        tokio::spawn(poem::Server::new_with_acceptor(acceptor).run(app));
     }
     #[cfg(feature = "serve")]
     if let Some(address) = service.serve(0).expect("a port") {
