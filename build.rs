@@ -1,4 +1,5 @@
-//! Hands the compiler's version to `build_info!`, which no Cargo variable carries.
+//! Hands to the crate what no Cargo variable carries: the compiler's version, for `build_info!`, and the namespace of the
+//! crate's own names, which macros need as a literal.
 
 use std::{env, process::Command};
 
@@ -17,4 +18,9 @@ fn main() {
         .and_then(|text| text.split_whitespace().nth(1).map(str::to_owned))
         .unwrap_or_else(|| "unknown".to_owned());
     println!("cargo::rustc-env=COMPOZY_MONITORING_RUSTC={version}");
+
+    println!("cargo::rerun-if-env-changed=COMPOZY_METRIC_NAMESPACE");
+    let namespace = env::var_os("COMPOZY_METRIC_NAMESPACE").unwrap_or_else(|| "compozy".into());
+    // `src/schema/names.rs` checks it. Escaped, so that whatever it is stays on this line.
+    println!("cargo::rustc-env=COMPOZY_MONITORING_NAMESPACE={}", namespace.to_string_lossy().escape_default());
 }

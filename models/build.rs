@@ -4,4 +4,5 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-cfg=models");
     println!("cargo::rustc-env=COMPOZY_MONITORING_RUSTC=unknown");
+    println!("cargo::rustc-env=COMPOZY_MONITORING_NAMESPACE=compozy");
 }

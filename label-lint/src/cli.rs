@@ -38,6 +38,7 @@ Options:
 
 Settings, from the files above PATH:
   .cargo/config.toml     [env] COMPOZY_METRIC_LABELS: the application's own labels
+                         [env] COMPOZY_METRIC_NAMESPACE: the first word of its names, compozy if it is not set
   Cargo.toml             [workspace.metadata.label-lint] exclude, levels, overrides, baseline
 
 A finding that is right to stay: `// label-lint: allow(label) reason`, behind its statement or above; for a whole

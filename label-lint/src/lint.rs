@@ -162,6 +162,7 @@ fn check_all(tree: &Tree, names: &Names, reader: &Reader<'_>, max_bytes: u64) ->
                 display: file.display.clone(),
                 displays: &displays,
                 extension: &settings.extension,
+                namespace: settings.namespace(),
                 words: &reader.words,
                 base: piece.start,
             };

@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use compozy_monitoring::labels::{self, EXTENSION_VARIABLE};
+use compozy_monitoring::labels::{
+    self, ACCEPTED_EXTENSION, ACCEPTED_NAMESPACE, EXTENSION_VARIABLE, NAMESPACE_VARIABLE, Namespace,
+};
 use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
 use toml::de::{DeTable, DeValue};
 
@@ -54,7 +56,9 @@ pub struct Settings {
     pub baseline: Option<PathBuf>,
     /// The application's own labels.
     pub extension: String,
-    /// What a reader should know of them.
+    /// The first words of the names that the rules hold for, if the tree says so.
+    namespace: Option<String>,
+    /// What a reader should know of both.
     pub notes: Vec<String>,
 }
 
@@ -89,7 +93,7 @@ impl Settings {
         let start = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
         let mut settings = Self { path: path.to_owned(), ..Self::default() };
         settings.read_manifests(start)?;
-        settings.read_labels(start)?;
+        settings.read_variables(start)?;
         Ok(settings)
     }
 
@@ -326,71 +330,102 @@ pub fn level(name: &str) -> Result<Level, String> {
 /// The entry of a variable in the files of cargo's configuration.
 #[derive(Default)]
 struct Entry {
-    value: Option<(String, PathBuf, usize)>,
+    value: Option<Variable>,
     force: Option<bool>,
     relative: Option<bool>,
 }
 
-/// The application's own labels.
+/// A variable of the build, and where it was found.
+struct Variable {
+    text: String,
+    file: PathBuf,
+    line: usize,
+}
+
+impl Variable {
+    fn error(self, message: String) -> Error {
+        Error { file: self.file, line: self.line, message }
+    }
+}
+
+/// What the compiler will see.
 impl Settings {
+    /// The namespace of the tree.
+    pub fn namespace(&self) -> Namespace<'_> {
+        self.namespace.as_deref().and_then(Namespace::new).unwrap_or(Namespace::DEFAULT)
+    }
+
+    fn read_variables(&mut self, start: &Path) -> Result<(), Error> {
+        if let Some(list) = self.variable(start, EXTENSION_VARIABLE, ACCEPTED_EXTENSION)? {
+            if let Err(bad) = labels::check_extension(&list.text) {
+                let message = bad.to_string();
+                return Err(list.error(message));
+            }
+            self.extension = list.text;
+        }
+        if let Some(namespace) = self.variable(start, NAMESPACE_VARIABLE, ACCEPTED_NAMESPACE)? {
+            if Namespace::new(&namespace.text).is_none() {
+                let text = visible(&namespace.text);
+                let message = format!("{NAMESPACE_VARIABLE}: `{text}` is no namespace; accepted: {ACCEPTED_NAMESPACE}");
+                return Err(namespace.error(message));
+            }
+            self.namespace = Some(namespace.text);
+        }
+        Ok(())
+    }
+
     /// As cargo does: the nearest file wins, key by key; the environment wins over a file without `force`.
-    fn read_labels(&mut self, start: &Path) -> Result<(), Error> {
+    fn variable(&mut self, start: &Path, name: &str, accepted: &str) -> Result<Option<Variable>, Error> {
         let mut entry = Entry::default();
         let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
         let home = home.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cargo")));
         let mut directories: Vec<PathBuf> = start.ancestors().map(|above| above.join(".cargo")).collect();
         directories.extend(home.filter(|home| !directories.contains(home)));
         for directory in directories {
-            for name in ["config", "config.toml"] {
-                if let Some(file) = File::read(directory.join(name))? {
-                    read_entry(&file, &mut entry)?;
+            for file in ["config", "config.toml"] {
+                if let Some(file) = File::read(directory.join(file))? {
+                    read_entry(&file, name, accepted, &mut entry)?;
                     break;
                 }
             }
         }
-        let environment = std::env::var(EXTENSION_VARIABLE).ok();
+        let environment = std::env::var(name).ok();
+        let environment = environment.map(|text| Variable { text, file: PathBuf::from("the environment"), line: 0 });
         let is_forced = entry.force == Some(true);
-        if let Some((_, file, line)) = entry.value.as_ref().filter(|_| entry.relative == Some(true)) {
-            let message = format!(
-                "{EXTENSION_VARIABLE} is `relative`, so the compiler gets a path and no list; accepted: {}",
-                labels::ACCEPTED_EXTENSION
-            );
-            return Err(Error { file: file.clone(), line: *line, message });
+        if let Some(relative) = entry.value.take_if(|_| entry.relative == Some(true)) {
+            let message =
+                format!("{name} is `relative`, so the compiler gets a path and no text; accepted: {accepted}");
+            return Err(relative.error(message));
         }
-        let (list, file, line) = match (environment, entry.value) {
-            (Some(list), Some((own, ..))) if !is_forced && own != list => {
+        Ok(match (environment, entry.value) {
+            (Some(set), Some(own)) if !is_forced && own.text != set.text => {
                 self.notes.push(format!(
-                    "the labels are those of the environment variable {EXTENSION_VARIABLE}, as for the compiler: the one \
-                     in .cargo/config.toml has no `force = true`"
+                    "{name} is the one of the environment, as for the compiler: the one in .cargo/config.toml has no `force = true`"
                 ));
-                (list, PathBuf::from("the environment"), 0)
+                Some(set)
             }
-            (_, Some(own)) => own,
-            (Some(list), None) => (list, PathBuf::from("the environment"), 0),
-            (None, None) => return Ok(()),
-        };
-        labels::check_extension(&list).map_err(|bad| Error { file, line, message: bad.to_string() })?;
-        self.extension = list;
-        Ok(())
+            (_, Some(own)) => Some(own),
+            (set, None) => set,
+        })
     }
 }
 
-fn read_entry(file: &File, entry: &mut Entry) -> Result<(), Error> {
+fn read_entry(file: &File, name: &str, accepted: &str, entry: &mut Entry) -> Result<(), Error> {
     let config = file.parse()?;
-    let Some(found) = table(&config, &["env"]).and_then(|env| env.get(EXTENSION_VARIABLE)) else { return Ok(()) };
+    let Some(found) = table(&config, &["env"]).and_then(|env| env.get(name)) else { return Ok(()) };
     let (value, flags) = match found.get_ref() {
         DeValue::Table(table) => (table.get("value").unwrap_or(found), Some(table)),
         _ => (found, None),
     };
     let flag = |name: &str| flags.and_then(|flags| flags.get(name)?.get_ref().as_bool());
-    let Some(list) = value.get_ref().as_str() else {
-        let message = format!("{EXTENSION_VARIABLE} is no text; accepted: {}", labels::ACCEPTED_EXTENSION);
+    let Some(text) = value.get_ref().as_str() else {
+        let message = format!("{name} is no text; accepted: {accepted}");
         return Err(file.error(value.span().start, message));
     };
     let line = file.error(value.span().start, "").line;
     // A text in a nearer file and a table above it do not merge: cargo takes the nearer one's.
     if entry.value.is_none() {
-        entry.value = Some((list.to_owned(), file.path.clone(), line));
+        entry.value = Some(Variable { text: text.to_owned(), file: file.path.clone(), line });
         (entry.force, entry.relative) = (flag("force"), flag("relative"));
     } else {
         entry.force = entry.force.or(flag("force"));

@@ -209,7 +209,11 @@ fn the_list_is_the_compilers() {
     sandbox.write(".cargo/config.toml", "[env]\nCOMPOZY_METRIC_LABELS = \"queue\"\n");
     let run = lint("user");
     assert_eq!(run.code, 0, "the environment wins over a file without `force`: {}", run.stdout);
-    assert!(run.stderr.contains("the labels are those of the environment variable"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("COMPOZY_METRIC_LABELS is the one of the environment, as for the compiler"),
+        "{}",
+        run.stderr
+    );
     sandbox.labels("queue");
     assert_eq!(lint("user").code, 1, "`force` wins over the environment");
     let value = |table: &str| sandbox.write(".cargo/config.toml", format!("[env]\nCOMPOZY_METRIC_LABELS = {table}\n"));
@@ -227,6 +231,38 @@ fn the_list_is_the_compilers() {
     let run = sandbox.lint_with(&[("COMPOZY_METRIC_LABELS", "a b")], &["app"]);
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("the environment: COMPOZY_METRIC_LABELS: `a b` is no label name"), "{}", run.stderr);
+}
+
+#[test]
+fn the_namespace_is_the_compilers() {
+    let source = |namespace: &str| {
+        format!(
+            "use metrics::{{counter, histogram}};\nfn f() {{\n    counter!(\"{namespace}_jobs\").increment(1);\n    \
+             counter!(\"{namespace}_http_requests_total\", \"version\" => \"1\").increment(1);\n    \
+             histogram!(\"{namespace}.x_seconds\").record(1.0);\n}}\n"
+        )
+    };
+    let sandbox = with(&[("app/src/ours.rs", &source("acme_shop")), ("app/src/default.rs", &source("compozy"))]);
+    let found = |variables: &[(&str, &str)], file: &str| {
+        let run = sandbox.lint_with(variables, &[file]);
+        assert!(run.code < 2, "{}", run.stderr);
+        ["counter-suffix", "disallowed-label", "family-name"].map(|rule| run.stdout.contains(rule))
+    };
+    let (ours, default) = ("app/src/ours.rs", "app/src/default.rs");
+    assert_eq!((found(&[], ours), found(&[], default)), ([false; 3], [true; 3]), "`compozy` when nothing is set");
+    let set = [("COMPOZY_METRIC_NAMESPACE", "acme_shop")];
+    assert_eq!((found(&set, ours), found(&set, default)), ([true; 3], [false; 3]), "the environment");
+    sandbox.write(".cargo/config.toml", "[env]\nCOMPOZY_METRIC_NAMESPACE = { value = \"acme_shop\", force = true }\n");
+    let other = [("COMPOZY_METRIC_NAMESPACE", "other")];
+    assert_eq!((found(&other, ours), found(&other, default)), ([true; 3], [false; 3]), "the file, with `force`");
+    let run = sandbox.lint(&[ours]);
+    assert!(run.stdout.contains("a `acme_shop_*` name has") && !run.stdout.contains("compozy_"), "{}", run.stdout);
+    for (bad, line) in [("acme-shop", 2), ("temporal", 2), ("", 2)] {
+        sandbox.write(".cargo/config.toml", format!("[env]\nCOMPOZY_METRIC_NAMESPACE = \"{bad}\"\n"));
+        let run = sandbox.lint(&[ours]);
+        let said = format!("config.toml:{line}: COMPOZY_METRIC_NAMESPACE: `{bad}` is no namespace; accepted: words of");
+        assert!(run.code == 2 && run.stderr.contains(&said), "{}", run.stderr);
+    }
 }
 
 /// What a terminal takes for a command: an escape, a control sequence of one byte, a change of direction, a return.

@@ -1,34 +1,43 @@
-//! Every `compozy_*` family of this crate, declared once and with the macro that users have.
+//! Every family of this crate, declared once and as users declare theirs, in the namespace of the build: `compozy_*`, unless it has
+//! another.
 
 use crate::{
     facade::family::Family,
+    schema::names::own_name,
     storage::{gauge::GaugeOp, store::Store},
 };
 
 /// A family without labels.
 pub(crate) type Plain<H> = Family<H, ()>;
 
-crate::families! {
+/// What `families!` does, with names that the namespace stands in front of.
+macro_rules! own_families {
+    ($(#[doc = $doc:literal] pub(crate) $kind:ident $name:ident = $rest:literal $({ $($labels:tt)* })?;)*) => {
+        $(crate::__kind! { $kind [[[= $doc]] [] [] [pub(crate)] []] $name own_name!($rest); $($($labels)*)? })*
+    };
+}
+
+own_families! {
     /// Build information
-    pub(crate) gauge BUILD_INFO = "compozy_build_info" { version: str, commit_hash: str, rust_version: str };
+    pub(crate) gauge BUILD_INFO = "build_info" { version: str, commit_hash: str, rust_version: str };
     /// Service uptime
-    pub(crate) counter UPTIME = "compozy_uptime_seconds_total";
+    pub(crate) counter UPTIME = "uptime_seconds_total";
     /// 1 when monitoring is healthy; 0 within a minute of a caught fault
-    pub(crate) gauge HEALTH = "compozy_monitoring_health";
+    pub(crate) gauge HEALTH = "monitoring_health";
     /// Labels dropped because their family does not have them or their value is outside its closed set
-    pub(crate) counter REJECTED_LABELS = "compozy_monitoring_rejected_labels_total";
+    pub(crate) counter REJECTED_LABELS = "monitoring_rejected_labels_total";
     /// Series refused because their family is at its cap, counted at each look-up
-    pub(crate) counter OVERFLOWED_SERIES = "compozy_monitoring_overflowed_series_total";
+    pub(crate) counter OVERFLOWED_SERIES = "monitoring_overflowed_series_total";
     /// Records lost because their handle was taken while monitoring was off
-    pub(crate) counter EARLY_HANDLES = "compozy_monitoring_early_handle_records_total";
+    pub(crate) counter EARLY_HANDLES = "monitoring_early_handle_records_total";
     /// Records lost to a fault of monitoring
-    pub(crate) counter ERRORS = "compozy_monitoring_errors_total";
+    pub(crate) counter ERRORS = "monitoring_errors_total";
 }
 
 #[cfg(feature = "_middleware")]
-crate::families! {
+own_families! {
     /// Total HTTP requests
-    pub(crate) counter HTTP_REQUESTS = "compozy_http_requests_total" {
+    pub(crate) counter HTTP_REQUESTS = "http_requests_total" {
         method: Method {
             Connect = "CONNECT", Delete = "DELETE", Get = "GET", Head = "HEAD", Options = "OPTIONS",
             Patch = "PATCH", Post = "POST", Put = "PUT", Trace = "TRACE", Other = "OTHER",
@@ -37,29 +46,29 @@ crate::families! {
         status_code: str,
     };
     /// HTTP request latency
-    pub(crate) histogram HTTP_DURATION = "compozy_http_request_duration_seconds" { method: Method, path: str };
+    pub(crate) histogram HTTP_DURATION = "http_request_duration_seconds" { method: Method, path: str };
     /// Currently active requests
-    pub(crate) gauge HTTP_IN_FLIGHT = "compozy_http_requests_in_flight";
+    pub(crate) gauge HTTP_IN_FLIGHT = "http_requests_in_flight";
 }
 
 #[cfg(feature = "temporal")]
-crate::families! {
+own_families! {
     /// Started workflows
-    pub(crate) counter WORKFLOW_STARTED = "compozy_temporal_workflow_started_total" { workflow_type: str };
+    pub(crate) counter WORKFLOW_STARTED = "temporal_workflow_started_total" { workflow_type: str };
     /// Completed workflows
-    pub(crate) counter WORKFLOW_COMPLETED = "compozy_temporal_workflow_completed_total" { workflow_type: str };
+    pub(crate) counter WORKFLOW_COMPLETED = "temporal_workflow_completed_total" { workflow_type: str };
     /// Failed workflows
-    pub(crate) counter WORKFLOW_FAILED = "compozy_temporal_workflow_failed_total" { workflow_type: str };
+    pub(crate) counter WORKFLOW_FAILED = "temporal_workflow_failed_total" { workflow_type: str };
     /// Canceled workflows
-    pub(crate) counter WORKFLOW_CANCELED = "compozy_temporal_workflow_canceled_total" { workflow_type: str };
+    pub(crate) counter WORKFLOW_CANCELED = "temporal_workflow_canceled_total" { workflow_type: str };
     /// Workflows continued as new
-    pub(crate) counter WORKFLOW_CONTINUED = "compozy_temporal_workflow_continued_as_new_total" { workflow_type: str };
+    pub(crate) counter WORKFLOW_CONTINUED = "temporal_workflow_continued_as_new_total" { workflow_type: str };
     /// Workflow execution time
-    pub(crate) histogram WORKFLOW_DURATION = "compozy_temporal_workflow_duration_seconds" { workflow_type: str };
+    pub(crate) histogram WORKFLOW_DURATION = "temporal_workflow_duration_seconds" { workflow_type: str };
     /// Currently running workers
-    pub(crate) gauge WORKERS_RUNNING = "compozy_temporal_workers_running_total";
+    pub(crate) gauge WORKERS_RUNNING = "temporal_workers_running_total";
     /// Configured workers per instance
-    pub(crate) gauge WORKERS_CONFIGURED = "compozy_temporal_workers_configured_total";
+    pub(crate) gauge WORKERS_CONFIGURED = "temporal_workers_configured_total";
 }
 
 /// All of them, so that nobody else can take a name. Those without labels are exported as 0 from the first scrape.

@@ -5,6 +5,7 @@ use std::sync::Weak;
 use super::catalogue::{EARLY_HANDLES, ERRORS, HEALTH, OVERFLOWED_SERIES, Plain, REJECTED_LABELS, UPTIME};
 use crate::{
     facade::handles::Counter,
+    schema::names::own_name,
     storage::{
         collector::{Collector, Reading},
         counter::CounterOp,
@@ -21,7 +22,7 @@ pub(super) struct SelfMetrics {
 
 impl Collector for SelfMetrics {
     fn name(&self) -> &'static str {
-        "compozy_monitoring"
+        own_name!("monitoring")
     }
 
     fn collect(&self, _: &mut Vec<Reading>) {

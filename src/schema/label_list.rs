@@ -2,6 +2,7 @@
 
 use super::{
     limits::LONGEST_VALUE,
+    names::{Namespace, own_name},
     text::{begins, has_upper, holds, is_word, lists, same},
 };
 
@@ -110,15 +111,7 @@ impl Category {
     /// ```
     #[must_use]
     pub const fn of(name: &str) -> Self {
-        if begins(name, "compozy_http_") {
-            Self::Http
-        } else if begins(name, "compozy_temporal_") {
-            Self::Temporal
-        } else if same(name, "compozy_build_info") {
-            Self::BuildInfo
-        } else {
-            Self::Application
-        }
+        Namespace::BUILD.category(name)
     }
 
     /// The labels of this crate's list that the category allows.
@@ -136,9 +129,9 @@ impl Category {
     #[must_use]
     pub const fn pattern(self) -> &'static str {
         match self {
-            Self::Http => "compozy_http_*",
-            Self::Temporal => "compozy_temporal_*",
-            Self::BuildInfo => "compozy_build_info",
+            Self::Http => own_name!("http_*"),
+            Self::Temporal => own_name!("temporal_*"),
+            Self::BuildInfo => own_name!("build_info"),
             Self::Application => "*",
         }
     }
@@ -175,13 +168,7 @@ pub const fn is_allowed(name: &str, label: &str) -> bool {
 /// ```
 #[must_use]
 pub const fn is_allowed_with(name: &str, label: &str, extension: &str) -> bool {
-    let category = Category::of(name);
-    holds(category.core(), label)
-        || category.is_extensible()
-            && !label.is_empty()
-            && !is_reserved(label)
-            && !is_personal(label)
-            && lists(extension, label)
+    Namespace::BUILD.allows(name, label, extension)
 }
 
 /// Whether a family may carry a label whose values are a closed set: one of the core list, and in a family of the
@@ -196,9 +183,40 @@ pub const fn is_allowed_with(name: &str, label: &str, extension: &str) -> bool {
 /// ```
 #[must_use]
 pub const fn is_allowed_set(name: &str, label: &str) -> bool {
-    let category = Category::of(name);
-    holds(category.core(), label)
-        || category.is_extensible() && is_plain_label(label) && !is_reserved(label) && !is_personal(label)
+    Namespace::BUILD.allows_set(name, label)
+}
+
+impl Namespace<'_> {
+    /// The category of a family.
+    #[must_use]
+    pub const fn category(self, name: &str) -> Category {
+        match self.rest_of(name) {
+            Some(rest) if begins(rest, "_http_") => Category::Http,
+            Some(rest) if begins(rest, "_temporal_") => Category::Temporal,
+            Some(rest) if same(rest, "_build_info") => Category::BuildInfo,
+            _ => Category::Application,
+        }
+    }
+
+    /// As [`is_allowed_with`].
+    #[must_use]
+    pub const fn allows(self, name: &str, label: &str, extension: &str) -> bool {
+        let category = self.category(name);
+        holds(category.core(), label)
+            || category.is_extensible()
+                && !label.is_empty()
+                && !is_reserved(label)
+                && !is_personal(label)
+                && lists(extension, label)
+    }
+
+    /// As [`is_allowed_set`].
+    #[must_use]
+    pub const fn allows_set(self, name: &str, label: &str) -> bool {
+        let category = self.category(name);
+        holds(category.core(), label)
+            || category.is_extensible() && is_plain_label(label) && !is_reserved(label) && !is_personal(label)
+    }
 }
 
 /// Whether a label speaks of a person or of one request: see [`PERSONAL`].

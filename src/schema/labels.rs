@@ -28,6 +28,11 @@
 //! with the core list, and a call site with a label of the application's own does not compile. A published library
 //! cannot bring a list along, so it uses closed sets and the core list.
 //!
+//! # Another namespace
+//! `COMPOZY_METRIC_NAMESPACE`, in the same place, is the first word of this crate's own families and of the names that the rules hold
+//! for, in the place of `compozy`: `COMPOZY_METRIC_NAMESPACE = { value = "acme", force = true }` makes `acme_http_requests_total`, and an
+//! `acme_*` counter ends in `_total`. It is part of the build as the list is.
+//!
 //! # What no label may be called
 //! [`PERSONAL`] names have a value for each person or each request. Neither a closed set nor the list allows them.
 
@@ -38,5 +43,8 @@ pub use super::{
         APPLICATION, Category, EXTENSION_VARIABLE, PERSONAL, is_allowed, is_allowed_set, is_allowed_with,
         is_label_name, is_personal, is_plain_label, is_reserved,
     },
-    names::{Kind, NameFault, TOTAL_GAUGES, declared_name_fault, is_metric_name, is_ours, name_fault},
+    names::{
+        ACCEPTED_NAMESPACE, Kind, NAMESPACE_VARIABLE, NameFault, Namespace, TOTAL_GAUGES, declared_name_fault,
+        is_metric_name, is_ours, name_fault,
+    },
 };

@@ -2,7 +2,8 @@
 
 use super::{
     buckets::bounds_of_unit,
-    text::{begins, ends, holds, is_lower_words, is_word},
+    message::{Message, fail},
+    text::{begins, ends, is_lower_words, is_word, same},
 };
 
 /// Whether the exposition format can hold a family of this name: letters, digits, `_` and `:`, no digit first.
@@ -11,11 +12,127 @@ pub const fn is_metric_name(name: &str) -> bool {
     is_word(name, true)
 }
 
-/// Whether a name is one of `compozy_*` once it is exposed, where `.` and `-` become `_`.
+/// The namespace of this build, as a literal for `concat!`; with a text, a name in it: `own_name!("build_info")`.
+macro_rules! own_name {
+    () => {
+        env!("COMPOZY_MONITORING_NAMESPACE")
+    };
+    ($rest:literal) => {
+        concat!(env!("COMPOZY_MONITORING_NAMESPACE"), "_", $rest)
+    };
+}
+pub(crate) use own_name;
+
+/// The variable of the build that holds the namespace: the first word or words of the names of this crate's families, and of those
+/// that the rules hold for.
+pub const NAMESPACE_VARIABLE: &str = "COMPOZY_METRIC_NAMESPACE";
+
+/// What a namespace may be, for messages.
+pub const ACCEPTED_NAMESPACE: &str = "words of lower-case letters and digits with single `_` between them, a letter first, such as \
+                                      `acme` or `acme_shop`; the first word is not temporal, process or tokio, whose families others \
+                                      define. Unset it is `compozy`";
+
+const _: () = if Namespace::new(Namespace::BUILD.0).is_none() {
+    fail(
+        Message::new(NAMESPACE_VARIABLE)
+            .and(":")
+            .quote(Namespace::BUILD.0)
+            .and(" is no namespace\naccepted: ")
+            .and(ACCEPTED_NAMESPACE),
+    );
+};
+
+/// The namespace of a build: `compozy`, or what `COMPOZY_METRIC_NAMESPACE` says. A name is in it if it begins with the namespace and a
+/// `_`. The functions beside it speak of this build's, [`Namespace::BUILD`]; a tool that looks at a tree whose build it is no part of
+/// makes the tree's.
+///
+/// ```
+/// use compozy_monitoring::labels::{Category, Namespace};
+///
+/// let acme = Namespace::new("acme").expect("a namespace");
+/// assert!(acme.holds("acme_http_requests_total") && !acme.holds("compozy_http_requests_total"));
+/// assert_eq!(acme.category("acme_http_requests_total"), Category::Http);
+/// assert_eq!(Namespace::new("Acme-"), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Namespace<'a>(&'a str);
+
+impl<'a> Namespace<'a> {
+    /// This build's.
+    pub const BUILD: Namespace<'static> = Namespace(own_name!());
+
+    /// That of a build which says nothing.
+    pub const DEFAULT: Namespace<'static> = Namespace("compozy");
+
+    /// A namespace, if the text can be one: see [`ACCEPTED_NAMESPACE`].
+    #[must_use]
+    pub const fn new(text: &'a str) -> Option<Self> {
+        let others = ["temporal", "process", "tokio"];
+        let mut i = 0;
+        while i < others.len() {
+            if Namespace(others[i]).holds(text) || same(text, others[i]) {
+                return None;
+            }
+            i += 1;
+        }
+        if is_lower_words(text) && !begins(text, "_") { Some(Self(text)) } else { None }
+    }
+
+    /// The text.
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// Whether a name is in it once it is exposed, where `.` and `-` become `_`.
+    #[must_use]
+    pub const fn holds(self, name: &str) -> bool {
+        match self.rest_of(name) {
+            Some(rest) => !rest.is_empty() && !rest.as_bytes()[0].is_ascii_alphanumeric(),
+            None => false,
+        }
+    }
+
+    /// What stands behind the namespace in a name that begins with it.
+    pub(super) const fn rest_of(self, name: &str) -> Option<&str> {
+        if begins(name, self.0) { Some(name.split_at(self.0.len()).1) } else { None }
+    }
+
+    /// As [`declared_name_fault`].
+    #[must_use]
+    pub const fn name_fault(self, name: &str, kind: Kind, has_buckets: bool) -> Option<NameFault> {
+        if !self.holds(name) {
+            return None;
+        }
+        if !is_lower_words(name) {
+            return Some(NameFault::Malformed);
+        }
+        match kind {
+            Kind::Counter if !ends(name, "_total") => Some(NameFault::CounterWithoutTotal),
+            Kind::Histogram if !has_buckets && bounds_of_unit(name).is_none() => Some(NameFault::HistogramWithoutUnit),
+            Kind::Gauge if ends(name, "_total") && !self.is_total_gauge(name) => Some(NameFault::GaugeWithTotal),
+            _ => None,
+        }
+    }
+
+    const fn is_total_gauge(self, name: &str) -> bool {
+        let mut i = 0;
+        while i < TOTAL_GAUGES.len() {
+            if let (Some(known), Some(rest)) = (Namespace::BUILD.rest_of(TOTAL_GAUGES[i]), self.rest_of(name))
+                && same(known, rest)
+            {
+                return true;
+            }
+            i += 1;
+        }
+        false
+    }
+}
+
+/// Whether a name is one of [`Namespace::BUILD`], `compozy_*` by default, once it is exposed, where `.` and `-` become `_`.
 #[must_use]
 pub const fn is_ours(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    begins(name, "compozy") && bytes.len() > 7 && !bytes[7].is_ascii_alphanumeric()
+    Namespace::BUILD.holds(name)
 }
 
 /// The kind of a family.
@@ -50,7 +167,7 @@ impl Kind {
 
 /// The two gauges that the specification called `_total`.
 pub const TOTAL_GAUGES: &[&str] =
-    &["compozy_temporal_workers_running_total", "compozy_temporal_workers_configured_total"];
+    &[own_name!("temporal_workers_running_total"), own_name!("temporal_workers_configured_total")];
 
 /// What is wrong with the name of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +187,13 @@ impl NameFault {
     #[must_use]
     pub const fn rule(self) -> &'static str {
         match self {
-            Self::Malformed => {
-                "a `compozy_*` name has lower-case letters, digits and single `_` between them, such as \
-                 `compozy_tasks_total`"
-            }
+            Self::Malformed => concat!(
+                "a `",
+                own_name!("*"),
+                "` name has lower-case letters, digits and single `_` between them, such as `",
+                own_name!("tasks_total"),
+                "`"
+            ),
             Self::CounterWithoutTotal => "the name of a counter ends in `_total`",
             Self::HistogramWithoutUnit => {
                 "the name of a histogram ends in `_seconds` or `_bytes`, or its declaration in `families!` gives the bounds: \
@@ -84,7 +204,7 @@ impl NameFault {
     }
 }
 
-/// What is wrong with the name of a `compozy_*` family of a kind. Other names have no rules here: they are their
+/// What is wrong with the name of a family of a kind, in the namespace of the build: `compozy_*`, unless it has another. Other names have no rules here: they are their
 /// library's.
 ///
 /// ```
@@ -102,23 +222,61 @@ pub const fn name_fault(name: &str, kind: Kind) -> Option<NameFault> {
 /// The same for a family whose declaration may give the bounds of its buckets: then its name needs no unit.
 #[must_use]
 pub const fn declared_name_fault(name: &str, kind: Kind, has_buckets: bool) -> Option<NameFault> {
-    if !is_ours(name) {
-        return None;
-    }
-    if !is_lower_words(name) {
-        return Some(NameFault::Malformed);
-    }
-    match kind {
-        Kind::Counter if !ends(name, "_total") => Some(NameFault::CounterWithoutTotal),
-        Kind::Histogram if !has_buckets && bounds_of_unit(name).is_none() => Some(NameFault::HistogramWithoutUnit),
-        Kind::Gauge if ends(name, "_total") && !holds(TOTAL_GAUGES, name) => Some(NameFault::GaugeWithTotal),
-        _ => None,
-    }
+    Namespace::BUILD.name_fault(name, kind, has_buckets)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_namespace_is_lower_case_words_that_are_nobody_elses() {
+        for good in ["compozy", "acme", "acme_shop", "a", "a1", "a_1", "temporalx", "tokio1_x", "processes"] {
+            assert_eq!(Namespace::new(good), Some(Namespace(good)), "{good}");
+        }
+        for bad in [
+            "",
+            "_",
+            "_acme",
+            "acme_",
+            "acme__shop",
+            "Acme",
+            "1acme",
+            "acme-shop",
+            "acme.shop",
+            "acme shop",
+            " acme",
+            "gr\u{f6}\u{df}e",
+            "acme:shop",
+            "acme\n",
+            "temporal",
+            "temporal_x",
+            "process",
+            "process_cpu",
+            "tokio",
+            "tokio_x",
+        ] {
+            assert_eq!(Namespace::new(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_rules_hold_for_the_namespace_that_is_asked_and_no_other() {
+        let acme = Namespace::new("acme_shop").unwrap();
+        for (name, kind, fault) in [
+            ("acme_shop_tasks", Kind::Counter, Some(NameFault::CounterWithoutTotal)),
+            ("acme_shop_tasks_total", Kind::Counter, None),
+            ("acme_shop_temporal_workers_running_total", Kind::Gauge, None),
+            ("acme_shop_depth_total", Kind::Gauge, Some(NameFault::GaugeWithTotal)),
+            ("acme_shop.x", Kind::Gauge, Some(NameFault::Malformed)),
+            ("acme_shopping", Kind::Counter, None),
+            ("acme_tasks", Kind::Counter, None),
+            ("compozy_tasks", Kind::Counter, None),
+            ("acme_shop", Kind::Counter, None),
+        ] {
+            assert_eq!(acme.name_fault(name, kind, false), fault, "{name}");
+        }
+    }
 
     #[test]
     fn names_of_ours_say_their_kind() {

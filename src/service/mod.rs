@@ -19,6 +19,7 @@ use crate::{
         instance::Instance,
         scope::{Entered, enter},
     },
+    schema::names::own_name,
     storage::store::Store,
 };
 
@@ -283,7 +284,7 @@ impl MonitoringService {
         #[cfg(feature = "prometheus")]
         if let Some(store) = self.store() {
             let rust_version = env!("COMPOZY_MONITORING_RUSTC");
-            let _ = store.diagnostics.catch_and_report("compozy_build_info", || {
+            let _ = store.diagnostics.catch_and_report(own_name!("build_info"), || {
                 builtin::catalogue::set_build_info(store, version, commit_hash, rust_version);
             });
         }

@@ -34,7 +34,7 @@ use super::{
     queue::Queue,
     service_ref::ServiceRef,
 };
-use crate::support::failpoint;
+use crate::{schema::names::own_name, support::failpoint};
 
 /// The id of a query that is a task of its own, not part of a workflow task.
 const QUERY_TASK: &str = "legacy_query";
@@ -168,11 +168,13 @@ impl Ends {
     /// Looks at what the SDK reports, if monitoring is on. A panic goes no further.
     fn note(&self, look: impl FnOnce()) {
         if self.service.records() {
-            let _ =
-                self.service.store().diagnostics.catch_and_report("compozy_temporal_workflow_duration_seconds", || {
+            let _ = self.service.store().diagnostics.catch_and_report(
+                own_name!("temporal_workflow_duration_seconds"),
+                || {
                     failpoint::point("worker interceptor");
                     look();
-                });
+                },
+            );
         }
     }
 

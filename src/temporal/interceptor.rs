@@ -33,6 +33,7 @@ use crate::{
         muting::{Muted, mute},
         scope::Entered,
     },
+    schema::names::own_name,
     support::failpoint,
 };
 
@@ -227,7 +228,7 @@ impl Execution<'_> {
     fn note(&mut self, look: impl FnOnce(&mut Self)) {
         let service = self.inner.interceptor.service.clone();
         if service.records() && !self.inner.interceptor.is_replayer {
-            let _ = service.store().diagnostics.catch_and_report("compozy_temporal_workflow_started_total", || {
+            let _ = service.store().diagnostics.catch_and_report(own_name!("temporal_workflow_started_total"), || {
                 failpoint::point("interceptor");
                 look(self);
             });

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     dispatch::instance::Instance,
-    schema::family::Kind,
+    schema::{family::Kind, names::own_name},
     storage::{
         counter::{CounterCell, CounterOp},
         gauge::{GaugeCell, GaugeOp},
@@ -270,7 +270,7 @@ impl<C: Stored> Bound<C> {
         }
         let Some(run) = &self.run else { return };
         let store = service.store();
-        let _ = store.diagnostics.catch_and_report("compozy_temporal_workflow_duration_seconds", || {
+        let _ = store.diagnostics.catch_and_report(own_name!("temporal_workflow_duration_seconds"), || {
             failpoint::point("signal");
             match self.signal {
                 Signal::Latency if !run.has_worker => *run.latency() = duration,

@@ -51,12 +51,13 @@ mod live {
     use crate::{
         MonitoringService,
         builtin::catalogue::{WORKERS_CONFIGURED, WORKERS_RUNNING},
+        schema::names::own_name,
         storage::gauge::GaugeOp,
     };
 
     pub(super) fn track(service: &MonitoringService) -> WorkerGuard {
         let running = service.store().and_then(|store| {
-            let name = "compozy_temporal_workers_running_total";
+            let name = own_name!("temporal_workers_running_total");
             store.diagnostics.catch_and_report(name, || {
                 let gauge = WORKERS_RUNNING.lazy.series_in(store, &[]);
                 gauge.apply(GaugeOp::Add(1.0));
@@ -68,7 +69,7 @@ mod live {
 
     pub(super) fn configured(service: &MonitoringService, workers: usize) {
         if let Some(store) = service.store() {
-            let _ = store.diagnostics.catch_and_report("compozy_temporal_workers_configured_total", || {
+            let _ = store.diagnostics.catch_and_report(own_name!("temporal_workers_configured_total"), || {
                 WORKERS_CONFIGURED.lazy.series_in(store, &[]).apply(GaugeOp::Set(workers as f64));
             });
         }

@@ -16,6 +16,7 @@ use std::{
     sync::Arc,
 };
 
+use compozy_monitoring::labels::Namespace;
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::{Expr, FnArg, Pat, Token, Type, parse::Parser, punctuated::Punctuated, spanned::Spanned, visit::Visit};
@@ -41,6 +42,8 @@ pub struct Context<'a> {
     pub displays: &'a [Arc<str>],
     /// The application's own labels.
     pub extension: &'a str,
+    /// The first words of the names that the rules hold for.
+    pub namespace: Namespace<'a>,
     /// Names that may stand for something of `metrics` or the facade.
     pub words: &'a HashSet<String>,
     /// Where the text of a large file starts that was cut in pieces.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use compozy_monitoring::labels::{self, BoundsFault, Category, Kind, NameFault};
+use compozy_monitoring::labels::{self, BoundsFault, Kind, NameFault, Namespace};
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::Expr;
@@ -49,11 +49,12 @@ impl Checker<'_> {
 
     /// The same for a declaration that may give the bounds of its buckets.
     pub(super) fn name_of(&mut self, kind: Option<Kind>, name: &str, has_buckets: bool, at: Range<usize>) {
+        let namespace = self.context.namespace;
         let fault = match kind {
-            Some(kind) => labels::declared_name_fault(name, kind, has_buckets),
+            Some(kind) => namespace.name_fault(name, kind, has_buckets),
             None => [Kind::Counter, Kind::Histogram, Kind::Gauge]
                 .into_iter()
-                .filter_map(|kind| labels::name_fault(name, kind))
+                .filter_map(|kind| namespace.name_fault(name, kind, false))
                 .find(|fault| *fault == NameFault::Malformed),
         };
         let Some(fault) = fault else { return };
@@ -63,9 +64,9 @@ impl Checker<'_> {
             NameFault::HistogramWithoutUnit => (Rule::HistogramSuffix, "does not end in `_seconds` or `_bytes`"),
             NameFault::GaugeWithTotal => (Rule::GaugeSuffix, "ends in `_total`"),
         };
-        let mut help = vec![fault.rule().to_owned()];
+        let mut help = vec![self.in_namespace(fault.rule())];
         if fault == NameFault::GaugeWithTotal {
-            help.push(format!("exempt by name: {}", list(labels::TOTAL_GAUGES)));
+            help.push(self.in_namespace(&format!("exempt by name: {}", list(labels::TOTAL_GAUGES))));
         }
         let kind = kind.map_or("metric", Kind::as_str);
         self.report(rule, at, format!("`{name}` is not a good name for a {kind}"), caption, help, None);
@@ -74,11 +75,12 @@ impl Checker<'_> {
     /// Checks the bounds of a declaration, as far as they are literals.
     pub(super) fn buckets(&mut self, kind: Option<Kind>, name: &str, bounds: &[Expr]) {
         let Some(place) = bounds.first().and_then(|first| self.place(first)) else { return };
-        let category = Category::of(name);
+        let category = self.context.namespace.category(name);
         let told = if kind.is_some_and(|kind| kind != Kind::Histogram) {
             Some((place, "only a histogram has buckets".to_owned()))
         } else if !category.is_extensible() {
-            Some((place, format!("`{}` has the bounds of the specification", category.pattern())))
+            let told = format!("`{}` has the bounds of the specification", category.pattern());
+            Some((place, self.in_namespace(&told)))
         } else {
             let known: Option<Vec<f64>> = bounds.iter().map(number).collect();
             let fault = known
@@ -179,7 +181,7 @@ impl Checker<'_> {
     /// A label that is checked where it is written, here against its family.
     fn built(&mut self, names: &[String], place: Range<usize>, label: &Known, seen: &mut Vec<String>) {
         for text in label.clone().name().unwrap_or_default() {
-            let is_fine_alone = labels::is_allowed_with("", &text, self.context.extension);
+            let is_fine_alone = self.is_allowed("", &text);
             if is_fine_alone || seen.contains(&text) {
                 self.label_text(names, &text, place.clone(), seen);
             } else {
@@ -227,10 +229,8 @@ impl Checker<'_> {
         }
         let none = [String::new()];
         let names = if names.is_empty() { &none[..] } else { names };
-        let is_allowed = |name: &&String| {
-            is_set && labels::is_allowed_set(name, label)
-                || labels::is_allowed_with(name, label, self.context.extension)
-        };
+        let is_allowed =
+            |name: &&String| is_set && self.context.namespace.allows_set(name, label) || self.is_allowed(name, label);
         if let Some(name) = names.iter().find(|name| !is_allowed(name)) {
             self.disallowed(Rule::DisallowedLabel, name, label, at);
         }
@@ -239,9 +239,19 @@ impl Checker<'_> {
     /// A label of another package's metrics, by the same list.
     pub(super) fn foreign_label(&mut self, label: &str, at: Range<usize>) {
         self.checked.labels += 1;
-        if labels::is_reserved(label) || !labels::is_allowed_with("", label, self.context.extension) {
+        if labels::is_reserved(label) || !self.is_allowed("", label) {
             self.disallowed(Rule::ForeignLabel, "", label, at);
         }
+    }
+
+    fn is_allowed(&self, name: &str, label: &str) -> bool {
+        self.context.namespace.allows(name, label, self.context.extension)
+    }
+
+    /// A text of the facade about names, which are in the namespace of this program's build, for this tree.
+    fn in_namespace(&self, text: &str) -> String {
+        let quoted = |namespace: Namespace<'_>| format!("`{}_", namespace.as_str());
+        text.replace(&quoted(Namespace::BUILD), &quoted(self.context.namespace))
     }
 
     fn disallowed(&mut self, rule: Rule, name: &str, label: &str, at: Range<usize>) {
@@ -256,7 +266,7 @@ impl Checker<'_> {
             let help = vec!["leave it out, or use what is the same for many: a kind, a role, a region".to_owned()];
             return self.report(rule, at, message, "speaks of a person or of one request", help, Some(label));
         }
-        let category = Category::of(name);
+        let category = self.context.namespace.category(name);
         let own = labels::entries(self.context.extension).filter(|_| category.is_extensible());
         let allowed: Vec<&str> = category.core().iter().copied().chain(own).collect();
         let mut help = vec![format!("allowed: {}", list(&allowed))];
@@ -275,7 +285,10 @@ impl Checker<'_> {
     /// A pair that goes into something whose type is not known, while `Label` is at hand.
     pub(super) fn perhaps_a_label(&mut self, at: &Expr, texts: &[String]) {
         let Some(place) = self.place(at) else { return };
-        for text in texts.iter().filter(|text| !labels::is_allowed_with("", text, self.context.extension)) {
+        for text in texts {
+            if self.is_allowed("", text) {
+                continue;
+            }
             self.report(
                 Rule::UnresolvedLabel,
                 place.clone(),

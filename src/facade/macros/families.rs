@@ -143,13 +143,13 @@ macro_rules! __list {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __kind {
-    (counter [$($head:tt)*] $name:tt $metric:literal; $($labels:tt)*) => {
+    (counter [$($head:tt)*] $name:tt $metric:expr; $($labels:tt)*) => {
         $crate::__family! { [$($head)* Counter counter $name $metric] [0] [] [] []; $($labels)* }
     };
-    (gauge [$($head:tt)*] $name:tt $metric:literal; $($labels:tt)*) => {
+    (gauge [$($head:tt)*] $name:tt $metric:expr; $($labels:tt)*) => {
         $crate::__family! { [$($head)* Gauge gauge $name $metric] [0] [] [] []; $($labels)* }
     };
-    (histogram [$($head:tt)*] $name:tt $metric:literal; $($labels:tt)*) => {
+    (histogram [$($head:tt)*] $name:tt $metric:expr; $($labels:tt)*) => {
         $crate::__family! { [$($head)* Histogram histogram $name $metric] [0] [] [] []; $($labels)* }
     };
     // What is none, and what was meant: the family is there all the same, so that its users do not miss it as well.
@@ -178,7 +178,7 @@ macro_rules! __kind {
 #[macro_export]
 macro_rules! __family {
     // What stands on a label.
-    ([$a:tt $b:tt $c:tt $d:tt $e:tt $kind:ident $word:ident $name:tt $metric:literal] $at:tt $known:tt $sets:tt $on:tt; #[cfg $($it:tt)*] $($rest:tt)*) => {
+    ([$a:tt $b:tt $c:tt $d:tt $e:tt $kind:ident $word:ident $name:tt $metric:expr] $at:tt $known:tt $sets:tt $on:tt; #[cfg $($it:tt)*] $($rest:tt)*) => {
         $crate::__error! { $name "`#[cfg]` stands on a family: a label that comes and goes changes what `with` takes" }
         $crate::__family! { [$a $b $c $d $e $kind $word $name $metric] $at $known $sets $on; $($rest)* }
     };
@@ -187,7 +187,7 @@ macro_rules! __family {
     };
     // Quoted, as at a call site.
     (
-        [$a:tt $b:tt $c:tt $d:tt $e:tt $kind:ident $word:ident $name:tt $metric:literal] $at:tt $known:tt $sets:tt $on:tt;
+        [$a:tt $b:tt $c:tt $d:tt $e:tt $kind:ident $word:ident $name:tt $metric:expr] $at:tt $known:tt $sets:tt $on:tt;
         $label:literal $($rest:tt)*
     ) => {
         $crate::__error! { $name "a label is a name without quotes, and its type: `{ queue: str }`, not `", ::core::stringify!($label), "`" }
@@ -320,7 +320,7 @@ macro_rules! __family {
     (
         [
             [$([$($doc:tt)+])*] [$($cfg:tt)*] [$($attribute:tt)*] [$($vis:tt)*] [$($buckets:tt)?]
-            $kind:ident $word:ident $name:tt $metric:literal
+            $kind:ident $word:ident $name:tt $metric:expr
         ]
         $at:tt [$([$label:tt [$($place:tt)*] [$($type:tt)+] [$($about:tt)*]])*] [$([$set:tt $($declared:tt)*])*] [];
     ) => {
@@ -373,8 +373,8 @@ macro_rules! __bounds {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __buckets {
-    ($name:tt $kind:ident $metric:literal) => {};
-    ($name:tt $kind:ident $metric:literal [$($bound:expr),* $(,)?]) => {
+    ($name:tt $kind:ident $metric:tt) => {};
+    ($name:tt $kind:ident $metric:tt [$($bound:expr),* $(,)?]) => {
         const __TEXTS: &[&str] = &[$(::core::stringify!($bound)),*];
         const __BOUNDS: &[f64] = match __BUCKETS {
             ::core::option::Option::Some(bounds) => bounds,
@@ -382,7 +382,7 @@ macro_rules! __buckets {
         };
         $crate::__at! { $name check_buckets($crate::__private::Kind::$kind, $metric, __BOUNDS, __TEXTS) }
     };
-    ($name:tt $kind:ident $metric:literal $bounds:tt) => {
+    ($name:tt $kind:ident $metric:tt $bounds:tt) => {
         $crate::__error! { $name "the bounds of buckets are numbers with commas between them: `buckets [1, 10, 100]`" }
     };
 }
@@ -391,14 +391,14 @@ macro_rules! __buckets {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __documented {
-    ($name:tt $metric:literal $([($($settings:tt)*)])*) => {
+    ($name:tt $metric:tt $([($($settings:tt)*)])*) => {
         const _: () = {
             #[deprecated(note = "a family has a doc comment, which is its help text: `/// Jobs done.`")]
             const $name: () = ();
             $name
         };
     };
-    ($name:tt $metric:literal $($doc:tt)*) => {
+    ($name:tt $metric:tt $($doc:tt)*) => {
         $crate::__at! { $name check_help($metric, __HELP) }
     };
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::{
     builtin::catalogue::HTTP_IN_FLIGHT,
+    schema::names::own_name,
     storage::{
         gauge::{GaugeCell, GaugeOp},
         resolved::Resolved,
@@ -43,7 +44,7 @@ impl InFlightGauge {
     fn find(&self, store: &Store) -> Option<&Arc<Resolved<GaugeCell>>> {
         let found = store
             .diagnostics
-            .catch_and_report("compozy_http_requests_in_flight", || HTTP_IN_FLIGHT.lazy.series_in(store, &[]));
+            .catch_and_report(own_name!("http_requests_in_flight"), || HTTP_IN_FLIGHT.lazy.series_in(store, &[]));
         found.map(|found| self.0.get_or_init(|| Arc::new(found)))
     }
 }

@@ -7,7 +7,7 @@ use http::StatusCode;
 use super::labels::{method_label, status_label};
 use crate::{
     builtin::catalogue::{HTTP_DURATION, HTTP_REQUESTS, Method},
-    schema::family::ClosedLabel,
+    schema::{family::ClosedLabel, names::own_name},
     storage::{
         counter::{CounterCell, CounterOp},
         histogram::{HistogramCell, HistogramOp},
@@ -131,7 +131,7 @@ impl<K> Template<K> {
 pub(crate) fn record_first<K>(store: &Store, template: Option<&Template<K>>, label: &str, outcome: Outcome) {
     let Outcome { method, status, seconds } = outcome;
     let place = template.and_then(|template| template.methods.get(method.index()));
-    let _ = store.diagnostics.catch_and_report("compozy_http_request_duration_seconds", || {
+    let _ = store.diagnostics.catch_and_report(own_name!("http_request_duration_seconds"), || {
         let find = || HTTP_DURATION.lazy.series_in(store, &[method_label(method), label]);
         let sample = HistogramOp { value: seconds, times: 1 };
         let Some(place) = place else { return find().apply(sample) };
@@ -141,7 +141,7 @@ pub(crate) fn record_first<K>(store: &Store, template: Option<&Template<K>>, lab
         }
         place.get().into_iter().for_each(|series| series.duration.apply(sample));
     });
-    let _ = store.diagnostics.catch_and_report("compozy_http_requests_total", || {
+    let _ = store.diagnostics.catch_and_report(own_name!("http_requests_total"), || {
         let one = CounterOp::Increment(1);
         let mut own = HTTP_REQUESTS.lazy.series_in(store, &[method_label(method), label, status_label(&status)]);
         for place in place.and_then(OnceLock::get).iter().flat_map(|series| &series.requests) {

@@ -14,6 +14,7 @@ use crate::{
     MonitoringService,
     builtin::catalogue::Method,
     dispatch::{instance::Instance, scope::Entered},
+    schema::names::own_name,
     storage::store::Store,
     support::striped::ThreadNumber,
 };
@@ -121,7 +122,7 @@ impl<F: Framework> RequestTracker<F> {
     ) {
         let found = store
             .diagnostics
-            .catch_and_report("compozy_http_requests_total", || self.templates.get_or_insert(full))
+            .catch_and_report(own_name!("http_requests_total"), || self.templates.get_or_insert(full))
             .flatten();
         if let Some(found) = found {
             match path {

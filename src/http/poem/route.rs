@@ -26,6 +26,7 @@ use crate::{
         templates::{Path, SharedText},
         tracker::{Framework, RequestTracker},
     },
+    schema::names::own_name,
     storage::store::Store,
 };
 
@@ -150,7 +151,7 @@ fn path_of_no_route<'a>(
     status: StatusCode,
 ) -> Path<'a, PathPattern> {
     let is_found = status != StatusCode::NOT_FOUND;
-    let seen = store.diagnostics.catch_and_report("compozy_http_requests_total", || {
+    let seen = store.diagnostics.catch_and_report(own_name!("http_requests_total"), || {
         let path = asked.target.as_ref()?.path();
         if is_found { seen_as_normalized(templates, path) } else { seen(templates, path) }
     });

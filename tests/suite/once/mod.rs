@@ -8,6 +8,7 @@ mod hostile;
 mod instances;
 mod layers;
 mod memory;
+mod namespace;
 mod openapi;
 mod price_off;
 mod prometheus;
