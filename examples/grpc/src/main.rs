@@ -4,8 +4,10 @@
 //! MONITORING_ENABLED=true cargo run --package grpc
 //! curl http://127.0.0.1:9090/metrics
 //! ```
+//!
+//! `COMPOZY_ADDR` is where to listen, `127.0.0.1:50051` by default; `COMPOZY_METRICS_PORT` the port of the scrape, on loopback.
 
-use std::error::Error;
+use std::{env, error::Error};
 
 use compozy_monitoring::{Config, HttpLayer, MonitoringService, RequestHead, Routes, build_info};
 use tonic::transport::Server;
@@ -31,9 +33,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
     // The two lines: the scrape on loopback, and the layer around all services.
-    service.serve(9090)?;
+    service.serve(env::var("COMPOZY_METRICS_PORT").map_or(Ok(9090), |port| port.parse())?)?;
     let server = Server::builder().layer(layer(&service)).add_service(health);
-    server.serve("127.0.0.1:50051".parse()?).await?;
+    let address = env::var("COMPOZY_ADDR").unwrap_or_else(|_| "127.0.0.1:50051".to_owned());
+    server.serve(address.parse()?).await?;
     service.shutdown();
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod compile_fail;
 mod first_day;
 mod flood;
+mod grpc;
 mod hostile;
 mod instances;
 mod layers;
