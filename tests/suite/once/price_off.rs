@@ -1,6 +1,7 @@
 //! The first price: with the features off, an instrumented function is the machine code of a bare one.
 //!
-//! Builds `tests/fixtures/noop-probe` without any feature, optimised, and compares what the compiler emitted.
+//! Builds `tests/fixtures/noop-probe` without any feature, then with `http-tower` for the layer and without `prometheus`, optimised, and
+//! compares what the compiler emitted.
 
 use std::{fs, path::Path};
 
@@ -48,14 +49,15 @@ fn renumbered(lines: &[String]) -> Vec<String> {
         .collect()
 }
 
-#[test]
-fn an_instrumented_function_is_the_code_of_a_bare_one() {
+/// What the compiler makes of the probe with these features.
+fn assembly(features: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("price-off");
-    let output = target.join("probe.s");
+    let output = target.join(format!("probe{features}.s"));
     let status = crate::common::cargo_command()
         .current_dir(root)
-        .args(["rustc", "--quiet", "--release", "--package", "noop-probe", "--lib", "--target-dir"])
+        .args(["rustc", "--quiet", "--release", "--package", "noop-probe", "--lib"])
+        .args(["--features", features, "--target-dir"])
         .arg(&target)
         .args(["--", "-C", "codegen-units=1", "-C", "debuginfo=0", "--emit"])
         .arg(format!("asm={}", output.display()))
@@ -63,10 +65,23 @@ fn an_instrumented_function_is_the_code_of_a_bare_one() {
         .status()
         .expect("cargo runs");
     assert!(status.success(), "the probe does not build");
-    let assembly = fs::read_to_string(&output).expect("the compiler wrote the assembly");
+    fs::read_to_string(&output).expect("the compiler wrote the assembly")
+}
 
+#[test]
+fn an_instrumented_function_is_the_code_of_a_bare_one() {
+    let assembly = assembly("");
     let bare = body(&assembly, "probe_bare");
     assert!(bare.len() > 5, "a loop is more than this: {bare:?}");
     assert_eq!(body(&assembly, "probe_instrumented"), bare);
     assert_ne!(body(&assembly, "probe_control"), bare, "the comparison sees a single addition");
+}
+
+#[test]
+fn a_service_in_the_layer_is_the_code_of_a_bare_one() {
+    let assembly = assembly("tower");
+    let bare = body(&assembly, "probe_service");
+    assert!(bare.len() > 5, "a request that is taken apart is more than this: {bare:?}");
+    assert_eq!(body(&assembly, "probe_layered_service"), bare);
+    assert_ne!(body(&assembly, "probe_service_control"), bare, "the comparison sees one look at the request");
 }
