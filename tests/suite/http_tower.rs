@@ -5,12 +5,12 @@
 use crate::common;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     convert::Infallible,
     future::{Future, pending},
     io::Read,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, LazyLock, Mutex},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -18,6 +18,8 @@ use std::{
 use axum::{
     Router,
     body::Body,
+    error_handling::HandleErrorLayer,
+    extract::Path,
     http::{Method, Request, Response, StatusCode, header},
     routing::{any, get, post},
 };
@@ -29,8 +31,9 @@ use http_body_util::BodyExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::oneshot,
 };
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn, timeout::TimeoutLayer};
 
 /// A body without a length: chunks, then an end, an error, or nothing more.
 struct Chunks {
@@ -451,11 +454,39 @@ async fn the_scrape_is_put_beside_the_routes_of_the_application_and_never_over_t
     }
 }
 
+/// Tells the client of a request that its handler has begun.
+static BEGUN: LazyLock<Mutex<HashMap<String, oneshot::Sender<()>>>> = LazyLock::new(Mutex::default);
+
+async fn begins_and_hangs(Path(id): Path<String>) -> &'static str {
+    if let Some(client) = BEGUN.lock().expect("no panic").remove(&id) {
+        let _ = client.send(());
+    }
+    pending().await
+}
+
+/// tower's own timeout, and what axum makes of its error.
+macro_rules! timed {
+    () => {
+        (
+            HandleErrorLayer::new(async |_: axum::BoxError| StatusCode::GATEWAY_TIMEOUT),
+            TimeoutLayer::new(Duration::from_millis(1)),
+        )
+    };
+}
+
+/// The routes, with a timeout below the layer and one above it, which drops what it counts.
+fn server(service: &MonitoringService) -> Router {
+    let waits = get(async || pending::<&'static str>().await);
+    let inside = routes().route("/hangs/{id}", get(begins_and_hangs)).route("/timed", waits.clone().layer(timed!()));
+    let outside = Router::new().route("/dropped", waits).layer(service.http_layer()).layer(timed!());
+    inside.layer(service.http_layer()).merge(outside)
+}
+
 /// Who sent what, and what has to be counted for it.
 type Ledger = BTreeMap<String, f64>;
 
 /// Kinds of requests, by path and status; what the client does is in `http_1` and `http_2`.
-const KINDS: [(&str, &str, &str, u16); 13] = [
+const KINDS: [(&str, &str, &str, u16); 15] = [
     // what the client does, path, label path, status
     ("reads", "/ok", "/ok", 200),
     ("reads", "/users/{n}?token=secret", "/users/{id}", 200),
@@ -467,21 +498,33 @@ const KINDS: [(&str, &str, &str, u16); 13] = [
     ("reads", "/stream", "/stream", 200),
     ("fails", "/panic", "/panic", 500),
     ("fails", "/breaks", "/breaks", 200),
-    ("leaves", "/never", "/never", 499),
+    // The first is answered below the layer, the second one dropped from above it.
+    ("reads", "/timed", "/timed", 504),
+    ("reads", "/dropped", "/dropped", 499),
+    ("leaves", "/hangs/{n}?token=secret", "/hangs/{id}", 499),
     ("leaves in the body", "/hangs", "/hangs", 200),
     ("upgrades", "/upgrade", "/upgrade", 101),
 ];
 
-async fn http_1(address: std::net::SocketAddr, what: &str, method: &str, path: &str, service: &MonitoringService) {
+/// The handler of a path tells when it has begun.
+fn begun(path: &str) -> oneshot::Receiver<()> {
+    let (begun, waits) = oneshot::channel();
+    let id = path.trim_start_matches("/hangs/").split('?').next().expect("a part");
+    BEGUN.lock().expect("no panic").insert(id.to_owned(), begun);
+    waits
+}
+
+async fn http_1(address: std::net::SocketAddr, what: &str, method: &str, path: &str) {
     let mut stream = TcpStream::connect(address).await.expect("connected");
     let connection = if what == "upgrades" { "upgrade\r\nupgrade: echo" } else { "close" };
     let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: {connection}\r\n\r\n");
+    let begun = (what == "leaves").then(|| begun(path));
     stream.write_all(head.as_bytes()).await.expect("written");
     let mut answer = Vec::new();
     match what {
         "reads" => assert!(stream.read_to_end(&mut answer).await.expect("read") > 0),
         "fails" => _ = stream.read_to_end(&mut answer).await,
-        "leaves" => until_in_flight(service, path).await,
+        "leaves" => begun.expect("a handler").await.expect("it begins"),
         "leaves in the body" => _ = stream.read(&mut [0; 64]).await.expect("a head"),
         _ => {
             let mut head = [0; 1024];
@@ -493,34 +536,17 @@ async fn http_1(address: std::net::SocketAddr, what: &str, method: &str, path: &
     }
 }
 
-/// Gives a request time to reach its handler.
-async fn until_in_flight(service: &MonitoringService, _: &str) {
-    tokio::time::timeout(Duration::from_secs(20), async {
-        while value(&service.render(), "compozy_http_requests_in_flight") < 1.0 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    })
-    .await
-    .expect("it arrives");
-}
-
-async fn http_2(
-    send: &mut h2::client::SendRequest<Bytes>,
-    what: &str,
-    method: &str,
-    path: &str,
-    service: &MonitoringService,
-) {
+async fn http_2(send: &mut h2::client::SendRequest<Bytes>, what: &str, method: &str, path: &str) {
     let request = Request::builder().method(method).uri(format!("http://x{path}")).body(()).expect("a request");
+    let begun = (what == "leaves").then(|| begun(path));
     std::future::poll_fn(|cx| send.poll_ready(cx)).await.expect("ready");
     let (response, mut upload) = send.send_request(request, true).expect("sent");
-    match what {
-        "leaves" => {
-            until_in_flight(service, path).await;
+    match begun {
+        Some(begun) => {
+            begun.await.expect("it begins");
             upload.send_reset(h2::Reason::CANCEL);
         }
-        _ => {
+        None => {
             let Ok(response) = response.await else { return assert_eq!(what, "fails") };
             let mut body = response.into_body();
             while let Some(frame) = body.data().await {
@@ -534,25 +560,19 @@ async fn http_2(
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_of_every_kind_over_http_1_and_http_2_are_counted_exactly() {
-    let service = MonitoringService::for_test();
-    let app = routes().layer(service.http_layer());
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let server = tokio::spawn(axum::serve(listener, app).into_future());
+/// One client of several: so many requests of all kinds, and what has to be counted for them.
+async fn client(address: std::net::SocketAddr, number: u64, requests: usize) -> Ledger {
     let stream = TcpStream::connect(address).await.expect("connected");
     let (mut send, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
     let connection = tokio::spawn(connection);
-
     let mut ledger = Ledger::new();
-    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
-    for n in 0..common::size(400, 20_000) {
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(number + 1);
+    for n in 0..requests {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
         let (what, path, template, status) = KINDS[(random >> 8) as usize % KINDS.len()];
-        let (path, is_2) = (path.replace("{n}", &n.to_string()), random & 1 == 0);
+        let (path, is_2) = (path.replace("{n}", &format!("{number}-{n}")), random & 1 == 0);
         // HTTP/2 has no 101.
         if what == "upgrades" && is_2 {
             continue;
@@ -562,11 +582,30 @@ async fn requests_of_every_kind_over_http_1_and_http_2_are_counted_exactly() {
             _ => ("GET", "GET", status),
         };
         if is_2 {
-            http_2(&mut send, what, method, &path, &service).await;
+            http_2(&mut send, what, method, &path).await;
         } else {
-            http_1(address, what, method, &path, &service).await;
+            http_1(address, what, method, &path).await;
         }
         *ledger.entry(labels(label, template, status)).or_default() += 1.0;
+    }
+    connection.abort();
+    ledger
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_of_every_kind_at_once_over_http_1_and_http_2_are_counted_exactly() {
+    let service = MonitoringService::for_test();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let server = tokio::spawn(axum::serve(listener, server(&service)).into_future());
+
+    let requests = common::size(60, 2_500);
+    let clients: Vec<_> = (0..8).map(|number| tokio::spawn(client(address, number, requests))).collect();
+    let mut ledger = Ledger::new();
+    for client in clients {
+        for (series, n) in client.await.expect("no panic") {
+            *ledger.entry(series).or_default() += n;
+        }
     }
     // Of the clients that have left, the server learns a moment later.
     let total: f64 = ledger.values().sum();
@@ -591,14 +630,19 @@ async fn requests_of_every_kind_over_http_1_and_http_2_are_counted_exactly() {
     }
 
     // A server that is told to stop and does not wait: what was under way is 499.
-    let request = Request::builder().uri("http://x/never").body(()).expect("a request");
-    let (never, _) = send.send_request(request, true).expect("sent");
-    until_in_flight(&service, "/never").await;
+    let stream = TcpStream::connect(address).await.expect("connected");
+    let (mut send, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    let begun = begun("/hangs/last");
+    let request = Request::builder().uri("http://x/hangs/last").body(()).expect("a request");
+    std::future::poll_fn(|cx| send.poll_ready(cx)).await.expect("ready");
+    let (last, _) = send.send_request(request, true).expect("sent");
+    begun.await.expect("it begins");
     server.abort();
     connection.abort();
-    drop((never, send));
-    let series = format!("compozy_http_requests_total{}", labels("GET", "/never", 499));
-    let before = ledger.get(&labels("GET", "/never", 499)).copied().unwrap_or_default();
+    drop((last, send));
+    let series = format!("compozy_http_requests_total{}", labels("GET", "/hangs/{id}", 499));
+    let before = ledger.get(&labels("GET", "/hangs/{id}", 499)).copied().unwrap_or_default();
     let stopped = async {
         while samples(&service.render()).get(&series).copied().unwrap_or_default() != before + 1.0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
