@@ -76,7 +76,7 @@ fn count(table: &TextFamily<CounterCell>, value: &str) {
 /// The text and value of each series, as a scrape has them.
 fn shown(table: &TextFamily<CounterCell>) -> Vec<(String, u64)> {
     let (sorted, overflow) = table.sorted();
-    let mut all: Vec<_> = sorted.iter().map(|(text, cell)| (text.to_owned(), cell.get())).collect();
+    let mut all: Vec<_> = sorted.iter().map(|(text, series)| (text.to_owned(), series.cell.get())).collect();
     all.extend(overflow.map(|series| (series.label_text.to_string(), series.cell.get())));
     all
 }
@@ -199,7 +199,7 @@ fn neither_of_two_scrapes_at_once_misses_a_series_that_was_there_before() {
         assert!(has_m(&table), "lost to the other scrape");
         scrape.join().unwrap();
         insert.join().unwrap();
-        assert_eq!(table.sorted().0.iter().map(|(_, cell)| cell.get()).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(table.sorted().0.iter().map(|(_, series)| series.cell.get()).collect::<Vec<_>>(), [1, 1]);
     });
 }
 

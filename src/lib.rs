@@ -60,6 +60,8 @@ mod config;
 #[cfg(feature = "prometheus")]
 mod dispatch;
 #[cfg(feature = "prometheus")]
+// Without a scrape there is the text only.
+#[cfg_attr(not(feature = "_scrape"), allow(dead_code))]
 mod exposition;
 #[cfg(feature = "_scrape")]
 mod http;

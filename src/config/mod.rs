@@ -62,6 +62,9 @@ pub struct Config {
     pub series_cap: usize,
     #[serde(skip)]
     bearer_token: Option<endpoint::TokenSource>,
+    /// Whether OpenMetrics text has a line `_created` for each series that counts. Set in code only. Default: `false`.
+    #[serde(skip)]
+    pub created_lines: bool,
 }
 
 impl Default for Config {
@@ -73,6 +76,7 @@ impl Default for Config {
             temporal_sdk_families: true,
             series_cap: SERIES_CAP,
             bearer_token: None,
+            created_lines: false,
         }
     }
 }
@@ -143,14 +147,28 @@ impl Config {
     /// [`MonitoringService::new`](crate::MonitoringService::new) checks it: 1 to 4,096 visible ASCII characters.
     ///
     /// ```
-    /// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
-    /// let config = compozy_monitoring::Config::from_env()?.bearer_token("from a vault, one word".replace([' ', ','], "-"));
-    /// assert!(!format!("{config:?}").contains("vault"));
-    /// # Ok(()) }
+    /// let config = compozy_monitoring::Config::default().bearer_token("s3cret");
+    /// assert!(!format!("{config:?}").contains("s3cret"));
     /// ```
     #[must_use]
     pub fn bearer_token(mut self, token: impl Into<String>) -> Self {
         self.bearer_token = Some(endpoint::TokenSource::Text(token.into()));
+        self
+    }
+
+    /// Sets whether OpenMetrics text says since when each counter, histogram and summary counts, in a line `_created` of its own.
+    /// Protobuf always says it.
+    ///
+    /// Only for a Prometheus that reads these lines (`--enable-feature=created-timestamp-zero-ingestion`, 2.55 and later): any other
+    /// stores them as one more series each.
+    ///
+    /// ```
+    /// let config = compozy_monitoring::Config::default().created_lines(true);
+    /// assert!(!compozy_monitoring::Config::default().created_lines);
+    /// ```
+    #[must_use]
+    pub fn created_lines(mut self, created_lines: bool) -> Self {
+        self.created_lines = created_lines;
         self
     }
 

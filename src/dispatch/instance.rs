@@ -74,7 +74,7 @@ impl Instance {
                 store
             }
         };
-        store.set_constant_labels(&config.constant_labels);
+        store.set_exposition(&config.constant_labels, config.created_lines);
         switch::set_global(true);
         drop(life);
         if store.cap() != config.series_cap {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::encoder::{Encoder, Histogram, MetricType, Summary};
+use super::encoder::{Encoder, Histogram, Metric, MetricType, Summary};
 use crate::storage::{
     sanitize::{label_pairs, label_text},
     store::Store,
@@ -56,23 +56,23 @@ impl<E: Encoder> Encoder for WithConstantLabels<'_, E> {
         self.encoder.family(name, help, kind);
     }
 
-    fn count(&mut self, labels: &str, value: u64) {
-        let labels = self.merged(labels);
-        self.encoder.count(&labels, value);
+    fn count(&mut self, metric: Metric<'_>, value: u64) {
+        let labels = self.merged(metric.labels);
+        self.encoder.count(Metric { labels: &labels, ..metric }, value);
     }
 
-    fn number(&mut self, labels: &str, value: f64) {
-        let labels = self.merged(labels);
-        self.encoder.number(&labels, value);
+    fn number(&mut self, metric: Metric<'_>, value: f64) {
+        let labels = self.merged(metric.labels);
+        self.encoder.number(Metric { labels: &labels, ..metric }, value);
     }
 
-    fn histogram(&mut self, labels: &str, histogram: &Histogram<'_>) {
-        let labels = self.merged(labels);
-        self.encoder.histogram(&labels, histogram);
+    fn histogram(&mut self, metric: Metric<'_>, histogram: &Histogram<'_>) {
+        let labels = self.merged(metric.labels);
+        self.encoder.histogram(Metric { labels: &labels, ..metric }, histogram);
     }
 
-    fn summary(&mut self, labels: &str, summary: &Summary<'_>) {
-        let labels = self.merged(labels);
-        self.encoder.summary(&labels, summary);
+    fn summary(&mut self, metric: Metric<'_>, summary: &Summary<'_>) {
+        let labels = self.merged(metric.labels);
+        self.encoder.summary(Metric { labels: &labels, ..metric }, summary);
     }
 }

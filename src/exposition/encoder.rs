@@ -1,17 +1,24 @@
 //! The seam between values and formats.
 
-/// Writes families in one format. Families come sorted by name, each once; series sorted by their labels.
-///
-/// `labels` is `a="x",b="y"`: sorted by name and escaped as the text formats have it.
+/// Writes families in one format. Families come sorted by name, each once; metrics sorted by their labels.
 pub(crate) trait Encoder {
-    /// A family begins, and its series follow. A family without series does not begin.
+    /// A family begins, and its metrics follow. A family without metrics does not begin.
     fn family(&mut self, name: &str, help: Option<&str>, kind: MetricType);
     /// A counter that is a whole number.
-    fn count(&mut self, labels: &str, value: u64);
+    fn count(&mut self, metric: Metric<'_>, value: u64);
     /// A gauge, or a counter that is not a whole number.
-    fn number(&mut self, labels: &str, value: f64);
-    fn histogram(&mut self, labels: &str, histogram: &Histogram<'_>);
-    fn summary(&mut self, labels: &str, summary: &Summary<'_>);
+    fn number(&mut self, metric: Metric<'_>, value: f64);
+    fn histogram(&mut self, metric: Metric<'_>, histogram: &Histogram<'_>);
+    fn summary(&mut self, metric: Metric<'_>, summary: &Summary<'_>);
+}
+
+/// One of a family, as the formats use the word: a set of labels, whatever the number of its samples.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Metric<'a> {
+    /// `a="x",b="y"`: sorted by name and escaped as the text formats have it.
+    pub(crate) labels: &'a str,
+    /// When it began to count from 0, in milliseconds since 1970; 0 where nobody knows.
+    pub(crate) created: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +41,12 @@ impl MetricType {
     }
 }
 
-/// One series of a histogram.
+/// The samples of one metric of a histogram.
 #[derive(Debug)]
 pub(crate) struct Histogram<'a> {
-    /// The upper bounds as the values of the label `le`, `+Inf` last.
+    /// The upper bounds, `+Inf` left out. The same in all metrics of a family.
+    pub(crate) upper: &'a [f64],
+    /// The bounds as text 0.0.4 has them in the label `le`, `+Inf` last.
     pub(crate) bounds: &'a [Box<str>],
     /// The cumulative count of each; the last one is the count of all.
     pub(crate) counts: &'a [u64],
@@ -50,11 +59,14 @@ impl Histogram<'_> {
     }
 }
 
-/// One series of a summary.
+/// The samples of one metric of a summary.
 #[derive(Debug)]
 pub(crate) struct Summary<'a> {
     /// Values of the label `quantile`, and what they are.
-    pub(crate) quantiles: &'a [(String, f64)],
+    pub(crate) quantiles: &'a [(f64, f64)],
     pub(crate) sum: f64,
     pub(crate) count: u64,
 }
+
+/// The help of a name that nobody described: without any, `promtool` finds fault with the text.
+pub(crate) const NO_HELP: &str = "Not described";

@@ -2,8 +2,24 @@
 
 mod constant_labels;
 mod encoder;
+mod lines;
+mod openmetrics;
+mod protobuf;
+mod render;
 pub(crate) mod text;
 mod walk;
 
-pub(crate) use encoder::{Encoder, Histogram, MetricType, Summary};
+pub(crate) use encoder::{Encoder, Histogram, Metric, MetricType, Summary};
+#[cfg(feature = "_scrape")]
+pub(crate) use render::Format;
 pub(crate) use walk::walk;
+
+/// Everything that a scrape shows, in this format.
+#[cfg(feature = "_scrape")]
+pub(crate) fn render(store: &crate::storage::store::Store, format: Format) -> Vec<u8> {
+    match format {
+        Format::Text => text::render(store).into_bytes(),
+        Format::OpenMetrics => openmetrics::render(store).into_bytes(),
+        Format::Protobuf => protobuf::render(store),
+    }
+}

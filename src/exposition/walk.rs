@@ -1,6 +1,6 @@
 //! Reads a store, family by family.
 
-use super::encoder::{Encoder, Histogram, MetricType, Summary};
+use super::encoder::{Encoder, Histogram, Metric, MetricType, Summary};
 use crate::storage::{
     cell::Cell,
     collector::Reading,
@@ -16,39 +16,40 @@ use crate::storage::{
 /// A value that a format can write.
 trait Encode {
     const TYPE: MetricType;
-    fn encode(&self, labels: &str, encoder: &mut impl Encoder);
+    fn encode(&self, metric: Metric<'_>, encoder: &mut impl Encoder);
 }
 
 impl Encode for CounterCell {
     const TYPE: MetricType = MetricType::Counter;
 
-    fn encode(&self, labels: &str, encoder: &mut impl Encoder) {
-        encoder.count(labels, self.get());
+    fn encode(&self, metric: Metric<'_>, encoder: &mut impl Encoder) {
+        encoder.count(metric, self.get());
     }
 }
 
 impl Encode for GaugeCell {
     const TYPE: MetricType = MetricType::Gauge;
 
-    fn encode(&self, labels: &str, encoder: &mut impl Encoder) {
-        encoder.number(labels, self.get());
+    fn encode(&self, metric: Metric<'_>, encoder: &mut impl Encoder) {
+        encoder.number(metric, self.get());
     }
 }
 
 impl Encode for HistogramCell {
     const TYPE: MetricType = MetricType::Histogram;
 
-    fn encode(&self, labels: &str, encoder: &mut impl Encoder) {
-        encoder.histogram(labels, &Histogram { bounds: self.labels(), counts: &self.cumulative(), sum: self.sum() });
+    fn encode(&self, metric: Metric<'_>, encoder: &mut impl Encoder) {
+        let (upper, bounds) = (self.upper(), self.labels());
+        encoder.histogram(metric, &Histogram { upper, bounds, counts: &self.cumulative(), sum: self.sum() });
     }
 }
 
 impl Encode for SummaryCell {
     const TYPE: MetricType = MetricType::Summary;
 
-    fn encode(&self, labels: &str, encoder: &mut impl Encoder) {
+    fn encode(&self, metric: Metric<'_>, encoder: &mut impl Encoder) {
         let (quantiles, sum, count) = self.read();
-        encoder.summary(labels, &Summary { quantiles: &quantiles, sum, count });
+        encoder.summary(metric, &Summary { quantiles: &quantiles, sum, count });
     }
 }
 
@@ -91,11 +92,11 @@ pub(crate) fn walk(
 
 fn declared<C: Cell + Encode>(family: &DeclaredFamily<C>, encoder: &mut impl Encoder) {
     let mut has_begun = false;
-    family.for_each(|labels, cell| {
+    family.for_each(|labels, created, cell| {
         if !std::mem::replace(&mut has_begun, true) {
             encoder.family(family.def.name, Some(family.def.help), C::TYPE);
         }
-        cell.encode(labels, encoder);
+        cell.encode(Metric { labels, created }, encoder);
     });
 }
 
@@ -110,12 +111,13 @@ fn undeclared<T: Encode + Send + Sync + 'static>(
     }
     encoder.family(&family.name, help, T::TYPE);
     for series in &series {
-        series.cell.encode(&series.label_text, encoder);
+        series.cell.encode(Metric { labels: &series.label_text, created: series.created }, encoder);
     }
 }
 
 fn encode_reading(reading: &Reading, encoder: &mut impl Encoder) {
     let kind = if reading.is_counter { MetricType::Counter } else { MetricType::Gauge };
     encoder.family(reading.name, Some(reading.help), kind);
-    encoder.number("", reading.value);
+    // Where it counts from is known to whoever counts it.
+    encoder.number(Metric { labels: "", created: 0 }, reading.value);
 }

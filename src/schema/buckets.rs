@@ -30,6 +30,13 @@ pub const fn bounds_of_unit(name: &str) -> Option<&'static [f64]> {
     }
 }
 
+/// The unit at the end of a name; nothing where there is none that has bounds.
+#[cfg(any(test, feature = "prometheus"))]
+pub(crate) fn unit_of(name: &str) -> Option<&'static str> {
+    let is_last = |unit: &&str| name.strip_suffix(*unit).is_some_and(|rest| rest.ends_with('_'));
+    ["seconds", "bytes"].into_iter().find(is_last)
+}
+
 /// What is wrong with the bounds of a declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BoundsFault {
@@ -126,6 +133,7 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(bounds_of_unit(name).map(|bounds| bounds[0]), first, "{name}");
+            assert_eq!(unit_of(name).is_some(), first.is_some(), "{name}");
         }
     }
 }

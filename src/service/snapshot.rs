@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, fmt::Write};
 use super::MonitoringService;
 use crate::{
     builtin::catalogue::UPTIME,
-    exposition::{Encoder, Histogram, MetricType, Summary, walk},
+    exposition::{Encoder, Histogram, Metric, MetricType, Summary, walk},
     storage::{sanitize::label_pairs, store::Store},
 };
 
@@ -84,8 +84,8 @@ struct SnapshotEncoder {
 }
 
 impl SnapshotEncoder {
-    fn sample(&mut self, suffix: &str, labels: &str, extra: Option<(&str, &str)>, value: f64) {
-        let mut labels = label_pairs(labels).map(|(labels, _)| labels).unwrap_or_default();
+    fn sample(&mut self, suffix: &str, metric: Metric<'_>, extra: Option<(&str, &str)>, value: f64) {
+        let mut labels = label_pairs(metric.labels).map(|(labels, _)| labels).unwrap_or_default();
         labels.extend(extra.map(|(name, value)| (name.to_owned(), value.to_owned())));
         self.samples.insert(Series::new(&format!("{}{suffix}", self.name), labels), value);
     }
@@ -96,28 +96,28 @@ impl Encoder for SnapshotEncoder {
         name.clone_into(&mut self.name);
     }
 
-    fn count(&mut self, labels: &str, value: u64) {
-        self.sample("", labels, None, value as f64);
+    fn count(&mut self, metric: Metric<'_>, value: u64) {
+        self.sample("", metric, None, value as f64);
     }
 
-    fn number(&mut self, labels: &str, value: f64) {
-        self.sample("", labels, None, value);
+    fn number(&mut self, metric: Metric<'_>, value: f64) {
+        self.sample("", metric, None, value);
     }
 
-    fn histogram(&mut self, labels: &str, histogram: &Histogram<'_>) {
+    fn histogram(&mut self, metric: Metric<'_>, histogram: &Histogram<'_>) {
         for (bound, count) in histogram.bounds.iter().zip(histogram.counts) {
-            self.sample("_bucket", labels, Some(("le", bound)), *count as f64);
+            self.sample("_bucket", metric, Some(("le", bound)), *count as f64);
         }
-        self.sample("_sum", labels, None, histogram.sum);
-        self.sample("_count", labels, None, histogram.count() as f64);
+        self.sample("_sum", metric, None, histogram.sum);
+        self.sample("_count", metric, None, histogram.count() as f64);
     }
 
-    fn summary(&mut self, labels: &str, summary: &Summary<'_>) {
+    fn summary(&mut self, metric: Metric<'_>, summary: &Summary<'_>) {
         for (quantile, value) in summary.quantiles {
-            self.sample("", labels, Some(("quantile", quantile)), *value);
+            self.sample("", metric, Some(("quantile", &quantile.to_string())), *value);
         }
-        self.sample("_sum", labels, None, summary.sum);
-        self.sample("_count", labels, None, summary.count as f64);
+        self.sample("_sum", metric, None, summary.sum);
+        self.sample("_count", metric, None, summary.count as f64);
     }
 }
 

@@ -113,21 +113,21 @@ impl<C: Cell> DeclaredFamily<C> {
         }
     }
 
-    /// Shows label texts and values, sorted by text.
-    pub(crate) fn for_each(&self, mut show: impl FnMut(&str, &C)) {
+    /// Shows label texts, when each series began, and values, sorted by text.
+    pub(crate) fn for_each(&self, mut show: impl FnMut(&str, u64, &C)) {
         match &self.table {
             Table::Dense(dense) => dense.for_each(show),
             Table::Text(text) => {
                 let (sorted, overflow) = text.sorted();
-                let mut overflow = overflow.map(|series| (series.label_text.as_ref(), &series.cell));
-                for (labels, cell) in sorted.iter() {
-                    if let Some((other, cell)) = overflow.take_if(|(other, _)| *other < labels) {
-                        show(other, cell);
+                let mut overflow = overflow.map(Arc::as_ref);
+                for (labels, series) in sorted.iter() {
+                    if let Some(other) = overflow.take_if(|other| *other.label_text < *labels) {
+                        show(&other.label_text, other.created, &other.cell);
                     }
-                    show(labels, cell);
+                    show(labels, series.created, &series.cell);
                 }
-                if let Some((other, cell)) = overflow {
-                    show(other, cell);
+                if let Some(other) = overflow {
+                    show(&other.label_text, other.created, &other.cell);
                 }
             }
         }

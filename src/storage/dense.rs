@@ -8,6 +8,7 @@ use std::{
 use super::{
     cell::{Apply, Cell},
     sanitize,
+    series::now,
 };
 use crate::{
     schema::{family::FamilyDef, limits::OTHER},
@@ -20,6 +21,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct DenseTable<C> {
     slots: Arc<[Slot<C>]>,
+    /// When the first values of all slots began.
+    created: u64,
     /// Combinations.
     size: usize,
     /// Where values outside the sets go: a slot behind the combinations, or the one that is called `other` anyway.
@@ -46,7 +49,7 @@ impl<C: Cell> DenseTable<C> {
         order.sort_by(|a, b| label_texts.get(*a).cmp(&label_texts.get(*b)));
         let maker = C::maker(def);
         let slots = label_texts.iter().map(|_| Slot { first: maker.make(), later: OnceBox::default() }).collect();
-        Some(Self { slots, size, overflow, label_texts: label_texts.into(), order: order.into() })
+        Some(Self { slots, created: now(), size, overflow, label_texts: label_texts.into(), order: order.into() })
     }
 
     /// The slots, for a call site to keep.
@@ -70,13 +73,14 @@ impl<C: Cell> DenseTable<C> {
         self.slots.iter().map(Slot::take_dropped).sum()
     }
 
-    /// Shows label texts and values, sorted by text. The place for values outside the sets is left out until it is used.
-    pub(crate) fn for_each(&self, mut show: impl FnMut(&str, &C)) {
+    /// Shows label texts, when each value began, and values, sorted by text. The place for values outside the sets is left
+    /// out until it is used.
+    pub(crate) fn for_each(&self, mut show: impl FnMut(&str, u64, &C)) {
         for &index in &self.order {
             let shown = self.slots.get(index).and_then(Slot::shown);
             let (Some(cell), Some(labels)) = (shown, self.label_texts.get(index)) else { continue };
             if index < self.size || !cell.is_untouched() {
-                show(labels, &cell);
+                show(labels, cell.created().unwrap_or(self.created), &cell);
             }
         }
     }
@@ -104,11 +108,11 @@ impl<C: Cell> DenseSeries<C> {
     /// The value that takes changes now; nothing while it is the first one.
     pub(crate) fn later(&self) -> Option<Arc<C>> {
         let later = self.slots.get(self.index)?.later.get()?;
-        if let Some(value) = &*later.read().unwrap_or_else(PoisonError::into_inner) {
-            return Some(value.clone());
+        if let Some(later) = &*later.read().unwrap_or_else(PoisonError::into_inner) {
+            return Some(later.value.clone());
         }
-        let new = Arc::new(self.slots.get(self.index)?.first.alike());
-        Some(later.write().unwrap_or_else(PoisonError::into_inner).get_or_insert(new).clone())
+        let new = Later::alike(&self.slots.get(self.index)?.first);
+        Some(later.write().unwrap_or_else(PoisonError::into_inner).get_or_insert(new).value.clone())
     }
 
     /// Changes the first value, also when nobody reads it any more.
@@ -135,13 +139,42 @@ pub(crate) struct Slot<C> {
     /// The value until the first removal.
     first: C,
     /// The value since then, under a lock: nothing from a removal to the next record.
-    later: OnceBox<RwLock<Option<Arc<C>>>>,
+    later: OnceBox<RwLock<Option<Later<C>>>>,
+}
+
+/// A value that began after a removal.
+#[derive(Debug)]
+pub(crate) struct Later<C> {
+    created: u64,
+    value: Arc<C>,
+}
+
+impl<C> Clone for Later<C> {
+    fn clone(&self) -> Self {
+        Self { created: self.created, value: self.value.clone() }
+    }
+}
+
+impl<C: Cell> Later<C> {
+    fn alike(first: &C) -> Self {
+        Self { created: now(), value: Arc::new(first.alike()) }
+    }
 }
 
 /// The value of a slot that is to be shown.
 pub(crate) enum Shown<'a, C> {
     First(&'a C),
-    Later(Arc<C>),
+    Later(Later<C>),
+}
+
+impl<C> Shown<'_, C> {
+    /// When it began; nothing of a first one.
+    fn created(&self) -> Option<u64> {
+        match self {
+            Self::First(_) => None,
+            Self::Later(later) => Some(later.created),
+        }
+    }
 }
 
 impl<C> Deref for Shown<'_, C> {
@@ -150,7 +183,7 @@ impl<C> Deref for Shown<'_, C> {
     fn deref(&self) -> &C {
         match self {
             Self::First(cell) => cell,
-            Self::Later(cell) => cell,
+            Self::Later(later) => &later.value,
         }
     }
 }
@@ -170,11 +203,11 @@ impl<C: Cell> Slot<C> {
     extern "C" fn apply_later(&self, op: C::Op) {
         slow(|| {
             let Some(later) = self.later.get() else { return };
-            if let Some(cell) = &*later.read().unwrap_or_else(PoisonError::into_inner) {
-                return cell.apply(op);
+            if let Some(later) = &*later.read().unwrap_or_else(PoisonError::into_inner) {
+                return later.value.apply(op);
             }
-            let new = Arc::new(self.first.alike());
-            later.write().unwrap_or_else(PoisonError::into_inner).get_or_insert(new).apply(op);
+            let new = Later::alike(&self.first);
+            later.write().unwrap_or_else(PoisonError::into_inner).get_or_insert(new).value.apply(op);
         });
     }
 
@@ -199,7 +232,7 @@ impl<C: Cell> Slot<C> {
             }
         };
         let removed = later.write().unwrap_or_else(PoisonError::into_inner).take();
-        removed.map_or(0, |cell| cell.take_dropped())
+        removed.map_or(0, |later| later.value.take_dropped())
     }
 
     /// As [`Cell::take_dropped`], of all that the slot has held.

@@ -147,6 +147,11 @@ impl HistogramCell {
     }
 
     /// The values of the label `le`, `+Inf` last.
+    /// The upper bounds, `+Inf` left out.
+    pub(crate) fn upper(&self) -> &'static [f64] {
+        self.upper
+    }
+
     pub(crate) fn labels(&self) -> &[Box<str>] {
         &self.bounds.labels
     }

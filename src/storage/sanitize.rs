@@ -48,12 +48,23 @@ pub(crate) fn label_text<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) ->
 pub(crate) fn label_pairs(text: &str) -> Option<(Vec<(String, String)>, &str)> {
     let (mut pairs, mut rest) = (Vec::new(), text);
     while rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-        let (name, quoted) = rest.split_once("=\"")?;
-        let (value, after) = unquoted(quoted)?;
-        pairs.push((name.to_owned(), value));
-        rest = after.strip_prefix(',').unwrap_or(after);
+        let (name, value, after) = label_pair(rest)?;
+        pairs.push((name.to_owned(), value.into_owned()));
+        rest = after;
     }
     Some((pairs, rest))
+}
+
+/// The first label of what [`label_text`] writes, its value as it was, and what follows.
+pub(crate) fn label_pair(text: &str) -> Option<(&str, Cow<'_, str>, &str)> {
+    let (name, quoted) = text.split_once('=')?;
+    let quoted = quoted.strip_prefix('"')?;
+    // In most values nothing is escaped.
+    let (value, after) = match quoted.split_once('"').filter(|(value, _)| !value.contains('\\')) {
+        Some((value, after)) => (Cow::Borrowed(value), after),
+        None => unquoted(quoted).map(|(value, after)| (Cow::Owned(value), after))?,
+    };
+    Some((name, value, after.strip_prefix(',').unwrap_or(after)))
 }
 
 /// Up to the quote that ends it, and what follows.
@@ -138,10 +149,9 @@ pub(crate) fn truncate(text: &str) -> &str {
     text.char_indices().nth(LONGEST_VALUE).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
-/// Help without control characters but line breaks, which the exporter escapes.
+/// Help without control characters but line breaks.
 pub(crate) fn clean_help(text: &str) -> String {
-    let clean = |c: char| if c.is_control() && c != '\n' { REPLACEMENT } else { c };
-    double_backslashes(text.trim()).chars().map(clean).collect()
+    text.trim().chars().map(|c| if c.is_control() && c != '\n' { REPLACEMENT } else { c }).collect()
 }
 
 /// The prefix of a label whose name is reserved.

@@ -43,10 +43,10 @@ impl<T> Sorted<T> {
         self.version = version;
     }
 
-    /// Label texts and values.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+    /// Label texts and series.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Series<T>)> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         let texts = starts.zip(&self.ends).map(|(start, &end)| self.texts.get(start..end).unwrap_or_default());
-        texts.zip(self.series.iter().map(|series| &series.cell))
+        texts.zip(self.series.iter().map(Arc::as_ref))
     }
 }

@@ -58,7 +58,7 @@ pub enum Owner {
 }
 
 impl Owner {
-    fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Counter(_) => Kind::Counter,
             Self::Gauge(_) => Kind::Gauge,
@@ -147,8 +147,10 @@ pub(crate) struct Store {
     pub(crate) observations: Observations,
     /// Labels of the configuration: the text has them, no series.
     constant_labels: Mutex<Arc<BTreeMap<String, String>>>,
-    /// Bytes of the last exposition.
-    pub(crate) last_size: AtomicUsize,
+    /// Whether OpenMetrics text says since when each series counts.
+    created_lines: AtomicBool,
+    /// Bytes of the last exposition in each format.
+    pub(crate) last_sizes: [AtomicUsize; 3],
     /// Whether `build_info!` has set its series.
     has_build_info: AtomicBool,
     /// See [`Store::extension`].
@@ -170,7 +172,8 @@ impl Store {
             collectors: Mutex::default(),
             observations: Observations::default(),
             constant_labels: Mutex::default(),
-            last_size: AtomicUsize::new(0),
+            created_lines: AtomicBool::new(false),
+            last_sizes: std::array::from_fn(|_| AtomicUsize::new(0)),
             has_build_info: AtomicBool::new(false),
             #[cfg(feature = "temporal")]
             extension: Mutex::default(),
@@ -192,9 +195,16 @@ impl Store {
         self.constant_labels.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Those of the service that starts now.
-    pub(crate) fn set_constant_labels(&self, labels: &BTreeMap<String, String>) {
+    /// Whether OpenMetrics text says since when each series counts.
+    #[cfg_attr(not(feature = "_scrape"), allow(dead_code))]
+    pub(crate) fn has_created_lines(&self) -> bool {
+        self.created_lines.load(Relaxed)
+    }
+
+    /// What the configuration of the service that starts now says of the exposition.
+    pub(crate) fn set_exposition(&self, labels: &BTreeMap<String, String>, created_lines: bool) {
         *self.constant_labels.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(labels.clone());
+        self.created_lines.store(created_lines, Relaxed);
     }
 
     /// Adds what is read at each scrape.

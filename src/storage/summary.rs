@@ -49,14 +49,14 @@ impl SummaryCell {
         self.dropped.swap(0, Relaxed)
     }
 
-    /// Quantile labels and values, the sum and the count.
-    pub(crate) fn read(&self) -> (Vec<(String, f64)>, f64, u64) {
+    /// Quantiles and their values, the sum and the count.
+    pub(crate) fn read(&self) -> (Vec<(f64, f64)>, f64, u64) {
         match &*self.distribution.lock().unwrap_or_else(PoisonError::into_inner) {
             Distribution::Summary(summary, quantiles, sum) => {
                 let snapshot = summary.snapshot(Instant::now());
                 // Without samples in the windows there are no quantiles: the format has a value for that.
                 let value = |quantile: f64| snapshot.quantile(quantile).unwrap_or(f64::NAN);
-                let values = quantiles.iter().map(|q| (q.value().to_string(), value(q.value()))).collect();
+                let values = quantiles.iter().map(|q| (q.value(), value(q.value()))).collect();
                 (values, *sum, summary.count() as u64)
             }
             // Made above, as a summary.

@@ -117,7 +117,7 @@ fn clean<'a>(values: &[&'a str]) -> Vec<Cow<'a, str>> {
 impl<C: Cell> TextFamily<C> {
     pub(crate) fn new(labels: &'static [LabelDef], cap: usize, maker: Maker<C>) -> Arc<Self> {
         Arc::new_cyclic(|family: &Weak<Self>| Self {
-            table: TextTable::of(labels, cap, maker, Some(family.clone())),
+            table: TextTable::of(labels, cap, maker, Some(Arc::new(family.clone()))),
             removable: OnceLock::default(),
         })
     }

@@ -7,7 +7,7 @@
 use std::{
     borrow::Cow,
     hash::Hasher,
-    sync::{Arc, PoisonError, Weak},
+    sync::{Arc, PoisonError},
 };
 
 use rapidhash::fast::RapidHasher;
@@ -15,7 +15,7 @@ use rapidhash::fast::RapidHasher;
 use super::{
     cell::Maker,
     sanitize,
-    series::{Home, Series},
+    series::{HomeRef, Series},
     sorted::Sorted,
 };
 use crate::{
@@ -44,7 +44,7 @@ type Level<T> = Box<[OnceLock<Arc<Series<T>>>]>;
 pub(crate) struct TextTable<T> {
     labels: &'static [LabelDef],
     pub(crate) cap: usize,
-    home: Option<Weak<dyn Home<T>>>,
+    home: Option<HomeRef<T>>,
     levels: [OnceLock<Level<T>>; LEVELS],
     highest: AtomicUsize,
     count: Mutex<Count<T>>,
@@ -78,12 +78,7 @@ impl<T> TextTable<T> {
     }
 
     /// A table in a family (`home`) that can remove series.
-    pub(crate) fn of(
-        labels: &'static [LabelDef],
-        cap: usize,
-        maker: Maker<T>,
-        home: Option<Weak<dyn Home<T>>>,
-    ) -> Self {
+    pub(crate) fn of(labels: &'static [LabelDef], cap: usize, maker: Maker<T>, home: Option<HomeRef<T>>) -> Self {
         Self {
             labels,
             cap,

@@ -23,7 +23,7 @@ use super::{
     histogram::HistogramCell,
     resolved::Resolved,
     sanitize,
-    series::{Home, Series},
+    series::{Home, HomeRef, Series},
     summary::SummaryCell,
 };
 use crate::{
@@ -170,7 +170,7 @@ pub struct UndeclaredFamily<T> {
     own: Mutex<Own<T>>,
     overflowed: AtomicU64,
     /// Itself, for the series that it makes.
-    home: Weak<Self>,
+    home: HomeRef<T>,
 }
 
 struct Own<T> {
@@ -188,7 +188,7 @@ impl<T> fmt::Debug for UndeclaredFamily<T> {
 
 impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
     fn new(kind: Kind, name: &str, cap: usize, maker: Maker<T>) -> Arc<Self> {
-        Arc::new_cyclic(|home| Self {
+        Arc::new_cyclic(|home: &Weak<Self>| Self {
             kind,
             name: name.to_owned(),
             cap,
@@ -197,7 +197,7 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
             spelled: RwLock::default(),
             own: Mutex::new(Own { series: Map::default(), overflow: None }),
             overflowed: AtomicU64::new(0),
-            home: home.clone(),
+            home: Arc::new(home.clone()),
         })
     }
 

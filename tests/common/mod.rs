@@ -9,6 +9,11 @@ pub(crate) use logs::{log_of, seen_by};
 #[cfg(all(feature = "prometheus", any(feature = "http-axum", feature = "http-poem")))]
 pub mod processes;
 
+#[cfg(all(feature = "prometheus", feature = "http-poem"))]
+pub mod metric_family;
+#[cfg(all(feature = "prometheus", feature = "http-poem"))]
+pub mod scraped;
+
 /// Ends the test here and runs it in a process of its own: this binary, started with the name of this one test.
 ///
 /// The first line of each test that looks at what the whole process has. The process knows itself by a variable.

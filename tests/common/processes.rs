@@ -160,13 +160,18 @@ impl Prometheus {
 
     /// With a configuration, every second, and further arguments.
     pub fn configured(name: &str, text: &str, arguments: &[&str]) -> Self {
+        Self::started("prometheus", name, text, arguments)
+    }
+
+    /// The same of another version.
+    pub fn started(program: &str, name: &str, text: &str, arguments: &[&str]) -> Self {
         let folder = Folder::new(name);
         let config = folder.0.join("prometheus.yml");
         std::fs::write(&config, format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n{text}"))
             .expect("a configuration");
         let port = free_port();
         let log = std::fs::File::create(folder.0.join("log")).expect("a log");
-        let process = Command::new("prometheus")
+        let process = Command::new(program)
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", folder.0.join("data").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
@@ -174,7 +179,7 @@ impl Prometheus {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .expect("a real Prometheus is on the PATH: scripts/test installs it");
+            .expect("a real Prometheus is there: scripts/setup installs it");
         let this = Self { port, _process: Process(process), _folder: folder };
         until("Prometheus is ready", || get(port, "/-/ready").map(|(status, _)| status == 200).unwrap_or(false));
         this
@@ -189,7 +194,16 @@ impl Prometheus {
 
     /// The value of a query that gives one number; nothing while it gives none.
     pub fn number(&self, query: &str) -> Option<f64> {
-        let data = self.api(&format!("/api/v1/query?query={}", percent(query)));
+        self.first(&format!("/api/v1/query?query={}", percent(query)))
+    }
+
+    /// The same at a time, in seconds since 1970.
+    pub fn number_at(&self, query: &str, time: f64) -> Option<f64> {
+        self.first(&format!("/api/v1/query?query={}&time={time}", percent(query)))
+    }
+
+    fn first(&self, path: &str) -> Option<f64> {
+        let data = self.api(path);
         data["result"][0]["value"][1].as_str().and_then(|text| text.parse().ok())
     }
 }

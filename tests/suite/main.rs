@@ -16,6 +16,7 @@ mod contained;
 mod contract;
 mod early;
 mod exposition;
+mod formats;
 mod guard;
 mod guards;
 mod http;

@@ -91,17 +91,21 @@ async fn a_hundred_scrapers_at_once_share_a_render() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_kind_of_scrape_gets_the_same_text() {
+async fn every_kind_of_scrape_gets_the_same_samples_in_its_format() {
     let server = serve().await;
     server.service.in_scope(|| metrics::counter!("wire_there_total").increment(7));
-    const ACCEPT: [&[u8]; 7] = [
-        b"",
-        b"text/plain",
-        b"text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
-        b"application/openmetrics-text; version=1.0.0; charset=utf-8",
-        b"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
-        b"image/png;q=x, ,;;",
-        b"\xff\xfe\x80",
+    const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+    const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    const PROTOBUF: &str =
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
+    const ACCEPT: [(&[u8], &str); 7] = [
+        (b"", TEXT),
+        (b"text/plain", TEXT),
+        (b"text/plain;version=0.0.4;q=0.5,*/*;q=0.1", TEXT),
+        (b"application/openmetrics-text; version=1.0.0; charset=utf-8", OPENMETRICS),
+        (b"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited", PROTOBUF),
+        (b"image/png;q=x, ,;;", TEXT),
+        (b"\xff\xfe\x80", TEXT),
     ];
     const ENCODING: [(&[u8], bool); 10] = [
         (b"", false),
@@ -116,7 +120,7 @@ async fn every_kind_of_scrape_gets_the_same_text() {
         (b", ,;q=1,,", false),
     ];
     let mut scrapes = 0;
-    for accept in ACCEPT {
+    for (accept, content_type) in ACCEPT {
         for (encoding, zipped) in ENCODING {
             for (method, version) in [("GET", "1.1"), ("GET", "1.0"), ("HEAD", "1.1"), ("HEAD", "1.0")] {
                 let mut client = Http1::to(server.address).await;
@@ -132,7 +136,8 @@ async fn every_kind_of_scrape_gets_the_same_text() {
                 let (status, head, body) = whole(&mut client).await;
                 let what = String::from_utf8_lossy(&request).into_owned() + &head;
                 assert_eq!(status, 200, "{what}");
-                assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{what}");
+                let content_type_line = format!("content-type: {}", content_type.to_ascii_lowercase());
+                assert!(head.lines().any(|line| line == content_type_line), "{what}");
                 assert!(!head.contains("transfer-encoding"), "{what}");
                 assert_eq!(head.contains("content-encoding: gzip"), zipped, "{what}");
                 let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
@@ -141,14 +146,24 @@ async fn every_kind_of_scrape_gets_the_same_text() {
                     assert!(body.is_empty() && length > 100, "{what}");
                 } else {
                     assert_eq!(body.len(), length, "{what}");
-                    let mut text = String::new();
+                    let mut plain = Vec::new();
                     if zipped {
-                        flate2::read::GzDecoder::new(body.as_slice()).read_to_string(&mut text).expect("gzip");
+                        flate2::read::GzDecoder::new(body.as_slice()).read_to_end(&mut plain).expect("gzip");
                     } else {
-                        text = String::from_utf8(body).expect("UTF-8");
+                        plain = body;
                     }
-                    assert_eq!(value(&text, "wire_there_total"), 7.0);
-                    assert!(text.ends_with('\n'));
+                    if content_type == PROTOBUF {
+                        // The name is there, and 7 as a double.
+                        let has = |bytes: &[u8]| plain.windows(bytes.len()).any(|part| part == bytes);
+                        assert!(has(b"wire_there_total") && has(&7f64.to_le_bytes()), "{what}");
+                    } else {
+                        let text = String::from_utf8(plain).expect("UTF-8");
+                        assert_eq!(value(&text, "wire_there_total"), 7.0);
+                        assert_eq!(
+                            (text.ends_with('\n'), text.ends_with("# EOF\n")),
+                            (true, content_type == OPENMETRICS)
+                        );
+                    }
                 }
                 scrapes += 1;
             }

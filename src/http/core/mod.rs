@@ -9,6 +9,7 @@ pub(crate) mod clock;
 pub(crate) mod in_flight;
 #[cfg(all(feature = "_middleware", feature = "prometheus"))]
 pub(crate) mod labels;
+#[cfg(feature = "prometheus")]
 pub(crate) mod negotiation;
 pub(crate) mod scrape;
 #[cfg(feature = "prometheus")]

@@ -3,9 +3,9 @@
 //! Rendering takes time in proportion to the number of series, so it happens on a thread of its own, and scrapes that arrive
 //! while one is waiting to start share it: each sees a render that began after it arrived.
 //!
-//! GET and HEAD answer 200 with the families, gzipped when the client asks for it; other methods 405. While the service is
-//! off the answer is 503 with the reason in plain text. Where the service asks for a token, whoever does not show it learns
-//! nothing else: 401 comes before all of these.
+//! GET and HEAD answer 200 with the families, in the format that the client prefers and gzipped when it asks for that; other
+//! methods 405. While the service is off the answer is 503 with the reason in plain text. Where the service asks for a token, whoever
+//! does not show it learns nothing else: 401 comes before all of these.
 
 use std::future::Future;
 
@@ -17,14 +17,13 @@ use http::{
     header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
 };
 
+use super::authorization::may_scrape;
 #[cfg(feature = "prometheus")]
-use super::shared_render::SharedRender;
-use super::{authorization::may_scrape, negotiation::wants_gzip};
+use super::{
+    negotiation::{media_type, wants_gzip},
+    shared_render::SharedRender,
+};
 use crate::MonitoringService;
-
-/// The media type of the exposition format.
-#[cfg(feature = "prometheus")]
-const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// One place where metrics are served. Its clones share their renders.
 #[derive(Clone, Debug)]
@@ -63,19 +62,18 @@ impl Scrape {
         headers: &HeaderMap,
     ) -> impl Future<Output = Response<Bytes>> + Send + use<> {
         let is_head = method == Method::HEAD;
-        let asked = if !may_scrape(self.service.access(), headers) {
+        let answer = if !may_scrape(self.service.access(), headers) {
             Err(unauthorized())
         } else if is_head || method == Method::GET {
-            Ok((self.clone(), self.gzip && wants_gzip(headers)))
+            Ok(self.families(headers))
         } else {
             Err(not_allowed())
         };
         async move {
-            let (scrape, gzip) = match asked {
-                Ok(asked) => asked,
+            let mut response = match answer {
+                Ok(families) => families.await,
                 Err(refusal) => return refusal,
             };
-            let mut response = scrape.families(gzip).await;
             if is_head {
                 // The headers of what a GET would bring, the length too.
                 response.body_mut().clear();
@@ -85,25 +83,29 @@ impl Scrape {
     }
 
     #[cfg(feature = "prometheus")]
-    async fn families(&self, gzip: bool) -> Response<Bytes> {
-        let Some(store) = self.service.store() else { return self.unavailable() };
-        let Some(rendered) = self.shared.render(store).await else {
-            return plain(StatusCode::INTERNAL_SERVER_ERROR, "500: the metrics could not be rendered\n");
-        };
-        let zipped = if gzip { rendered.gzip().await } else { None };
-        let is_zipped = zipped.is_some();
-        let body = zipped.unwrap_or_else(|| rendered.text());
-        let mut response = response(StatusCode::OK, TEXT_FORMAT, body);
-        response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-        if is_zipped {
-            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    fn families(&self, headers: &HeaderMap) -> impl Future<Output = Response<Bytes>> + Send + use<> {
+        let (scrape, media_type, gzip) = (self.clone(), media_type(headers), self.gzip && wants_gzip(headers));
+        async move {
+            let Some(store) = scrape.service.store() else { return scrape.unavailable() };
+            let Some(rendered) = scrape.shared.render(store, media_type.format).await else {
+                return plain(StatusCode::INTERNAL_SERVER_ERROR, "500: the metrics could not be rendered\n");
+            };
+            let zipped = if gzip { rendered.gzip().await } else { None };
+            let is_zipped = zipped.is_some();
+            let body = zipped.unwrap_or_else(|| rendered.body());
+            let mut response = response(StatusCode::OK, HeaderValue::from_static(media_type.name), body);
+            response.headers_mut().insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+            if is_zipped {
+                response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
+            response
         }
-        response
     }
 
     #[cfg(not(feature = "prometheus"))]
-    async fn families(&self, _: bool) -> Response<Bytes> {
-        self.unavailable()
+    fn families(&self, _: &HeaderMap) -> impl Future<Output = Response<Bytes>> + Send + use<> {
+        let scrape = self.clone();
+        async move { scrape.unavailable() }
     }
 
     /// The answer of another path, where nothing else is served.

@@ -13,24 +13,29 @@ use tokio::{
     sync::{OnceCell, oneshot},
 };
 
-use crate::{exposition::text, storage::store::Store};
+use crate::{
+    exposition::{Format, render},
+    storage::store::Store,
+};
 
 /// What scrapes share.
 #[derive(Debug, Default)]
 pub(crate) struct SharedRender {
-    /// The render that has not started yet: whoever arrives now joins it.
-    waiting: Mutex<Option<Arc<Slot>>>,
+    /// The render of each format that has not started yet: whoever arrives now joins it.
+    waiting: Mutex<Waiting>,
     /// Held while one runs, so that no more than one core is busy with it.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
+type Waiting = [Option<Arc<Slot>>; Format::COUNT];
+
 #[derive(Debug, Default)]
 struct Slot(OnceCell<Option<Arc<Rendered>>>);
 
-/// The text, and its compressed form once somebody asked for it.
+/// The answer in one format, and its compressed form once somebody asked for it.
 #[derive(Debug)]
 pub(crate) struct Rendered {
-    text: Bytes,
+    body: Bytes,
     gzip: OnceCell<Option<Bytes>>,
 }
 
@@ -38,44 +43,46 @@ impl SharedRender {
     /// A render that starts after this call; `None` if it failed, which is logged.
     ///
     /// Cancel-safe: when the scrape that drives a render is dropped, another one that waits takes over.
-    pub(crate) async fn render(&self, store: &Arc<Store>) -> Option<Arc<Rendered>> {
-        let slot = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().clone();
+    pub(crate) async fn render(&self, store: &Arc<Store>, format: Format) -> Option<Arc<Rendered>> {
+        let slot = self.waiting(|waiting| waiting.get_or_insert_default().clone(), format)?;
         let rendered = slot.0.get_or_init(async || {
             // The turn goes with the work: a scrape that is given up leaves its render running.
             let turn = self.turn.clone().lock_owned().await;
-            self.start(&slot);
+            self.start(&slot, format);
             let store = store.clone();
             let render = move || {
-                let text = store.diagnostics.catch_and_report("render", || text::render(&store));
+                let body = store.diagnostics.catch_and_report("render", || render(&store, format));
                 drop(turn);
-                text
+                body
             };
-            let text = off_the_runtime(render).await.flatten()?;
-            Some(Arc::new(Rendered { text: text.into(), gzip: OnceCell::new() }))
+            let body = off_the_runtime(render).await.flatten()?;
+            Some(Arc::new(Rendered { body: body.into(), gzip: OnceCell::new() }))
         });
         rendered.await.clone()
     }
 
     /// Closes a slot: from here on, scrapes that arrive get the next one.
-    fn start(&self, slot: &Arc<Slot>) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.as_ref().is_some_and(|waiting| Arc::ptr_eq(waiting, slot)) {
-            *waiting = None;
-        }
+    fn start(&self, slot: &Arc<Slot>, format: Format) {
+        self.waiting(|waiting| _ = waiting.take_if(|waiting| Arc::ptr_eq(waiting, slot)), format);
+    }
+
+    /// Asks or changes what waits in this format; each has its place.
+    fn waiting<R>(&self, run: impl FnOnce(&mut Option<Arc<Slot>>) -> R, format: Format) -> Option<R> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).get_mut(format as usize).map(run)
     }
 }
 
 impl Rendered {
-    pub(crate) fn text(&self) -> Bytes {
-        self.text.clone()
+    pub(crate) fn body(&self) -> Bytes {
+        self.body.clone()
     }
 
     /// Compressed once for all scrapes that share the render.
     pub(crate) async fn gzip(&self) -> Option<Bytes> {
-        let text = self.text.clone();
+        let body = self.body.clone();
         let zip = move || {
-            let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
-            encoder.write_all(&text).and_then(|()| encoder.finish()).ok().map(Bytes::from)
+            let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::fast());
+            encoder.write_all(&body).and_then(|()| encoder.finish()).ok().map(Bytes::from)
         };
         self.gzip.get_or_init(async || off_the_runtime(zip).await.flatten()).await.clone()
     }
@@ -178,6 +185,7 @@ mod tests {
         dropped: [bool; 3],
         counted: u64,
         faulty: bool,
+        formats: [Format; 3],
     }
 
     impl Play<'_> {
@@ -207,7 +215,7 @@ mod tests {
                         self.service.in_scope(|| crate::counter!("compozy_play_total").increment(1));
                         self.arrived[i] = Some(self.counted);
                         let (shared, store) = (self.shared, self.store);
-                        self.scrapes[i] = Some(Box::pin(shared.render(store)));
+                        self.scrapes[i] = Some(Box::pin(shared.render(store, self.formats[i])));
                     }
                     self.poll(i);
                 }
@@ -227,7 +235,8 @@ mod tests {
             if let Poll::Ready(rendered) = scrape.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 self.scrapes[i] = None;
                 self.seen[i] = Some(rendered.map(|rendered| {
-                    let text = String::from_utf8(rendered.text().to_vec()).expect("UTF-8");
+                    let text = String::from_utf8(rendered.body().to_vec()).expect("UTF-8");
+                    assert_eq!(text.ends_with("# EOF\n"), self.formats[i] == Format::OpenMetrics);
                     let line = text.lines().find_map(|line| line.strip_prefix("compozy_play_total "));
                     line.map_or(0, |value| value.parse().expect("a number"))
                 }));
@@ -247,7 +256,7 @@ mod tests {
     }
 
     /// Plays these choices, then lets everything end; how many choices there were at each step.
-    fn play(choices: &[usize], faulty: bool) -> Vec<usize> {
+    fn play(choices: &[usize], faulty: bool, formats: [Format; 3]) -> Vec<usize> {
         const LONGEST: usize = 7;
         JOBS.with_borrow_mut(VecDeque::clear);
         let (service, shared) = (MonitoringService::for_test(), SharedRender::default());
@@ -262,6 +271,7 @@ mod tests {
             dropped: [false; 3],
             counted: 0,
             faulty,
+            formats,
         };
         let (mut widths, mut steps) = (Vec::new(), Vec::new());
         while widths.len() < LONGEST {
@@ -288,7 +298,7 @@ mod tests {
         }
         assert!(faulty || failed == 0, "a render failed for no reason: {steps:?}");
         // Whoever comes after all this is served.
-        let mut late: Scrape<'_> = Box::pin(shared.render(&store));
+        let mut late: Scrape<'_> = Box::pin(shared.render(&store, formats[0]));
         let served = (0..3).any(|_| {
             let is_ready = late.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
             if let Some(job) = JOBS.with_borrow_mut(VecDeque::pop_front) {
@@ -301,11 +311,11 @@ mod tests {
     }
 
     /// Every order of up to seven steps of three scrapes, a client that goes and the thread.
-    fn every_order(faulty: bool) -> usize {
+    fn every_order(faulty: bool, formats: [Format; 3]) -> usize {
         STAGED.set(true);
         let (mut choices, mut plays) = (Vec::new(), 0);
         loop {
-            let widths = play(&choices, faulty);
+            let widths = play(&choices, faulty, formats);
             plays += 1;
             choices.resize(widths.len(), 0);
             // The next one, as a counter whose digits have these bases.
@@ -319,13 +329,23 @@ mod tests {
 
     #[test]
     fn in_every_order_each_scrape_sees_a_render_that_began_after_it_arrived_and_nobody_hangs() {
-        let plays = every_order(false);
+        let plays = every_order(false, [Format::Text; 3]);
         assert!(plays > 1_000, "{plays}");
     }
 
     #[test]
+    fn in_every_order_each_scrape_gets_its_own_format() {
+        for formats in
+            [[Format::Text, Format::OpenMetrics, Format::Text], [Format::OpenMetrics, Format::Text, Format::Text]]
+        {
+            let plays = every_order(false, formats);
+            assert!(plays > 1_000, "{plays}");
+        }
+    }
+
+    #[test]
     fn in_every_order_a_render_that_panics_leaves_nobody_hanging() {
-        let plays = every_order(true);
+        let plays = every_order(true, [Format::Text; 3]);
         assert!(plays > 1_000, "{plays}");
     }
 
@@ -336,8 +356,8 @@ mod tests {
         NO_THREADS.set(true);
         assert!(builder().spawn(|| ()).is_err(), "the machine has so much memory");
         let mut scrape = std::pin::pin!(async {
-            let rendered = shared.render(&store).await.expect("rendered");
-            (rendered.text(), rendered.gzip().await.expect("zipped"))
+            let rendered = shared.render(&store, Format::Text).await.expect("rendered");
+            (rendered.body(), rendered.gzip().await.expect("zipped"))
         });
         let Poll::Ready((text, gzip)) = scrape.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
             panic!("nobody is waited for")

@@ -164,19 +164,32 @@ fn metrics(has_token: bool) -> Value {
             "tags": ["Monitoring"],
             "summary": "Metrics for Prometheus",
             "description": format!("All metrics of this process, for a Prometheus server to scrape.\n\n\
-                - **Format**: the Prometheus text format, version 0.0.4; gzip when the client accepts it. HEAD answers as GET, without \
-                the text.\n\
+                - **Format**: as `Accept` asks for it, the Prometheus text format 0.0.4 (also for whoever asks for nothing), OpenMetrics text \
+                1.0.0, or delimited protobuf messages `io.prometheus.client.MetricFamily`; gzip when the client accepts it. HEAD answers as GET, \
+                without the body.\n\
                 - **Interval**: 15 seconds is usual. A scrape is rendered when it is asked for, and scrapes that come together share one.\n\
                 - **Versions**: none. The path is not under the API's version, and families and labels only grow.\n\
                 - **Access**: {access}\n\
                 - **Scope**: this instance only; sums over instances are the work of Prometheus."),
             "responses": {
-                "200": text(
-                    "The families.",
-                    "text/plain; version=0.0.4; charset=utf-8",
-                    "# HELP compozy_http_requests_in_flight Currently active requests\n\
-                     # TYPE compozy_http_requests_in_flight gauge\ncompozy_http_requests_in_flight 1\n",
-                ),
+                "200": {
+                    "description": "The families.",
+                    "content": {
+                        "text/plain; version=0.0.4; charset=utf-8": {
+                            "schema": { "type": "string" },
+                            "example": "# HELP compozy_http_requests_in_flight Currently active requests\n\
+                                # TYPE compozy_http_requests_in_flight gauge\ncompozy_http_requests_in_flight 1\n",
+                        },
+                        "application/openmetrics-text; version=1.0.0; charset=utf-8": {
+                            "schema": { "type": "string" },
+                            "example": "# HELP compozy_http_requests_in_flight Currently active requests\n\
+                                # TYPE compozy_http_requests_in_flight gauge\ncompozy_http_requests_in_flight 1\n# EOF\n",
+                        },
+                        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited": {
+                            "schema": { "type": "string", "format": "binary" },
+                        },
+                    },
+                },
                 "405": text("Another method than GET or HEAD.", "text/plain; charset=utf-8", "405: GET and HEAD only\n"),
                 "500": text(
                     "The metrics could not be rendered; the log says why.",

@@ -4,6 +4,7 @@
 mod compile_fail;
 mod first_day;
 mod flood;
+mod formats;
 mod grpc;
 mod hostile;
 mod instances;

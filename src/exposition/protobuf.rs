@@ -1,0 +1,196 @@
+//! The protobuf format of Prometheus: messages `io.prometheus.client.MetricFamily`, each behind its length.
+//!
+//! Written by hand: a message is a list of fields, a field its number, its kind and its value. `metrics.proto` of
+//! `prometheus/client_model` has the numbers.
+
+use super::{
+    encoder::{Encoder, Histogram, Metric, MetricType, NO_HELP, Summary},
+    render::{self, Format},
+};
+use crate::{
+    schema::buckets::unit_of,
+    storage::{sanitize, store::Store},
+};
+
+/// Everything that a scrape shows.
+pub(super) fn render(store: &Store) -> Vec<u8> {
+    let new = |bytes, _: &[_]| ProtobufEncoder {
+        out: Vec::with_capacity(bytes),
+        family: Message::default(),
+        unit: None,
+        kind: MetricType::Gauge,
+        metric: Message::default(),
+        value: Message::default(),
+        part: Message::default(),
+    };
+    render::render(store, Format::Protobuf, new, |mut encoder: ProtobufEncoder| {
+        encoder.end_family();
+        encoder.out
+    })
+}
+
+/// The fields of a message, one behind the other.
+#[derive(Default)]
+struct Message(Vec<u8>);
+
+impl Message {
+    fn varint(bytes: &mut Vec<u8>, mut number: u64) {
+        while number >= 0x80 {
+            bytes.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+    }
+
+    /// The number of a field, and of which kind its value is.
+    fn key(&mut self, field: u8, kind: u8) {
+        Self::varint(&mut self.0, u64::from(field << 3 | kind));
+    }
+
+    fn whole(&mut self, field: u8, value: u64) {
+        self.key(field, 0);
+        Self::varint(&mut self.0, value);
+    }
+
+    fn double(&mut self, field: u8, value: f64) {
+        self.key(field, 1);
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn bytes(&mut self, field: u8, value: &[u8]) {
+        self.key(field, 2);
+        Self::varint(&mut self.0, value.len() as u64);
+        self.0.extend_from_slice(value);
+    }
+
+    /// A message in this one, which is empty afterwards.
+    fn message(&mut self, field: u8, part: &mut Self) {
+        self.bytes(field, &part.0);
+        part.0.clear();
+    }
+}
+
+/// Of the message `MetricFamily`.
+mod family {
+    pub(super) const NAME: u8 = 1;
+    pub(super) const HELP: u8 = 2;
+    pub(super) const TYPE: u8 = 3;
+    pub(super) const METRIC: u8 = 4;
+    pub(super) const UNIT: u8 = 5;
+}
+
+/// Of the message `Metric`.
+mod metric {
+    pub(super) const LABEL: u8 = 1;
+    pub(super) const GAUGE: u8 = 2;
+    pub(super) const COUNTER: u8 = 3;
+    pub(super) const SUMMARY: u8 = 4;
+    pub(super) const HISTOGRAM: u8 = 7;
+}
+
+struct ProtobufEncoder {
+    out: Vec<u8>,
+    /// The family that has begun; empty before the first.
+    family: Message,
+    kind: MetricType,
+    unit: Option<&'static str>,
+    /// A metric, its value, and a part of that: empty between two metrics.
+    metric: Message,
+    value: Message,
+    part: Message,
+}
+
+impl ProtobufEncoder {
+    fn end_family(&mut self) {
+        if let Some(unit) = self.unit.take() {
+            self.family.bytes(family::UNIT, unit.as_bytes());
+        }
+        if !self.family.0.is_empty() {
+            Message::varint(&mut self.out, self.family.0.len() as u64);
+            self.out.append(&mut self.family.0);
+        }
+    }
+
+    /// The metric with these labels, and with the value that was written.
+    fn metric(&mut self, labels: &str, value: u8) {
+        let mut rest = labels;
+        // What is stored can be read.
+        while let Some((name, value, after)) = sanitize::label_pair(rest) {
+            self.part.bytes(1, name.as_bytes());
+            self.part.bytes(2, value.as_bytes());
+            self.metric.message(metric::LABEL, &mut self.part);
+            rest = after;
+        }
+        self.metric.message(value, &mut self.value);
+        self.family.message(family::METRIC, &mut self.metric);
+    }
+
+    /// Since when the value counts, in this field of it.
+    fn created(&mut self, field: u8, created: u64) {
+        if created > 0 {
+            self.part.whole(1, created / 1_000);
+            let nanos = (created % 1_000).wrapping_mul(1_000_000);
+            if nanos > 0 {
+                self.part.whole(2, nanos);
+            }
+            self.value.message(field, &mut self.part);
+        }
+    }
+}
+
+impl Encoder for ProtobufEncoder {
+    fn family(&mut self, name: &str, help: Option<&str>, kind: MetricType) {
+        self.end_family();
+        self.kind = kind;
+        let is_counter = kind == MetricType::Counter;
+        self.unit = unit_of(name.strip_suffix("_total").filter(|_| is_counter).unwrap_or(name));
+        self.family.bytes(family::NAME, name.as_bytes());
+        self.family.bytes(family::HELP, sanitize::clean_help(help.unwrap_or(NO_HELP)).as_bytes());
+        let number = match kind {
+            MetricType::Counter => 0,
+            MetricType::Gauge => 1,
+            MetricType::Summary => 2,
+            MetricType::Histogram => 4,
+        };
+        self.family.whole(family::TYPE, number);
+    }
+
+    fn count(&mut self, metric: Metric<'_>, value: u64) {
+        self.number(metric, value as f64);
+    }
+
+    fn number(&mut self, metric: Metric<'_>, value: f64) {
+        self.value.double(1, value);
+        if self.kind == MetricType::Counter {
+            self.created(3, metric.created);
+            self.metric(metric.labels, metric::COUNTER);
+        } else {
+            self.metric(metric.labels, metric::GAUGE);
+        }
+    }
+
+    fn histogram(&mut self, metric: Metric<'_>, histogram: &Histogram<'_>) {
+        self.value.whole(1, histogram.count());
+        self.value.double(2, histogram.sum);
+        // Without `+Inf`, which is the count of all.
+        for (bound, count) in histogram.upper.iter().zip(histogram.counts) {
+            self.part.whole(1, *count);
+            self.part.double(2, *bound);
+            self.value.message(3, &mut self.part);
+        }
+        self.created(15, metric.created);
+        self.metric(metric.labels, metric::HISTOGRAM);
+    }
+
+    fn summary(&mut self, metric: Metric<'_>, summary: &Summary<'_>) {
+        self.value.whole(1, summary.count);
+        self.value.double(2, summary.sum);
+        for (quantile, value) in summary.quantiles {
+            self.part.double(1, *quantile);
+            self.part.double(2, *value);
+            self.value.message(3, &mut self.part);
+        }
+        self.created(4, metric.created);
+        self.metric(metric.labels, metric::SUMMARY);
+    }
+}
