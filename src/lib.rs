@@ -127,19 +127,23 @@ pub mod __private {
 #[path = "../models/models.rs"]
 mod models;
 
-/// The blocks of the README, as doc tests.
+/// The blocks of the documents, as doc tests. Those of the README and the tutorial are programs: `tests/suite/once/first_day.rs`.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/operations.md")]
-struct Operations;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/migration.md")]
-struct Migration;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/temporal.md")]
-struct Temporal;
+mod documents {
+    #[doc = include_str!("../docs/add-a-metric.md")]
+    struct AddAMetric;
+    #[doc = include_str!("../docs/labels.md")]
+    struct Labels;
+    #[doc = include_str!("../docs/migration.md")]
+    struct Migration;
+    #[doc = include_str!("../docs/operations.md")]
+    struct Operations;
+    #[doc = include_str!("../docs/requests.md")]
+    struct Requests;
+    #[doc = include_str!("../docs/temporal.md")]
+    struct Temporal;
+    #[doc = include_str!("../docs/testing.md")]
+    struct Testing;
+    #[doc = include_str!("../docs/web-frameworks.md")]
+    struct WebFrameworks;
+}

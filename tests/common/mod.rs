@@ -139,20 +139,30 @@ pub fn allocations(run: impl FnOnce()) -> u64 {
 /// are. Without a list of labels, with the versions of the repository, and without a word of the compiler.
 #[track_caller]
 pub fn built_outside(folder: &std::path::Path) -> std::path::PathBuf {
+    cargo_outside("build", folder);
+    target_outside().join("debug")
+}
+
+/// The same with any command of cargo; what it prints.
+#[track_caller]
+pub fn cargo_outside(command: &str, folder: &std::path::Path) -> String {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     std::fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).expect("copied");
-    let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("first-day");
-    let built = cargo_command()
+    let output = cargo_command()
         .current_dir(folder)
         .env_remove("COMPOZY_METRIC_LABELS")
-        .args(["build", "--quiet", "--config", "profile.dev.debug=false", "--target-dir"])
-        .arg(&target)
+        .args([command, "--quiet", "--config", "profile.dev.debug=false", "--target-dir"])
+        .arg(target_outside())
         .output()
         .expect("cargo runs");
-    let said = String::from_utf8_lossy(&built.stderr).into_owned();
     let _ = std::fs::remove_dir_all(folder);
-    assert!(built.status.success() && said.is_empty(), "{said}");
-    target.join("debug")
+    let [said, printed] = [output.stderr, output.stdout].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success() && said.is_empty(), "{said}{printed}");
+    printed
+}
+
+fn target_outside() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("first-day")
 }
 
 /// What `promtool check metrics` says about a text: its remarks, none for a text without fault. The text has to parse.
