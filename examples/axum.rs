@@ -36,11 +36,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/api/v1/users/{id}", get(user))
         .route("/api/v1/events", get(events))
         .route("/health", get(async || "ok\n"));
+    #[cfg(feature = "view")]
+    let app = app.route_service("/", service.view_endpoint());
+    #[cfg(not(feature = "view"))]
+    let app = app.route("/", get(async || "GET /api/v1/users/7, /api/v1/events, /health, /metrics\n"));
     // The two lines: the scrape beside the routes, and the layer around all of them.
     let app = service.mount_metrics(app)?;
     let app = app.layer(service.http_layer().skip("/health"));
 
     let address = std::env::var("COMPOZY_ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
+    tracing::info!("Listening on http://{address}: try http://{address}/api/v1/users/7");
+    match service.off_reason() {
+        None => tracing::info!("Metrics are at http://{address}{}", service.path()),
+        Some(reason) => tracing::info!("No metrics: {reason}"),
+    }
     let listener = tokio::net::TcpListener::bind(address).await?;
     let stopped = async { _ = tokio::signal::ctrl_c().await };
     axum::serve(listener, app).with_graceful_shutdown(stopped).await?;

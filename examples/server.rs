@@ -1,11 +1,11 @@
 //! A small Compozy-like API with one `/metrics`, on its own server.
 //!
 //! ```text
-//! MONITORING_ENABLED=true cargo run --example server --features prometheus,http-poem
+//! MONITORING_ENABLED=true cargo run --example server --features prometheus,http-poem,view
 //! curl http://127.0.0.1:8080/api/v1/users/7; curl http://127.0.0.1:8080/metrics
 //! ```
 //!
-//! With the feature `openapi` it serves Swagger UI at `/docs` as well.
+//! With the feature `view` it serves the page for people at `/`, with `openapi` Swagger UI at `/docs`.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -99,6 +99,13 @@ fn events() -> SSE {
     }))
 }
 
+#[cfg(not(feature = "view"))]
+#[handler]
+fn index() -> &'static str {
+    "GET /api/v1/users/7, /api/v1/workflows, /api/v1/events, /health, /metrics\n\
+     With the feature `view` this is a page about the metrics.\n"
+}
+
 #[handler]
 fn health() -> &'static str {
     "ok\n"
@@ -139,6 +146,10 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .at("/api/v1/workflows", get(list_workflows).post(start_workflow))
         .at("/api/v1/events", get(events))
         .at("/health", get(health));
+    #[cfg(feature = "view")]
+    let app = app.at("/", service.view_endpoint());
+    #[cfg(not(feature = "view"))]
+    let app = app.at("/", get(index));
     // Not with `at`, which panics where the path in MONITORING_PATH is one of the application's.
     let app = service.metrics_endpoint().mount(app)?;
     // Outermost: what other middleware answers is counted too.
@@ -157,6 +168,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         None => info!("Metrics are at http://{address}{}", service.path()),
         Some(reason) => info!("No metrics: {reason}"),
     }
+    #[cfg(feature = "view")]
+    info!("A page about them is at http://{address}/");
     #[cfg(feature = "openapi")]
     info!("Documentation is at http://{address}/docs");
     Server::new(TcpListener::bind(address)).run_with_graceful_shutdown(app, stop, Some(Duration::from_secs(5))).await?;

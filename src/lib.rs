@@ -89,6 +89,9 @@ pub use http::ListenAddress;
 #[cfg(feature = "openapi")]
 #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
 pub use http::OpenApiDocument;
+#[cfg(feature = "view")]
+#[cfg_attr(docsrs, doc(cfg(feature = "view")))]
+pub use http::ViewEndpoint;
 #[cfg(all(feature = "http-tower", feature = "prometheus"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-tower")))]
 pub use http::{CountedBody, HttpLayerFuture, HttpLayerService};

@@ -11,7 +11,8 @@
     not(feature = "openapi"),
     not(feature = "temporal"),
     not(feature = "project-file"),
-    not(feature = "serve")
+    not(feature = "serve"),
+    not(feature = "view")
 ))]
 macro_rules! missing {
     (
@@ -205,3 +206,11 @@ macro_rules! with_words {
 }
 
 with_words!(with_label_values with_labels labels get_or_create get_metric_with_label_values);
+
+#[cfg(not(feature = "view"))]
+missing! {
+    "`view_endpoint` needs the feature `view` of compozy-monitoring"
+    "in Cargo.toml: compozy-monitoring = {{ version = \"0.1\", features = [\"prometheus\", \"view\"] }}, and `http-poem` or `http-tower`"
+    BuiltWithTheFeatureView;
+    MonitoringService { view_endpoint(self) }
+}

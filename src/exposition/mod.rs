@@ -4,6 +4,8 @@ mod constant_labels;
 mod encoder;
 mod lines;
 mod openmetrics;
+#[cfg(feature = "view")]
+mod page;
 mod protobuf;
 mod render;
 pub(crate) mod text;
@@ -21,5 +23,7 @@ pub(crate) fn render(store: &crate::storage::store::Store, format: Format) -> Ve
         Format::Text => text::render(store).into_bytes(),
         Format::OpenMetrics => openmetrics::render(store).into_bytes(),
         Format::Protobuf => protobuf::render(store),
+        #[cfg(feature = "view")]
+        Format::Page => page::render(store).into_bytes(),
     }
 }

@@ -17,11 +17,14 @@ pub(crate) enum Format {
     OpenMetrics,
     /// `io.prometheus.client.MetricFamily`, delimited.
     Protobuf,
+    /// What is between head and end of the page for people.
+    #[cfg(feature = "view")]
+    Page,
 }
 
 impl Format {
     /// How many there are: `format as usize` is below it.
-    pub(crate) const COUNT: usize = 3;
+    pub(crate) const COUNT: usize = if cfg!(feature = "view") { 4 } else { 3 };
 }
 
 /// Everything that a scrape shows. `new` makes the encoder, for so many bytes; `finish` takes what it wrote.

@@ -1,6 +1,6 @@
 //! What a web service needs: a middleware that counts, and an answer to scrapes.
 
-#[cfg(any(feature = "_middleware", feature = "prometheus"))]
+#[cfg(any(feature = "_middleware", feature = "prometheus", feature = "view"))]
 pub(crate) mod core;
 #[cfg(feature = "http-poem")]
 mod poem;
@@ -13,6 +13,8 @@ mod tower;
 pub use self::core::body::CountedBody;
 #[cfg(feature = "http-tower")]
 pub use self::core::scrape::MetricsBody;
+#[cfg(feature = "view")]
+pub use self::core::view::ViewEndpoint;
 #[cfg(feature = "openapi")]
 pub use self::poem::openapi::OpenApiDocument;
 #[cfg(feature = "http-poem")]

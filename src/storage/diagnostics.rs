@@ -133,6 +133,14 @@ impl Diagnostics {
         self.logged.lock().unwrap_or_else(PoisonError::into_inner).insert((metric.to_owned(), what))
     }
 
+    /// What there was to log, once for each family.
+    #[cfg(feature = "view")]
+    pub(crate) fn findings(&self) -> Vec<(String, &'static str)> {
+        let mut findings: Vec<_> = self.logged.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+        findings.sort_unstable();
+        findings
+    }
+
     pub(crate) fn errors(&self) -> u64 {
         self.errors.load(Relaxed)
     }

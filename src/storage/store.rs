@@ -150,7 +150,7 @@ pub(crate) struct Store {
     /// Whether OpenMetrics text says since when each series counts.
     created_lines: AtomicBool,
     /// Bytes of the last exposition in each format.
-    pub(crate) last_sizes: [AtomicUsize; 3],
+    pub(crate) last_sizes: [AtomicUsize; 4],
     /// Whether `build_info!` has set its series.
     has_build_info: AtomicBool,
     /// See [`Store::extension`].

@@ -57,6 +57,7 @@ pub fn built(example: &str) -> PathBuf {
         ("serve", cfg!(feature = "serve")),
         ("temporal", cfg!(feature = "temporal")),
         ("tokio-runtime", cfg!(feature = "tokio-runtime")),
+        ("view", cfg!(feature = "view")),
     ] {
         if is_on {
             features.push(feature);

@@ -38,6 +38,7 @@ mod start_disabled;
 mod start_enabled;
 mod start_foreign_recorder;
 mod tokio_runtime;
+mod view;
 
 /// The real Temporal server.
 #[cfg(all(feature = "http-poem", feature = "prometheus", feature = "temporal"))]

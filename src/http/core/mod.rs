@@ -25,3 +25,5 @@ pub(crate) const UNMATCHED: &str = "unmatched";
 /// The path of a request whose template is not known.
 #[cfg(any(feature = "http-poem", all(feature = "_middleware", feature = "prometheus")))]
 pub(crate) const UNKNOWN: &str = "unknown";
+#[cfg(feature = "view")]
+pub(crate) mod view;

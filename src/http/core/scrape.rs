@@ -123,13 +123,13 @@ impl Scrape {
     }
 }
 
-fn unauthorized() -> Response<Bytes> {
+pub(super) fn unauthorized() -> Response<Bytes> {
     let mut response = plain(StatusCode::UNAUTHORIZED, "");
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 
-fn not_allowed() -> Response<Bytes> {
+pub(super) fn not_allowed() -> Response<Bytes> {
     let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "405: GET and HEAD only\n");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
@@ -140,7 +140,7 @@ fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Bytes> {
 }
 
 /// The length is a header, so that it is there where the body of a HEAD is taken away.
-fn response(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Bytes> {
+pub(super) fn response(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Bytes> {
     let length = HeaderValue::from(body.len());
     let mut response = Response::new(body);
     *response.status_mut() = status;

@@ -10,3 +10,5 @@ mod path_matcher;
 #[cfg(feature = "prometheus")]
 mod route;
 mod template_aliases;
+#[cfg(feature = "view")]
+mod view;

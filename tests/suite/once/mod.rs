@@ -17,6 +17,7 @@ mod prometheus;
 mod skew;
 mod stranger;
 mod time;
+mod view;
 
 #[cfg(all(
     feature = "http-poem",
