@@ -8,6 +8,8 @@ mod chaos;
 mod common;
 mod log;
 mod personal;
+#[cfg(feature = "http-axum")]
+mod personal_tower;
 mod scrapers;
 mod shutdown;
 
