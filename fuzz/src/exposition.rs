@@ -162,6 +162,15 @@ pub fn expose(data: &[u8]) -> String {
     compare(&service, &mut model)
 }
 
+/// A service on which the operations were run, beside no model.
+pub(crate) fn recorded(data: &[u8]) -> MonitoringService {
+    let mut u = Unstructured::new(data);
+    let (service, mut model) = (MonitoringService::for_test(), Model::default());
+    let mut floods = 0;
+    while !u.is_empty() && step(&mut u, &service, &mut model, &mut floods).is_ok() {}
+    service
+}
+
 fn compare(service: &MonitoringService, model: &mut Model) -> String {
     let rendered = service.render();
     let exposed = text::parse(&rendered).unwrap_or_else(|error| panic!("{error}\n{rendered}"));

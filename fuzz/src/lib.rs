@@ -11,15 +11,21 @@ use std::{
 
 mod configuration;
 mod exposition;
+mod formats;
 mod linter;
 pub mod model;
+mod negotiation;
 mod project_file;
+pub mod protobuf;
 mod sanitising;
+pub mod scrape;
 pub mod text;
 
 pub use configuration::configuration;
 pub use exposition::{expose, exposition};
+pub use formats::formats;
 pub use linter::linter;
+pub use negotiation::negotiation;
 pub use project_file::project_file;
 pub use sanitising::sanitising;
 
@@ -27,12 +33,14 @@ pub use sanitising::sanitising;
 pub type Target = fn(&[u8]);
 
 /// All targets by name: that of their folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("configuration", configuration),
     ("project-file", project_file),
     ("sanitising", sanitising),
     ("exposition", exposition),
+    ("formats", formats),
     ("linter", linter),
+    ("negotiation", negotiation),
 ];
 
 /// A name below the folder for temporary files that no other thread or process has.

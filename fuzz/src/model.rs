@@ -252,8 +252,8 @@ impl Model {
         assert_eq!(counted("compozy_monitoring_overflowed_series_total"), self.overflowed as f64, "overflowed");
         assert_eq!(counted("compozy_monitoring_health"), if self.errors > 0 { 0.0 } else { 1.0 }, "health");
 
-        let is_own =
-            |name: &&String| name.starts_with("compozy_monitoring_") || name.as_str() == "compozy_uptime_seconds_total";
+        let own = ["compozy_monitoring_", "compozy_uptime_seconds_total", "compozy_http_requests_in_flight"];
+        let is_own = |name: &&String| own.iter().any(|own| name.starts_with(own));
         let printed: Vec<_> = self.families.iter().filter(|(_, family)| is_printed(family)).collect();
         let names: Vec<_> = printed.iter().map(|(name, _)| *name).collect();
         assert_eq!(exposed.keys().filter(|name| !is_own(name)).collect::<Vec<_>>(), names);

@@ -42,7 +42,10 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
         // Those are monitoring's own, and declared.
         let clean = metric_name(&name);
         let is_own = |own: &str| clean.starts_with(own) || own.starts_with(&clean);
-        if ["compozy_monitoring_", "compozy_uptime_", "compozy_build_info"].into_iter().any(is_own) {
+        if ["compozy_monitoring_", "compozy_uptime_", "compozy_build_info", "compozy_http_request"]
+            .into_iter()
+            .any(is_own)
+        {
             continue;
         }
         let labels: Vec<(&str, &str)> =

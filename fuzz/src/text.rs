@@ -1,4 +1,4 @@
-//! A strict parser of the Prometheus text format, version 0.0.4: what a scraper may choke on is an error.
+//! A strict parser of the text formats, Prometheus' 0.0.4 and OpenMetrics 1.0.0: what a scraper may choke on is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,12 +22,26 @@ pub type Families = BTreeMap<String, Family>;
 /// # Errors
 /// The first line that breaks a rule, and which.
 pub fn parse(text: &str) -> Result<Families, String> {
-    let mut families = Families::new();
-    let mut current: Option<String> = None;
-    let mut helped: Option<(String, String)> = None;
     if !text.is_empty() && !text.ends_with('\n') {
         return Err("the last line does not end".to_owned());
     }
+    parse_in(text, false)
+}
+
+/// The same for OpenMetrics. Counters are called without `_total`.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_openmetrics(text: &str) -> Result<Families, String> {
+    parse_in(text.strip_suffix("# EOF\n").ok_or("no EOF at the end")?, true)
+}
+
+fn parse_in(text: &str, openmetrics: bool) -> Result<Families, String> {
+    let mut families = Families::new();
+    let mut current: Option<String> = None;
+    // As the other formats call the last one: the order is that of these names.
+    let mut last_name = String::new();
+    let mut helped: Option<(String, String)> = None;
     for line in text.split_terminator('\n') {
         let fail = |why: &str| Err(format!("{why}: {line:?}"));
         if line.chars().any(char::is_control) {
@@ -44,26 +58,39 @@ pub fn parse(text: &str) -> Result<Families, String> {
             if families.contains_key(name) {
                 return fail("HELP after samples, or twice");
             }
-            let Some(help) = unescape(help, false) else { return fail("escape in HELP") };
+            let Some(help) = unescape(help, openmetrics) else { return fail("escape in HELP") };
             helped = Some((name.to_owned(), help));
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {
             let Some((name, kind)) = rest.split_once(' ') else { return fail("TYPE without a kind") };
             if !is_name(name, true) {
                 return fail("name");
             }
-            if !["counter", "gauge", "histogram", "summary"].contains(&kind) {
+            let is_known = ["counter", "gauge", "histogram", "summary"].contains(&kind);
+            if !is_known && (!openmetrics || kind != "unknown") {
                 return fail("unknown TYPE");
             }
             let help = match helped.take() {
                 Some((other, _)) if other != name => return fail("TYPE of another family than HELP"),
                 helped => helped.map(|(_, help)| help),
             };
-            if let Some(last) = current.as_ref().filter(|last| last.as_str() >= name) {
-                return fail(&format!("family out of order, after {last}"));
+            let whole = if openmetrics && kind == "counter" { format!("{name}_total") } else { name.to_owned() };
+            if last_name >= whole {
+                return fail(&format!("family out of order, after {last_name}"));
             }
+            last_name = whole;
             let family = Family { help, kind: kind.to_owned(), samples: BTreeMap::new() };
-            families.insert(name.to_owned(), family);
+            if families.insert(name.to_owned(), family).is_some() {
+                return fail("family twice");
+            }
             current = Some(name.to_owned());
+        } else if let Some(rest) = line.strip_prefix("# UNIT ").filter(|_| openmetrics) {
+            let is_of = |(name, unit): (&str, &str)| {
+                let has_begun = families.get(name).is_some_and(|family| !family.samples.is_empty());
+                current.as_deref() == Some(name) && !has_begun && name.ends_with(&format!("_{unit}"))
+            };
+            if !rest.split_once(' ').is_some_and(is_of) {
+                return fail("unit");
+            }
         } else if line.starts_with('#') || line.is_empty() {
             return fail("comment or empty line");
         } else {
@@ -73,9 +100,13 @@ pub fn parse(text: &str) -> Result<Families, String> {
             };
             let Some(suffix) = name.strip_prefix(of.as_str()) else { return fail("sample of another family") };
             let fits = match (family.kind.as_str(), suffix) {
-                ("counter" | "gauge", "") => true,
-                ("histogram", "_bucket") => labels.contains_key("le"),
-                ("summary", "") => labels.contains_key("quantile"),
+                ("counter", "_total") => openmetrics,
+                ("counter", "") => !openmetrics,
+                ("gauge" | "unknown", "") => true,
+                ("histogram", "_bucket") => labels.get("le").is_some_and(|le| !openmetrics || is_canonical(le)),
+                ("summary", "") => {
+                    labels.get("quantile").is_some_and(|quantile| !openmetrics || is_canonical(quantile))
+                }
                 ("histogram" | "summary", "_sum" | "_count") => true,
                 _ => false,
             };
@@ -96,7 +127,10 @@ pub fn parse(text: &str) -> Result<Families, String> {
         if family.samples.is_empty() {
             return Err(format!("{name} has no sample"));
         }
-        let own: BTreeSet<_> = family.samples.keys().map(|(name, _)| name.clone()).chain([name.clone()]).collect();
+        let mut own: BTreeSet<_> = family.samples.keys().map(|(name, _)| name.clone()).chain([name.clone()]).collect();
+        if openmetrics && family.kind == "counter" {
+            own.insert(format!("{name}_created"));
+        }
         for name in own {
             if !names.insert(name.clone()) {
                 return Err(format!("{name} is printed by two families"));
@@ -129,6 +163,11 @@ fn check_histogram(name: &str, family: &Family) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Never a whole number without a point.
+fn is_canonical(number: &str) -> bool {
+    number == "+Inf" || number.contains('.') || number.contains('e')
 }
 
 fn sample(line: &str) -> Option<(String, Labels, f64)> {
@@ -214,6 +253,34 @@ mod tests {
         assert!(families["b"].samples.values().all(|value| value.is_nan()));
         assert_eq!(families["c_seconds"].samples.len(), 4);
         assert_eq!(parse(""), Ok(Families::new()));
+    }
+
+    #[test]
+    fn openmetrics_is_read_and_what_is_wrong_in_it_is_not() {
+        let good = "# HELP b_seconds A \\\"b\\\".\n# TYPE b_seconds gauge\n# UNIT b_seconds seconds\nb_seconds 1\n\
+                    # TYPE a counter\na_total{x=\"1\"} 2\n# TYPE c unknown\nc 3\n# TYPE d histogram\n\
+                    d_bucket{le=\"1.0\"} 1\nd_bucket{le=\"+Inf\"} 2\nd_sum 1\nd_count 2\n# EOF\n";
+        // `a_total` comes before `b`.
+        assert!(parse_openmetrics(good).is_err_and(|why| why.contains("out of order")));
+        let good = good.replace("# TYPE a counter\na_total", "# TYPE bb counter\nbb_total");
+        let families = parse_openmetrics(&good).unwrap();
+        assert_eq!(families["b_seconds"].help.as_deref(), Some("A \"b\"."));
+        assert_eq!((families["bb"].kind.as_str(), families["bb"].samples.len(), families.len()), ("counter", 1, 4));
+        for (bad, why) in [
+            ("# TYPE a gauge\na 1\n", "no EOF"),
+            ("# TYPE a gauge\na 1\n# EOF\n# EOF\n", "comment"),
+            ("# TYPE a_total counter\na_total 1\n# EOF\n", "does not belong"),
+            ("# TYPE a gauge\na 1\n# TYPE a counter\na_total 1\n# EOF\n", "twice"),
+            ("# TYPE a_created gauge\na_created 1\n# TYPE a counter\na_total 1\n# EOF\n", "two families"),
+            ("# TYPE a gauge\n# UNIT a seconds\na 1\n# EOF\n", "unit"),
+            ("# TYPE a_seconds gauge\na_seconds 1\n# UNIT a_seconds seconds\n# EOF\n", "unit"),
+            ("# HELP a \"b\"\n# TYPE a gauge\na 1\n# EOF\n", "escape"),
+            ("# TYPE d histogram\nd_bucket{le=\"1\"} 1\n# EOF\n", "does not belong"),
+        ] {
+            let said = parse_openmetrics(bad).expect_err(bad);
+            assert!(said.contains(why), "{bad:?}: {said}");
+        }
+        assert!(parse("# TYPE a unknown\na 1\n").is_err());
     }
 
     #[test]

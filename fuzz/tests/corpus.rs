@@ -60,6 +60,16 @@ fn exposition() {
 }
 
 #[test]
+fn formats() {
+    replay("formats");
+}
+
+#[test]
+fn negotiation() {
+    replay("negotiation");
+}
+
+#[test]
 fn linter() {
     replay("linter");
 }
