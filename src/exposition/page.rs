@@ -246,7 +246,7 @@ impl Series {
 
     fn labels(&self) -> String {
         let pairs: Vec<String> = self.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        if pairs.is_empty() { "all".to_owned() } else { pairs.join(", ") }
+        if pairs.is_empty() { "no labels".to_owned() } else { pairs.join(", ") }
     }
 }
 

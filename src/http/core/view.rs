@@ -17,7 +17,7 @@ use crate::MonitoringService;
 const STYLE: &str = include_str!("page.css");
 /// Nothing but the style above, which is named by its hash: `openssl dgst -sha256 -binary src/http/core/page.css | base64`.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'sha256-RSquZcRS78hiJJmqgXebu7UrVKbOFCrAEY/ihjIOju4='; base-uri 'none'; form-action 'none'; \
+    "default-src 'none'; style-src 'sha256-o5LuDmEjMgi/2Sh/wUSfB4kzWxpZu3OCZyOC4KKka+o='; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'",
 );
 
