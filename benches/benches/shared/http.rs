@@ -6,6 +6,7 @@
 //! instructions, or our addition over the peer's.
 
 use std::{
+    convert::Infallible,
     future::Future,
     hint::black_box,
     pin::pin,
@@ -17,16 +18,19 @@ use axum_prometheus::PrometheusMetricLayer;
 use compozy_monitoring::{Config, MonitoringService};
 use compozy_monitoring_benches::{Round, Target};
 use metrics_exporter_prometheus::PrometheusBuilder;
+use opentelemetry_instrumentation_tower::http::server as telemetry;
 use opentelemetry_sdk::{
     error::OTelSdkResult,
     metrics::{PeriodicReader, SdkMeterProvider, Temporality, data::ResourceMetrics, exporter::PushMetricExporter},
 };
+use opentelemetry_sdk_of_tower::metrics as sdk_of_tower;
 use poem::{
     Endpoint, EndpointExt, IntoResponse, Middleware, Request, Response, Route, get, handler,
     http::{StatusCode, Uri},
     middleware::OpenTelemetryMetrics,
     web::Path,
 };
+use tower_http::{metrics::InFlightRequestsLayer, trace::TraceLayer};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -110,6 +114,24 @@ impl PushMetricExporter for Nowhere {
     }
 }
 
+impl sdk_of_tower::exporter::PushMetricExporter for Nowhere {
+    async fn export(
+        &self,
+        _: &sdk_of_tower::data::ResourceMetrics,
+    ) -> opentelemetry_sdk_of_tower::error::OTelSdkResult {
+        Ok(())
+    }
+    fn force_flush(&self) -> opentelemetry_sdk_of_tower::error::OTelSdkResult {
+        Ok(())
+    }
+    fn shutdown_with_timeout(&self, _: Duration) -> opentelemetry_sdk_of_tower::error::OTelSdkResult {
+        Ok(())
+    }
+    fn temporality(&self) -> sdk_of_tower::Temporality {
+        sdk_of_tower::Temporality::Cumulative
+    }
+}
+
 /// A request to axum, as `send`.
 fn send_axum(router: &mut axum::Router, uri: &Uri) -> StatusCode {
     let mut request = axum::extract::Request::new(axum::body::Body::empty());
@@ -127,6 +149,10 @@ pub fn all(round: &Round, allocator: Allocator) {
     assert!(service.is_enabled(), "something else is the process's recorder");
     let reader = PeriodicReader::builder(Nowhere).with_interval(Duration::from_secs(3_600)).build();
     opentelemetry::global::set_meter_provider(SdkMeterProvider::builder().with_reader(reader).build());
+    let reader = sdk_of_tower::PeriodicReader::builder(Nowhere).with_interval(Duration::from_secs(3_600)).build();
+    opentelemetry_of_tower::global::set_meter_provider(
+        sdk_of_tower::SdkMeterProvider::builder().with_reader(reader).build(),
+    );
     // As the thread's own recorder, which the macros of `metrics` ask before any global one.
     let exporter = PrometheusBuilder::new().build_recorder();
     metrics::with_local_recorder(&exporter, || {
@@ -187,6 +213,19 @@ async fn axum_user(axum::extract::Path(id): axum::extract::Path<u64>) -> String 
     format!("{{\"id\":{id}}}\n")
 }
 
+/// With a layer, as `axum::serve` has it: `with_state` makes the routes once, where they would be made for each request.
+fn axum_with<L>(layer: L) -> axum::Router
+where
+    L: Layer<axum::routing::Route> + Clone + Send + Sync + 'static,
+    L::Service: Service<axum::extract::Request, Error: Into<Infallible>, Response: axum::response::IntoResponse, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    axum_routes().layer(layer).with_state(())
+}
+
 fn axum_routes() -> axum::Router {
     axum::Router::new()
         .route("/api/v1/users/{id}", axum::routing::get(axum_user))
@@ -219,7 +258,25 @@ impl<R, S: Service<R>> Service<R> for NothingService<S> {
     }
 }
 
-/// The layer of tower, around a service that does nothing and in axum, where its peer is.
+/// What ours adds in axum, for each of its peers: over a layer that does nothing, which is run twice.
+struct Beside<'a, A, B, C> {
+    round: &'a Round,
+    ours: &'a mut A,
+    nothing: &'a mut B,
+    again: &'a mut C,
+}
+
+impl<A: FnMut(usize), B: FnMut(usize), C: FnMut(usize)> Beside<'_, A, B, C> {
+    fn peer(&mut self, name: &str, target: Target, mut peer: impl FnMut(usize)) {
+        let name = format!("tower/overhead/{name}");
+        self.round.overhead(&name, target, (&mut *self.ours, &mut *self.nothing), (&mut peer, &mut *self.again));
+        let name = format!("{name}/instructions");
+        let (ours, peer) = ((&mut *self.ours, &mut *self.nothing), (&mut peer, &mut *self.again));
+        self.round.instructions_overhead(&name, target, TIMES, ours, peer);
+    }
+}
+
+/// The layer of tower, around a service that does nothing and in axum, where its peers are.
 fn tower(round: &Round, service: &MonitoringService) {
     type Answer = axum::http::Response<axum::body::Body>;
     /// A service that answers at once.
@@ -249,10 +306,10 @@ fn tower(round: &Round, service: &MonitoringService) {
     let name = "tower/added/bare-service/instructions";
     round.instructions(name, Target::none(), TIMES, &mut ours, &mut bare_one);
 
-    let mut bare = axum_routes();
-    let mut with = axum_routes().layer(service.http_layer());
-    let mut nothing = axum_routes().layer(NothingLayer);
-    let mut peer = axum_routes().layer(PrometheusMetricLayer::new());
+    let mut bare = axum_routes().with_state(());
+    let mut with = axum_with(service.http_layer());
+    let mut nothing = axum_with(NothingLayer);
+    let mut peer = axum_with(PrometheusMetricLayer::new());
     let mut bare_one = |_: usize| _ = black_box(send_axum(&mut bare, &uri));
     let mut ours = |_: usize| _ = black_box(send_axum(&mut with, &uri));
     let mut nothing_one = |_: usize| _ = black_box(send_axum(&mut nothing, &uri));
@@ -262,13 +319,23 @@ fn tower(round: &Round, service: &MonitoringService) {
     let name = "tower/added/axum-do-nothing/instructions";
     round.instructions(name, Target::none(), TIMES, &mut ours, &mut nothing_one);
     // Of both without what axum itself takes for a layer: the same baseline, which is run twice.
-    let mut nothing = axum_routes().layer(NothingLayer);
+    let mut nothing = axum_with(NothingLayer);
     let mut nothing_two = |_: usize| _ = black_box(send_axum(&mut nothing, &uri));
     let tenth = Target::most(1.0 / 10.0);
-    let name = "tower/overhead/axum-prometheus";
-    round.overhead(name, tenth, (&mut ours, &mut nothing_one), (&mut peer_one, &mut nothing_two));
-    let name = "tower/overhead/axum-prometheus/instructions";
-    round.instructions_overhead(name, tenth, TIMES, (&mut ours, &mut nothing_one), (&mut peer_one, &mut nothing_two));
+    let mut beside = Beside { round, ours: &mut ours, nothing: &mut nothing_one, again: &mut nothing_two };
+    beside.peer("axum-prometheus", tenth, &mut peer_one);
+    let metrics_only = telemetry::LayerBuilder::builder().with_tracing(false).build();
+    let mut peer = axum_with(metrics_only.expect("nothing to refuse"));
+    beside.peer("opentelemetry-instrumentation-tower", tenth, |_| _ = black_box(send_axum(&mut peer, &uri)));
+    // What tower-http has: a span and three events for each request, written to nowhere, and the requests in flight alone,
+    // which is an atomic and no peer.
+    let mut peer = axum_with(TraceLayer::new_for_http());
+    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(std::io::sink).finish();
+    tracing::subscriber::with_default(log, || {
+        beside.peer("tower-http-trace", tenth, |_| _ = black_box(send_axum(&mut peer, &uri)));
+    });
+    let mut peer = axum_with(InFlightRequestsLayer::pair().0);
+    beside.peer("tower-http-in-flight", Target::none(), |_| _ = black_box(send_axum(&mut peer, &uri)));
 }
 
 /// Beside what the peers add to theirs.
@@ -281,7 +348,7 @@ fn peers(round: &Round, service: &MonitoringService) {
     let bare_one = |_: usize| _ = black_box(send(&bare, &uri));
     let telemetry_one = |_: usize| _ = black_box(send(&telemetry, &uri));
 
-    let (mut axum_bare, mut axum_with) = (axum_routes(), axum_routes().layer(PrometheusMetricLayer::new()));
+    let (mut axum_bare, mut axum_with) = (axum_routes().with_state(()), axum_with(PrometheusMetricLayer::new()));
     // The layer counts a request out in the body: the answer is dropped inside, as after a write.
     let axum_uri = uri.clone();
     let axum_bare_uri = uri.clone();
