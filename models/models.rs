@@ -424,17 +424,14 @@ fn absolute_values_beside_increments_of_a_spread_counter_are_each_a_floor() {
 fn a_histogram_that_spreads_under_its_samples_loses_none_and_never_falls() {
     all(2, || {
         let cell = Arc::new(HistogramCell::default());
-        let record = |cell: Arc<HistogramCell>| move || cell.apply(HistogramOp { value: 0.5, times: 2 });
-        let threads = [thread::spawn(record(cell.clone())), thread::spawn(record(cell.clone()))];
         let other = cell.clone();
-        let scrapes = thread::spawn(move || {
-            // The sum alone: all buckets are too much for every order.
-            let first = other.sum();
-            let second = other.sum();
-            assert!(first <= second && second <= 2.0, "{first}, then {second}");
-        });
-        scrapes.join().unwrap();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let thread = thread::spawn(move || other.apply(HistogramOp { value: 0.5, times: 2 }));
+        cell.apply(HistogramOp { value: 0.5, times: 2 });
+        // The sum alone: all buckets are too much for every order.
+        let first = cell.sum();
+        let second = cell.sum();
+        assert!(first <= second && second <= 2.0, "{first}, then {second}");
+        thread.join().unwrap();
         assert_eq!((cell.cumulative()[11], cell.sum()), (4, 2.0));
     });
 }
@@ -484,6 +481,27 @@ fn a_set_beside_pairs_that_end_in_lanes_is_whole() {
         let seen = cell.get();
         // Before the set, after it, or it came before and left after.
         assert!(seen == 5.0 || seen == 4.0, "{seen}");
+    });
+}
+
+#[test]
+fn cells_that_two_threads_make_at_once_lose_no_sample_and_both_histograms_agree() {
+    all(1, || {
+        let cell = Arc::new(HistogramCell::default());
+        let record = |cell: &HistogramCell, value| cell.apply(HistogramOp { value, times: 1 });
+        let other = cell.clone();
+        // One for a cell that is to be made, and one that a classic bound cuts off.
+        let thread = thread::spawn(move || [0.5, 0.0101].map(|value| record(&other, value)));
+        record(&cell, 0.6);
+        let seen = cell.read();
+        thread.join().unwrap();
+        let all = cell.read();
+        for reading in [&seen, &all] {
+            let native: u64 = reading.native.positive.iter().map(|(_, count)| count).sum();
+            assert_eq!(reading.cumulative[11], native);
+        }
+        assert!(seen.cumulative.iter().zip(&all.cumulative).all(|(seen, all)| seen <= all), "{seen:?}, then {all:?}");
+        assert_eq!(all.cumulative[11], 3);
     });
 }
 

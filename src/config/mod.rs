@@ -65,6 +65,9 @@ pub struct Config {
     /// Whether OpenMetrics text has a line `_created` for each series that counts. Set in code only. Default: `false`.
     #[serde(skip)]
     pub created_lines: bool,
+    /// Whether protobuf has native histograms beside the classic ones. Set in code only. Default: `false`.
+    #[serde(skip)]
+    pub native_histograms: bool,
 }
 
 impl Default for Config {
@@ -77,6 +80,7 @@ impl Default for Config {
             series_cap: SERIES_CAP,
             bearer_token: None,
             created_lines: false,
+            native_histograms: false,
         }
     }
 }
@@ -169,6 +173,23 @@ impl Config {
     #[must_use]
     pub fn created_lines(mut self, created_lines: bool) -> Self {
         self.created_lines = created_lines;
+        self
+    }
+
+    /// Sets whether protobuf has a native histogram beside each classic one: quantiles within 9 % over any range, without bounds that
+    /// somebody has to choose.
+    ///
+    /// Only for a Prometheus that stores them (`--enable-feature=native-histograms`; from 3.8 on `scrape_native_histograms: true`), and
+    /// with `always_scrape_classic_histograms: true` where queries still name `_bucket`. A Prometheus 3.5 that reads protobuf without
+    /// that feature stores neither the native histogram nor the classic one. See `docs/formats.md`.
+    ///
+    /// ```
+    /// let config = compozy_monitoring::Config::default().native_histograms(true);
+    /// assert!(!compozy_monitoring::Config::default().native_histograms);
+    /// ```
+    #[must_use]
+    pub fn native_histograms(mut self, native_histograms: bool) -> Self {
+        self.native_histograms = native_histograms;
         self
     }
 

@@ -74,7 +74,7 @@ impl Instance {
                 store
             }
         };
-        store.set_exposition(&config.constant_labels, config.created_lines);
+        store.set_exposition(&config.constant_labels, config.created_lines, config.native_histograms);
         switch::set_global(true);
         drop(life);
         if store.cap() != config.series_cap {

@@ -1,5 +1,7 @@
 //! The seam between values and formats.
 
+use crate::storage::native::NativeCounts;
+
 /// Writes families in one format. Families come sorted by name, each once; metrics sorted by their labels.
 pub(crate) trait Encoder {
     /// A family begins, and its metrics follow. A family without metrics does not begin.
@@ -50,6 +52,8 @@ pub(crate) struct Histogram<'a> {
     pub(crate) bounds: &'a [Box<str>],
     /// The cumulative count of each; the last one is the count of all.
     pub(crate) counts: &'a [u64],
+    /// The same samples in the buckets of a native histogram.
+    pub(crate) native: &'a NativeCounts,
     pub(crate) sum: f64,
 }
 

@@ -8,6 +8,7 @@ mod openmetrics;
 mod page;
 mod protobuf;
 mod render;
+mod spans;
 pub(crate) mod text;
 mod walk;
 

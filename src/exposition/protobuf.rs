@@ -6,16 +6,22 @@
 use super::{
     encoder::{Encoder, Histogram, Metric, MetricType, NO_HELP, Summary},
     render::{self, Format},
+    spans::{Span, spans},
 };
 use crate::{
     schema::buckets::unit_of,
-    storage::{sanitize, store::Store},
+    storage::{
+        native::{NativeCounts, SCHEMA, ZERO_THRESHOLD},
+        sanitize,
+        store::Store,
+    },
 };
 
 /// Everything that a scrape shows.
 pub(super) fn render(store: &Store) -> Vec<u8> {
     let new = |bytes, _: &[_]| ProtobufEncoder {
         out: Vec::with_capacity(bytes),
+        has_native: store.has_native_histograms(),
         family: Message::default(),
         unit: None,
         kind: MetricType::Gauge,
@@ -50,6 +56,11 @@ impl Message {
     fn whole(&mut self, field: u8, value: u64) {
         self.key(field, 0);
         Self::varint(&mut self.0, value);
+    }
+
+    /// A number that may be negative, and is near 0: the sign is the lowest bit.
+    fn signed(bytes: &mut Vec<u8>, number: i64) {
+        Self::varint(bytes, ((number << 1) ^ (number >> 63)) as u64);
     }
 
     fn double(&mut self, field: u8, value: f64) {
@@ -88,8 +99,25 @@ mod metric {
     pub(super) const HISTOGRAM: u8 = 7;
 }
 
+/// Of the message `Histogram`.
+mod histogram {
+    pub(super) const COUNT: u8 = 1;
+    pub(super) const SUM: u8 = 2;
+    pub(super) const BUCKET: u8 = 3;
+    pub(super) const SCHEMA: u8 = 5;
+    pub(super) const ZERO_THRESHOLD: u8 = 6;
+    pub(super) const ZERO_COUNT: u8 = 7;
+    pub(super) const NEGATIVE_SPAN: u8 = 9;
+    pub(super) const NEGATIVE_DELTA: u8 = 10;
+    pub(super) const POSITIVE_SPAN: u8 = 12;
+    pub(super) const POSITIVE_DELTA: u8 = 13;
+    pub(super) const CREATED: u8 = 15;
+}
+
 struct ProtobufEncoder {
     out: Vec<u8>,
+    /// Whether histograms have native buckets too.
+    has_native: bool,
     /// The family that has begun; empty before the first.
     family: Message,
     kind: MetricType,
@@ -123,6 +151,30 @@ impl ProtobufEncoder {
         }
         self.metric.message(value, &mut self.value);
         self.family.message(family::METRIC, &mut self.metric);
+    }
+
+    /// The native buckets of a histogram. A zero threshold above 0 says that it has them, also before there are samples.
+    fn native(&mut self, native: &NativeCounts) {
+        self.value.key(histogram::SCHEMA, 0);
+        Message::signed(&mut self.value.0, i64::from(SCHEMA));
+        self.value.double(histogram::ZERO_THRESHOLD, ZERO_THRESHOLD);
+        self.value.whole(histogram::ZERO_COUNT, native.zero);
+        for (buckets, span_field, delta_field) in [
+            (&native.negative, histogram::NEGATIVE_SPAN, histogram::NEGATIVE_DELTA),
+            (&native.positive, histogram::POSITIVE_SPAN, histogram::POSITIVE_DELTA),
+        ] {
+            let (spans, deltas) = spans(buckets);
+            for Span { offset, length } in spans {
+                self.part.key(1, 0);
+                Message::signed(&mut self.part.0, i64::from(offset));
+                self.part.whole(2, u64::from(length));
+                self.value.message(span_field, &mut self.part);
+            }
+            if !deltas.is_empty() {
+                deltas.into_iter().for_each(|delta| Message::signed(&mut self.part.0, delta));
+                self.value.message(delta_field, &mut self.part);
+            }
+        }
     }
 
     /// Since when the value counts, in this field of it.
@@ -170,15 +222,18 @@ impl Encoder for ProtobufEncoder {
     }
 
     fn histogram(&mut self, metric: Metric<'_>, histogram: &Histogram<'_>) {
-        self.value.whole(1, histogram.count());
-        self.value.double(2, histogram.sum);
+        self.value.whole(histogram::COUNT, histogram.count());
+        self.value.double(histogram::SUM, histogram.sum);
         // Without `+Inf`, which is the count of all.
         for (bound, count) in histogram.upper.iter().zip(histogram.counts) {
             self.part.whole(1, *count);
             self.part.double(2, *bound);
-            self.value.message(3, &mut self.part);
+            self.value.message(histogram::BUCKET, &mut self.part);
         }
-        self.created(15, metric.created);
+        if self.has_native {
+            self.native(histogram.native);
+        }
+        self.created(histogram::CREATED, metric.created);
         self.metric(metric.labels, metric::HISTOGRAM);
     }
 

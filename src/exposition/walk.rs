@@ -7,7 +7,7 @@ use crate::storage::{
     counter::CounterCell,
     declared::DeclaredFamily,
     gauge::GaugeCell,
-    histogram::HistogramCell,
+    histogram::{HistogramCell, HistogramReading},
     store::{Owner, Store},
     summary::SummaryCell,
     undeclared::{UndeclaredFamilies, UndeclaredFamily},
@@ -39,8 +39,9 @@ impl Encode for HistogramCell {
     const TYPE: MetricType = MetricType::Histogram;
 
     fn encode(&self, metric: Metric<'_>, encoder: &mut impl Encoder) {
+        let HistogramReading { cumulative, native, sum } = &self.read();
         let (upper, bounds) = (self.upper(), self.labels());
-        encoder.histogram(metric, &Histogram { upper, bounds, counts: &self.cumulative(), sum: self.sum() });
+        encoder.histogram(metric, &Histogram { upper, bounds, counts: cumulative, native, sum: *sum });
     }
 }
 

@@ -4,7 +4,8 @@ use super::cell::Cell;
 use crate::{
     schema::family::Kind,
     support::{
-        striped::{Lanes, Spread, add},
+        on_demand::OnDemand,
+        striped::{Lanes, add},
         sync::atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -22,7 +23,7 @@ pub enum CounterOp {
 #[derive(Debug, Default)]
 pub struct CounterCell {
     base: AtomicU64,
-    spread: Spread<Lanes<AtomicU64>>,
+    spread: OnDemand<Lanes<AtomicU64>>,
 }
 
 impl CounterCell {
@@ -45,7 +46,7 @@ impl CounterCell {
     #[cold]
     #[inline(never)]
     extern "C" fn spread(&self) {
-        self.spread.make(|| Lanes::new(0, AtomicU64::default));
+        self.spread.get_or_make(|| Lanes::new(0, AtomicU64::default));
     }
 
     #[inline(never)]

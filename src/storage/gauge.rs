@@ -5,7 +5,8 @@ use crate::{
     schema::family::Kind,
     support::{
         atomic_f64::AtomicF64,
-        striped::{Lanes, Spread, ThreadNumber},
+        on_demand::OnDemand,
+        striped::{Lanes, ThreadNumber},
         sync::atomic::{
             AtomicU64,
             Ordering::{Acquire, Release},
@@ -36,7 +37,7 @@ pub enum GaugeOp {
 #[derive(Debug, Default)]
 pub struct GaugeCell {
     base: AtomicF64,
-    spread: Spread<Lanes<AtomicU64>>,
+    spread: OnDemand<Lanes<AtomicU64>>,
 }
 
 impl GaugeCell {
@@ -79,7 +80,7 @@ impl GaugeCell {
     #[cold]
     #[inline(never)]
     extern "C" fn spread(&self) {
-        self.spread.make(|| Lanes::new(0, AtomicU64::default));
+        self.spread.get_or_make(|| Lanes::new(0, AtomicU64::default));
     }
 }
 

@@ -1,16 +1,21 @@
-//! The value of a histogram: counts by bucket, and the sum.
+//! The value of a histogram: its samples by bucket, and their sum. One write counts a sample in the classic histogram and in
+//! the native one.
 
 use std::sync::Arc;
 
-use super::cell::{Cell, Maker};
+use super::{
+    cell::{Cell, Maker},
+    native::{Bucket, CHUNK, CHUNKS, NativeCounts, Spot},
+    samples::{Chunk, Rare, Samples, Shape, WHOLE},
+};
 use crate::{
     schema::{
         buckets::bounds_of_unit,
         family::{FamilyDef, Kind},
     },
     support::{
-        atomic_f64::AtomicF64,
-        striped::{Lanes, Spread},
+        on_demand::OnDemand,
+        striped::Lanes,
         sync::atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -35,106 +40,121 @@ impl HistogramOp {
     }
 }
 
-/// The bounds of a family, and how they are written.
-#[derive(Debug)]
-struct Bounds {
-    upper: &'static [f64],
-    /// The values of the label `le`, `+Inf` last.
-    labels: Box<[Box<str>]>,
-}
-
-impl Bounds {
-    fn new(upper: &'static [f64]) -> Arc<Self> {
-        let labels = upper.iter().map(|bound| bound.to_string().into()).chain(["+Inf".into()]).collect();
-        Arc::new(Self { upper, labels })
-    }
-}
-
-/// Eight buckets, in a cache line of their own: threads on different series do not meet.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Line([AtomicU64; LINE]);
-
-const LINE: usize = 8;
-
-/// What a thread changes with a sample: the whole histogram, or one lane of it.
-#[derive(Debug)]
-struct Samples {
-    /// One bucket for each bound, one for what is above them all, and what fills the last line.
-    lines: Box<[Line]>,
-    sum: AtomicF64,
-}
-
-impl Samples {
-    fn new(buckets: usize) -> Self {
-        let lines = (0..buckets.div_ceil(LINE)).map(|_| Line::default()).collect();
-        Self { lines, sum: AtomicF64::default() }
-    }
-
-    #[inline(always)]
-    fn bucket(&self, bucket: usize) -> Option<&AtomicU64> {
-        self.lines.get(bucket / LINE)?.0.get(bucket % LINE)
-    }
-
-    /// Takes a sample into this bucket; says whether another thread came in between.
-    #[inline(always)]
-    fn record(&self, bucket: usize, op: HistogramOp) -> bool {
-        // Always there; an index would be one more way to panic.
-        if let Some(bucket) = self.bucket(bucket) {
-            bucket.fetch_add(op.times, Relaxed);
-        }
-        self.sum.add(op.total())
-    }
-}
-
-/// Counts by bucket and the sum of the samples. The count is the sum of the buckets, so `+Inf` always equals it.
+/// Counts by bucket and the sum of the samples. The count is the sum of the buckets, so `+Inf` always equals it, and so does
+/// the count of the native histogram.
 #[derive(Debug)]
 pub struct HistogramCell {
-    /// Those of `bounds`, which a record needs at once.
-    upper: &'static [f64],
     base: Samples,
-    spread: Spread<Lanes<Samples>>,
+    lanes: OnDemand<Lanes<Samples>>,
+    rare: OnDemand<Rare>,
     /// Samples that were not numbers: dropped, and reported as errors at the next render.
     not_numbers: AtomicU64,
-    bounds: Arc<Bounds>,
+    shape: Arc<Shape>,
+}
+
+/// What a histogram was at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct HistogramReading {
+    /// The cumulative counts, one a classic bucket, `+Inf` last.
+    pub(crate) cumulative: Vec<u64>,
+    /// The same samples in native buckets.
+    pub(crate) native: NativeCounts,
+    pub(crate) sum: f64,
 }
 
 impl HistogramCell {
-    fn of(bounds: Arc<Bounds>) -> Self {
-        let buckets = bounds.labels.len();
+    fn of(shape: Arc<Shape>) -> Self {
         Self {
-            upper: bounds.upper,
-            base: Samples::new(buckets),
-            spread: Spread::default(),
+            base: Samples::new(&shape),
+            lanes: OnDemand::default(),
+            rare: OnDemand::default(),
             not_numbers: AtomicU64::new(0),
-            bounds,
+            shape,
         }
     }
 
     /// Makes values with these upper bounds, which rise.
     pub(crate) fn maker_of(upper: &'static [f64]) -> Maker<Self> {
-        let bounds = Bounds::new(upper);
-        Maker::Shaped(Box::new(move || Self::of(bounds.clone())))
+        let shape = Arc::new(Shape::new(upper));
+        Maker::Shaped(Box::new(move || Self::of(shape.clone())))
     }
 
     /// The base and all lanes.
     fn parts(&self) -> impl Iterator<Item = &Samples> {
-        std::iter::once(&self.base).chain(self.spread.get().into_iter().flat_map(Lanes::iter))
+        std::iter::once(&self.base).chain(self.lanes.get().into_iter().flat_map(Lanes::iter))
     }
 
-    /// The counts of the buckets.
-    fn counts(&self) -> impl Iterator<Item = u64> {
-        let of_part = |bucket| self.parts().filter_map(move |part| part.bucket(bucket));
-        (0..self.bounds.labels.len())
-            .map(move |bucket| of_part(bucket).fold(0u64, |count, part| count.wrapping_add(part.load(Relaxed))))
+    /// Takes a sample into this part; says whether another thread came in between.
+    #[inline(always)]
+    fn record(&self, part: &Samples, op: HistogramOp) -> bool {
+        let spot = Spot::of(op.value);
+        let first_cut = self.shape.first_cut(spot);
+        if first_cut == WHOLE
+            && let Some(cell) = part.cell(spot)
+        {
+            cell.fetch_add(op.times, Relaxed);
+            return part.sum.add(op.total());
+        }
+        self.record_apart(part, spot, first_cut, op, op.total())
+    }
+
+    /// A sample whose native bucket is cut, or has no cell yet. For `extern "C"` see [`catch_panic`](crate::support::panics::catch_panic).
+    #[inline(never)]
+    #[allow(
+        improper_ctypes_definitions,
+        reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind"
+    )]
+    extern "C" fn record_apart(&self, part: &Samples, spot: Spot, first_cut: u8, op: HistogramOp, total: f64) -> bool {
+        match part.cut_or_zero(&self.shape, spot, first_cut, op.value) {
+            Some(cell) => {
+                cell.fetch_add(op.times, Relaxed);
+                part.sum.add(total)
+            }
+            None => self.record_rare(part, spot, op),
+        }
+    }
+
+    /// A sample whose cell is not made yet, or which is negative, infinite, or no number.
+    #[cold]
+    #[inline(never)]
+    #[allow(
+        improper_ctypes_definitions,
+        reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind"
+    )]
+    extern "C" fn record_rare(&self, part: &Samples, spot: Spot, op: HistogramOp) -> bool {
+        if op.value.is_nan() {
+            self.not_numbers.fetch_add(op.times, Relaxed);
+            return false;
+        }
+        let (classic, native) = (self.shape.classic_of(op.value), Bucket::of(op.value));
+        let is_below_all_cuts = classic == self.shape.classic_of(native.smallest());
+        let own = if is_below_all_cuts { self.own_cell(part, native, spot) } else { None };
+        // The cell of the classic bucket is always there: no sample is lost.
+        if let Some(cell) = own.or_else(|| part.classic(classic)) {
+            cell.fetch_add(op.times, Relaxed);
+        }
+        part.sum.add(op.total())
+    }
+
+    /// The cell of a native bucket; nothing where it cannot be made. Another part's cell is as good, only slower.
+    fn own_cell<'a>(&'a self, part: &'a Samples, bucket: Bucket, spot: Spot) -> Option<&'a AtomicU64> {
+        if bucket == Bucket::Zero {
+            return Some(&part.zero);
+        }
+        if spot.chunk >= CHUNKS {
+            return self.rare.get_or_make(|| Some(Rare::default()))?.cell(bucket);
+        }
+        // Lanes have a bound on their memory, all together; the base has its own, which is small.
+        let of_lane = if std::ptr::eq(part, &self.base) { None } else { self.lanes.get() };
+        let own = of_lane.and_then(|lanes| part.made(spot, || lanes.grow(size_of::<Chunk>())));
+        own.or_else(|| self.base.made(spot, || true))
     }
 
     /// For `extern "C"` see [`catch_panic`](crate::support::panics::catch_panic).
     #[cold]
     #[inline(never)]
     extern "C" fn spread(&self) {
-        let own = self.base.lines.len().saturating_mul(size_of::<Line>());
-        self.spread.make(|| Lanes::new(own, || Samples::new(self.bounds.labels.len())));
+        self.lanes.get_or_make(|| Lanes::new(Samples::own_bytes(&self.shape), || Samples::new(&self.shape)));
     }
 
     #[inline(never)]
@@ -142,39 +162,83 @@ impl HistogramCell {
         improper_ctypes_definitions,
         reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind"
     )]
-    extern "C" fn record_lane(lanes: &Lanes<Samples>, bucket: usize, op: HistogramOp) {
-        lanes.change(|lane| lane.record(bucket, op));
+    extern "C" fn record_lane(&self, lanes: &Lanes<Samples>, op: HistogramOp) {
+        lanes.change(|lane| self.record(lane, op));
+    }
+
+    /// The upper bounds of the classic buckets, `+Inf` left out.
+    pub(crate) fn upper(&self) -> &'static [f64] {
+        self.shape.upper
     }
 
     /// The values of the label `le`, `+Inf` last.
-    /// The upper bounds, `+Inf` left out.
-    pub(crate) fn upper(&self) -> &'static [f64] {
-        self.upper
-    }
-
     pub(crate) fn labels(&self) -> &[Box<str>] {
-        &self.bounds.labels
+        &self.shape.labels
     }
 
-    /// The cumulative counts, one a bucket, `+Inf` last.
-    pub(crate) fn cumulative(&self) -> Vec<u64> {
+    /// Reads every cell once, so that the classic and the native histogram have the same samples.
+    pub(crate) fn read(&self) -> HistogramReading {
+        let mut reading = HistogramReading { cumulative: vec![0; self.shape.classic()], ..HistogramReading::default() };
+        self.counts(|native, classic, count| {
+            if let Some(bucket) = reading.cumulative.get_mut(classic) {
+                *bucket = bucket.wrapping_add(count);
+            }
+            reading.native.add(native, count);
+        });
+        reading.native.sort();
         let mut total = 0u64;
-        let add = |count: u64| {
-            total = total.wrapping_add(count);
-            total
-        };
-        self.counts().map(add).collect()
+        for bucket in &mut reading.cumulative {
+            total = total.wrapping_add(*bucket);
+            *bucket = total;
+        }
+        reading.sum = self.sum();
+        reading
     }
 
     pub(crate) fn sum(&self) -> f64 {
         self.parts().map(|part| part.sum.get()).sum()
+    }
+
+    /// Shows the count of each cell that has samples, with its native and its classic bucket.
+    fn counts(&self, mut show: impl FnMut(Bucket, usize, u64)) {
+        let mut show = |native: Bucket, classic: usize, count: u64| {
+            if count > 0 {
+                show(native, classic, count);
+            }
+        };
+        let always = |cell: &dyn Fn(&Samples) -> Option<&AtomicU64>| {
+            let counts = self.parts().filter_map(cell).map(|cell| cell.load(Relaxed));
+            counts.fold(0u64, u64::wrapping_add)
+        };
+        // The samples in the cell of a native bucket are below all cuts.
+        let classic_of = |native: Bucket| self.shape.classic_of(native.smallest());
+        show(Bucket::Zero, classic_of(Bucket::Zero), always(&|part| Some(&part.zero)));
+        for classic in 0..self.shape.classic() {
+            show(self.shape.native_of(classic), classic, always(&|part| part.classic(classic)));
+        }
+        for chunk in 0..CHUNKS {
+            let mut counts = [0; CHUNK];
+            self.parts().filter_map(|part| part.chunks.get(chunk)?.get()).for_each(|chunk| chunk.add_to(&mut counts));
+            for (cell, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+                let native = Spot { chunk, cell }.bucket();
+                show(native, classic_of(native), count);
+            }
+        }
+        for (native, count) in self.rare.get().into_iter().flat_map(Rare::counts) {
+            show(native, classic_of(native), count);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn cumulative(&self) -> Vec<u64> {
+        self.read().cumulative
     }
 }
 
 /// With the bounds of seconds.
 impl Default for HistogramCell {
     fn default() -> Self {
-        Self::of(Bounds::new(bounds_of_unit("_seconds").unwrap_or_default()))
+        Self::of(Arc::new(Shape::new(bounds_of_unit("_seconds").unwrap_or_default())))
     }
 }
 
@@ -184,24 +248,20 @@ impl Cell for HistogramCell {
 
     #[inline]
     fn apply(&self, op: HistogramOp) {
-        if op.value.is_nan() {
-            self.not_numbers.fetch_add(op.times, Relaxed);
-            return;
-        }
-        // As many as are below it: a sample on a bound belongs to the bucket of that bound.
-        let bucket = self.upper.partition_point(|bound| *bound < op.value);
-        match self.spread.get() {
+        match self.lanes.get() {
             None => {
-                if self.base.record(bucket, op) {
+                if self.record(&self.base, op) {
                     self.spread();
                 }
             }
-            Some(lanes) => Self::record_lane(lanes, bucket, op),
+            Some(lanes) => self.record_lane(lanes, op),
         }
     }
 
     fn is_untouched(&self) -> bool {
-        self.counts().all(|count| count == 0)
+        let mut is_untouched = true;
+        self.counts(|_, _, _| is_untouched = false);
+        is_untouched
     }
 
     fn maker(def: &FamilyDef) -> Maker<Self> {
@@ -209,7 +269,7 @@ impl Cell for HistogramCell {
     }
 
     fn alike(&self) -> Self {
-        Self::of(self.bounds.clone())
+        Self::of(self.shape.clone())
     }
 
     fn take_dropped(&self) -> u64 {
@@ -218,154 +278,4 @@ impl Cell for HistogramCell {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::storage::gauge::{GaugeCell, GaugeOp};
-
-    #[test]
-    fn a_sample_on_a_bound_belongs_to_the_bucket_of_that_bound() {
-        let cell = HistogramCell::default();
-        for bound in cell.upper {
-            cell.apply(HistogramOp { value: *bound, times: 1 });
-        }
-        cell.apply(HistogramOp { value: 10.000_001, times: 1 });
-        assert_eq!(cell.cumulative(), (1..=12).collect::<Vec<u64>>());
-    }
-
-    #[test]
-    fn what_is_no_number_is_dropped_and_counted_and_infinity_is_in_the_last_bucket() {
-        let cell = HistogramCell::default();
-        cell.apply(HistogramOp { value: f64::NAN, times: 3 });
-        cell.apply(HistogramOp { value: f64::INFINITY, times: 1 });
-        assert_eq!((cell.take_dropped(), cell.take_dropped()), (3, 0));
-        assert_eq!((cell.cumulative()[10], cell.cumulative()[11], cell.sum()), (0, 1, f64::INFINITY));
-    }
-
-    /// Found by the fuzz target `exposition`.
-    #[test]
-    fn no_samples_change_nothing_however_large_they_are() {
-        let cell = HistogramCell::default();
-        cell.apply(HistogramOp { value: 2.0, times: 3 });
-        for value in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::MAX, 1.0] {
-            cell.apply(HistogramOp { value, times: 0 });
-        }
-        assert_eq!((cell.sum(), cell.cumulative()[11], cell.take_dropped()), (6.0, 3, 0));
-    }
-
-    #[test]
-    fn sums_and_gauges_lose_no_addition_between_threads() {
-        let (histogram, gauge) = (HistogramCell::default(), GaugeCell::default());
-        let rounds = if cfg!(miri) { 50 } else { 20_000 };
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..rounds {
-                        histogram.apply(HistogramOp { value: 0.5, times: 1 });
-                        gauge.apply(GaugeOp::Add(1.0));
-                        gauge.apply(GaugeOp::Add(-0.5));
-                    }
-                });
-            }
-        });
-        let total = 4 * rounds;
-        assert_eq!(histogram.sum(), f64::from(total) * 0.5);
-        assert_eq!(histogram.cumulative()[11], total as u64);
-        assert_eq!(gauge.get(), f64::from(total) * 0.5);
-    }
-
-    #[test]
-    fn a_spread_histogram_is_what_its_samples_make_it() {
-        let cell = HistogramCell::default();
-        let sample = |value| cell.apply(HistogramOp { value, times: 2 });
-        sample(0.5);
-        cell.spread();
-        let lanes = cell.spread.get().expect("spread").iter().count();
-        std::thread::scope(|scope| {
-            (0..3 * lanes).for_each(|_| _ = scope.spawn(|| [0.005, 0.5, 20.0].map(sample)));
-        });
-        let each = 6 * lanes as u64;
-        let counts = cell.cumulative();
-        assert_eq!((counts[0], counts[5], counts[6], counts[11]), (each, each, 2 * each + 2, 3 * each + 2));
-        assert!((cell.sum() - (1.0 + 20.505 * each as f64)).abs() < 1e-9);
-        assert!(!cell.is_untouched());
-    }
-
-    #[test]
-    fn no_scrape_sees_a_bucket_or_a_sum_fall_while_threads_come_and_go() {
-        let (cell, rounds) = (HistogramCell::default(), if cfg!(miri) { 20 } else { 10_000u64 });
-        let threads = if cfg!(miri) { 4 } else { 40 };
-        std::thread::scope(|scope| {
-            let record = || {
-                for i in 0..rounds {
-                    let value = if i % 2 == 0 { 0.25 } else { 4.0 };
-                    cell.apply(HistogramOp { value, times: 1 });
-                }
-            };
-            let all = scope.spawn(move || {
-                for _ in 0..threads / 4 {
-                    std::thread::scope(|scope| (0..4).for_each(|_| _ = scope.spawn(record)));
-                }
-            });
-            let mut seen = (cell.cumulative(), cell.sum());
-            while !all.is_finished() {
-                let now = (cell.cumulative(), cell.sum());
-                assert!(
-                    now.1 >= seen.1 && now.0.iter().zip(&seen.0).all(|(now, seen)| now >= seen),
-                    "{now:?} {seen:?}"
-                );
-                seen = now;
-            }
-        });
-        let total = threads * rounds;
-        assert_eq!((cell.cumulative()[5], cell.cumulative()[11], cell.sum()), (total / 2, total, total as f64 * 2.125));
-    }
-
-    #[test]
-    fn a_histogram_with_bounds_of_its_own_spreads_as_well() {
-        static MANY: [f64; 40] = [1.0; 40];
-        let cell = HistogramCell::maker_of(&MANY).make();
-        let record = |value| cell.apply(HistogramOp { value, times: 1 });
-        record(1.0);
-        cell.spread();
-        std::thread::scope(|scope| (0..8).for_each(|_| _ = scope.spawn(|| [1.0, 2.0].map(record))));
-        let counts = cell.cumulative();
-        assert_eq!((counts.len(), counts[0], counts[40], cell.sum()), (41, 9, 17, 25.0));
-    }
-
-    #[test]
-    fn whatever_the_bounds_a_sample_is_in_the_bucket_that_a_search_from_below_finds() {
-        static MANY: [f64; 30] = {
-            let mut bounds = [0.0; 30];
-            let mut i = 0;
-            while i < 30 {
-                bounds[i] = i as f64 * 3.0 - 40.0;
-                i += 1;
-            }
-            bounds
-        };
-        for bounds in [&[7.0][..], &[-1.0, 0.0, 1.0], &MANY[..7], &MANY[..8], &MANY, &[f64::MIN, f64::MAX]] {
-            let maker = HistogramCell::maker_of(bounds);
-            let samples = bounds.iter().flat_map(|bound| [*bound, bound.next_up(), bound.next_down()]);
-            for value in samples.chain([f64::NEG_INFINITY, f64::INFINITY, 0.0, -0.0]) {
-                let cell = maker.make();
-                cell.apply(HistogramOp { value, times: 2 });
-                let expected: Vec<u64> =
-                    bounds.iter().chain([&f64::INFINITY]).map(|bound| if value <= *bound { 2 } else { 0 }).collect();
-                assert_eq!(cell.cumulative(), expected, "{value} in {bounds:?}");
-                assert_eq!(
-                    (cell.labels().len(), cell.alike().cumulative()),
-                    (bounds.len() + 1, vec![0; bounds.len() + 1])
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn the_labels_of_buckets_are_the_bounds() {
-        let labels = |bounds| HistogramCell::maker_of(bounds).make().labels().join(" ");
-        assert_eq!(labels(bounds_of_unit("x_seconds").unwrap()), "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 +Inf");
-        let bytes = "100 1000 10000 100000 1000000 10000000 100000000 +Inf";
-        assert_eq!(labels(bounds_of_unit("x_bytes").unwrap()), bytes);
-        assert_eq!(labels(&[-1.5, 0.1, 1e15]), "-1.5 0.1 1000000000000000 +Inf");
-    }
-}
+mod tests;

@@ -149,6 +149,8 @@ pub(crate) struct Store {
     constant_labels: Mutex<Arc<BTreeMap<String, String>>>,
     /// Whether OpenMetrics text says since when each series counts.
     created_lines: AtomicBool,
+    /// Whether protobuf has native histograms.
+    native_histograms: AtomicBool,
     /// Bytes of the last exposition in each format.
     pub(crate) last_sizes: [AtomicUsize; 4],
     /// Whether `build_info!` has set its series.
@@ -173,6 +175,7 @@ impl Store {
             observations: Observations::default(),
             constant_labels: Mutex::default(),
             created_lines: AtomicBool::new(false),
+            native_histograms: AtomicBool::new(false),
             last_sizes: std::array::from_fn(|_| AtomicUsize::new(0)),
             has_build_info: AtomicBool::new(false),
             #[cfg(feature = "temporal")]
@@ -201,10 +204,22 @@ impl Store {
         self.created_lines.load(Relaxed)
     }
 
+    /// Whether protobuf has native histograms.
+    #[cfg_attr(not(feature = "_scrape"), allow(dead_code))]
+    pub(crate) fn has_native_histograms(&self) -> bool {
+        self.native_histograms.load(Relaxed)
+    }
+
     /// What the configuration of the service that starts now says of the exposition.
-    pub(crate) fn set_exposition(&self, labels: &BTreeMap<String, String>, created_lines: bool) {
+    pub(crate) fn set_exposition(
+        &self,
+        labels: &BTreeMap<String, String>,
+        created_lines: bool,
+        native_histograms: bool,
+    ) {
         *self.constant_labels.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(labels.clone());
         self.created_lines.store(created_lines, Relaxed);
+        self.native_histograms.store(native_histograms, Relaxed);
     }
 
     /// Adds what is read at each scrape.

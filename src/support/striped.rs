@@ -7,17 +7,11 @@
 //! A value without lanes costs a record the question whether there are any. What is kept in a lane, and how that is
 //! added up, is the business of the values: see `docs/proofs.md`, "Lanes".
 
-use std::fmt;
-
 use crossbeam_utils::CachePadded;
 
-use super::{
-    reentrancy::slow,
-    sync::{
-        OnceBox,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
-        shared,
-    },
+use super::sync::{
+    atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    shared,
 };
 
 /// Lanes at most, whatever the number of cores.
@@ -65,46 +59,21 @@ pub(crate) fn prepare() {
     }
 }
 
-/// What a value has once two threads have met at it.
-pub(crate) struct Spread<T>(OnceBox<T>);
-
-impl<T> Default for Spread<T> {
-    fn default() -> Self {
-        Self(OnceBox::default())
-    }
-}
-
-impl<T> fmt::Debug for Spread<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Spread").field(&self.0.get().is_some()).finish()
-    }
-}
-
-impl<T> Spread<T> {
-    /// Nothing until two threads have met.
-    #[inline(always)]
-    pub(crate) fn get(&self) -> Option<&T> {
-        self.0.get()
-    }
-
-    /// Two threads have met: makes what the value needs from now on. Never waits: of two threads that make it at once, one
-    /// is too late. Does nothing where memory must not be asked for, or where there is too much of it.
-    pub(crate) fn make(&self, make: impl FnOnce() -> Option<T>) {
-        slow(|| {
-            if self.get().is_none()
-                && let Some(made) = make()
-            {
-                let _ = self.0.set(Box::new(made));
-            }
-        });
-    }
-}
-
 /// A part of a value for each core, in cache lines that it shares with no other.
 #[derive(Debug)]
 pub(crate) struct Lanes<L> {
     lanes: Box<[CachePadded<L>]>,
-    bytes: usize,
+    /// Not modelled, as [`BYTES`].
+    bytes: std::sync::atomic::AtomicUsize,
+}
+
+/// Takes from what all lanes may have; says whether there was as much.
+fn reserve(bytes: usize) -> bool {
+    let is_there = BYTES.fetch_add(bytes, Relaxed).saturating_add(bytes) <= MOST_BYTES;
+    if !is_there {
+        BYTES.fetch_sub(bytes, Relaxed);
+    }
+    is_there
 }
 
 impl<L> Lanes<L> {
@@ -113,14 +82,22 @@ impl<L> Lanes<L> {
         prepare();
         let count = LANES.load(Relaxed);
         let bytes = count.saturating_mul(size_of::<CachePadded<L>>().saturating_add(own));
-        let before = BYTES.fetch_add(bytes, Relaxed);
-        // Dropped where there is no room, and then taken off again.
-        let mut new = Self { lanes: Box::default(), bytes };
-        if before.saturating_add(bytes) > MOST_BYTES {
+        if !reserve(bytes) {
             return None;
         }
+        // Gives it back if a lane cannot be made.
+        let mut new = Self { lanes: Box::default(), bytes: bytes.into() };
         new.lanes = (0..count).map(|_| CachePadded::new(lane())).collect();
         Some(new)
+    }
+
+    /// Takes memory for what a lane gets later; says whether it may have it.
+    pub(crate) fn grow(&self, bytes: usize) -> bool {
+        let may = reserve(bytes);
+        if may {
+            self.bytes.fetch_add(bytes, Relaxed);
+        }
+        may
     }
 
     /// Changes the lane of this thread. `change` says whether another thread came in between: then this one takes another
@@ -149,7 +126,7 @@ impl<L> Lanes<L> {
 
 impl<L> Drop for Lanes<L> {
     fn drop(&mut self) {
-        BYTES.fetch_sub(self.bytes, Relaxed);
+        BYTES.fetch_sub(*self.bytes.get_mut(), Relaxed);
     }
 }
 
@@ -203,7 +180,7 @@ extern "C" fn add_and_look(number: &AtomicU64, by: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::on_demand::OnDemand, *};
 
     #[test]
     fn a_thread_keeps_its_lane_until_it_meets_another() {
@@ -225,25 +202,23 @@ mod tests {
         let before = BYTES.load(Relaxed);
         assert!(Lanes::new(MOST_BYTES, AtomicU64::default).is_none());
         let lanes = Lanes::new(0, AtomicU64::default).expect("room");
-        assert!(lanes.bytes >= 2 * 64 && lanes.iter().count().is_power_of_two());
+        assert!(lanes.bytes.load(Relaxed) >= 2 * 64 && lanes.iter().count().is_power_of_two());
+        assert!(lanes.grow(64) && !lanes.grow(MOST_BYTES));
         drop(lanes);
         // Other tests have lanes too.
         assert!(BYTES.load(Relaxed) < before + MOST_BYTES);
-        let spread = Spread::<Lanes<AtomicU64>>::default();
-        spread.make(|| Lanes::new(MOST_BYTES, AtomicU64::default));
-        assert!(spread.get().is_none());
+        let spread = OnDemand::<Lanes<AtomicU64>>::default();
+        assert!(spread.get_or_make(|| Lanes::new(MOST_BYTES, AtomicU64::default)).is_none());
     }
 
     #[test]
     fn a_thread_that_holds_a_lock_of_ours_makes_no_lanes() {
-        let spread = Spread::<Lanes<AtomicU64>>::default();
+        let spread = OnDemand::<Lanes<AtomicU64>>::default();
         let lock = crate::support::sync::Mutex::new(());
         let held = lock.lock();
-        spread.make(|| Lanes::new(0, AtomicU64::default));
-        assert!(spread.get().is_none());
+        assert!(spread.get_or_make(|| Lanes::new(0, AtomicU64::default)).is_none());
         drop(held);
-        spread.make(|| Lanes::new(0, AtomicU64::default));
-        assert!(spread.get().is_some());
+        assert!(spread.get_or_make(|| Lanes::new(0, AtomicU64::default)).is_some());
     }
 
     #[test]

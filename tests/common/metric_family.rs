@@ -63,6 +63,14 @@ pub struct Bucket {
 }
 
 #[derive(Clone, PartialEq, Message)]
+pub struct BucketSpan {
+    #[prost(sint32, optional, tag = "1")]
+    pub offset: Option<i32>,
+    #[prost(uint32, optional, tag = "2")]
+    pub length: Option<u32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
 pub struct Histogram {
     #[prost(uint64, optional, tag = "1")]
     pub sample_count: Option<u64>,
@@ -70,6 +78,20 @@ pub struct Histogram {
     pub sample_sum: Option<f64>,
     #[prost(message, repeated, tag = "3")]
     pub bucket: Vec<Bucket>,
+    #[prost(sint32, optional, tag = "5")]
+    pub schema: Option<i32>,
+    #[prost(double, optional, tag = "6")]
+    pub zero_threshold: Option<f64>,
+    #[prost(uint64, optional, tag = "7")]
+    pub zero_count: Option<u64>,
+    #[prost(message, repeated, tag = "9")]
+    pub negative_span: Vec<BucketSpan>,
+    #[prost(sint64, repeated, tag = "10")]
+    pub negative_delta: Vec<i64>,
+    #[prost(message, repeated, tag = "12")]
+    pub positive_span: Vec<BucketSpan>,
+    #[prost(sint64, repeated, tag = "13")]
+    pub positive_delta: Vec<i64>,
     #[prost(message, optional, tag = "15")]
     pub created_timestamp: Option<Timestamp>,
 }
@@ -101,6 +123,30 @@ pub struct MetricFamily {
     pub metric: Vec<Metric>,
     #[prost(string, optional, tag = "5")]
     pub unit: Option<String>,
+}
+
+impl Histogram {
+    /// The native buckets with samples, by their index: below zero and above.
+    pub fn native(&self) -> [BTreeMap<i32, u64>; 2] {
+        [(&self.negative_span, &self.negative_delta), (&self.positive_span, &self.positive_delta)].map(
+            |(spans, deltas)| {
+                let (mut buckets, mut index, mut count) = (BTreeMap::new(), 0, 0);
+                let mut deltas = deltas.iter();
+                for span in spans {
+                    index += span.offset.expect("an offset");
+                    for _ in 0..span.length.expect("a length") {
+                        count += deltas.next().expect("a count for each bucket");
+                        if count > 0 {
+                            buckets.insert(index, u64::try_from(count).expect("not negative"));
+                        }
+                        index += 1;
+                    }
+                }
+                assert_eq!(deltas.next(), None);
+                buckets
+            },
+        )
+    }
 }
 
 /// All families of an answer.

@@ -135,6 +135,12 @@ pub fn allocations(run: impl FnOnce()) -> u64 {
     allocation_counter::measure(run).count_total
 }
 
+/// How many allocations this makes in its steady state. A histogram asks for memory when its samples come to octaves that
+/// are new to it, and how long something took is not the same each time: so the least of a few rounds.
+pub fn steady_allocations(round: impl Fn()) -> u64 {
+    (0..5).map(|_| allocations(&round)).min().unwrap_or_default()
+}
+
 /// Builds a package or a workspace that lies outside of the repository, takes its folder away, and says where its programs
 /// are. Without a list of labels, with the versions of the repository, and without a word of the compiler.
 #[track_caller]

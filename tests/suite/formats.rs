@@ -309,6 +309,67 @@ async fn a_service_that_goes_on_counts_since_its_series_were_made() {
     assert_eq!(times(&service).await, before, "its counters go on");
 }
 
+/// The histogram of the first series of a family in protobuf.
+async fn histogram_of(app: &impl Endpoint, name: &str) -> metric_family::Histogram {
+    let families = metric_family::families(&scraped(app, PROTOBUF).await.body);
+    let family = families.iter().find(|family| family.name.as_deref() == Some(name)).expect("a family");
+    family.metric[0].histogram.clone().expect("a histogram")
+}
+
+#[test]
+fn native_histograms_are_there_on_request_and_have_the_samples_of_the_classic_ones() {
+    own_process!();
+    let service = MonitoringService::new(Config::default().enabled(true).native_histograms(true)).expect("valid");
+    service.register(&OWN);
+    let app = service.metrics_endpoint();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let histogram = |name: &str| runtime.block_on(histogram_of(&app, name));
+    let nothing = histogram("compozy_formats_own");
+    assert_eq!((nothing.schema, nothing.zero_threshold, nothing.zero_count), (Some(3), Some(2f64.powi(-31)), Some(0)));
+    let samples = [0.0, -0.0, 5e-324, 1e-10, 1.0, 1.05, 1.0, -1.5, -1.6, 3.0, 1e9, 1e300, f64::NAN];
+    samples.iter().for_each(|sample| OWN.with(Outcome::Bad).record(*sample));
+    OWN.with(Outcome::Bad).record_many(f64::INFINITY, 5);
+    OWN.with(Outcome::Bad).record(f64::NEG_INFINITY);
+    let own = histogram("compozy_formats_own");
+    // By logarithm: bucket i ends at 2^(i/8). 3.0 is 2^(12.68/8), 1e9 2^(239.2/8), 1e300 2^(7972.6/8).
+    let positive = [(0, 2), (1, 1), (13, 1), (240, 1), (7_973, 1), (8_193, 5)];
+    let negative = [(5, 1), (6, 1), (8_193, 1)];
+    assert_eq!(own.zero_count, Some(4));
+    assert_eq!(own.native(), [BTreeMap::from(negative), BTreeMap::from(positive)]);
+    assert_eq!(own.sample_count, Some(18));
+    let classic: Vec<_> = own.bucket.iter().map(|bucket| bucket.cumulative_count.expect("a count")).collect();
+    assert_eq!(classic, [3, 5, 9, 11, 11, 12]);
+    // At any moment, beside two writers.
+    TIME.with("q").record(0.5);
+    std::thread::scope(|scope| {
+        let writers = [1, 2].map(|seed| {
+            scope.spawn(move || {
+                let mut random = Random(seed);
+                (0..100_000).for_each(|_| TIME.with("q").record(1e-6 * 1.1f64.powi(random.below(290) as i32)));
+            })
+        });
+        loop {
+            let is_over = writers.iter().all(std::thread::ScopedJoinHandle::is_finished);
+            let time = histogram("compozy_formats_time_seconds");
+            let [negative, positive] = time.native();
+            let native = positive.values().sum();
+            assert_eq!((time.sample_count, time.zero_count, negative.len()), (Some(native), Some(0), 0));
+            if is_over {
+                break assert_eq!(native, 200_001);
+            }
+        }
+    });
+}
+
+#[tokio::test]
+async fn nobody_gets_native_histograms_who_did_not_ask_for_them() {
+    let service = MonitoringService::for_test();
+    service.in_scope(|| TIME.with("q").record(0.5));
+    let histogram = histogram_of(&service.metrics_endpoint(), "compozy_formats_time_seconds").await;
+    assert_eq!((histogram.sample_count, histogram.schema, histogram.zero_threshold), (Some(1), None, None));
+    assert!(histogram.positive_span.is_empty() && histogram.positive_delta.is_empty());
+}
+
 #[test]
 fn created_lines_are_there_on_request_and_only_then() {
     own_process!();

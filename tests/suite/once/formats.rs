@@ -99,6 +99,74 @@ compozy_monitoring::families! {
     counter ENDS = "compozy_born_ends_total" { outcome: End { Good = "good", Bad = "bad" } };
 }
 
+compozy_monitoring::families! {
+    /// From a microsecond to twelve days.
+    histogram WIDE = "compozy_native_wide_seconds";
+    /// Samples that are no times.
+    histogram SPECIAL = "compozy_native_special" buckets [-1.5, 0, 1, 10];
+}
+
+/// Quantiles of 10^6 samples from two writers, as a real Prometheus computes them from the native histogram.
+#[test]
+fn a_prometheus_with_native_histograms_has_the_quantiles_of_the_samples() {
+    own_process!();
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/prometheus3/usr/bin/prometheus");
+    let service = MonitoringService::new(Config::default().enabled(true).native_histograms(true)).expect("valid");
+    service.register((&WIDE, &SPECIAL));
+    let (shortest, longest) = (1e-6_f64, 12.0 * 86_400.0);
+    let mut all: Vec<f64> = thread::scope(|scope| {
+        let writers = [1, 2].map(|seed| {
+            scope.spawn(move || {
+                let mut random = Random(seed);
+                let sample = |random: &mut Random| {
+                    let fraction = random.below(1 << 31) as f64 / f64::from(1u32 << 31);
+                    shortest * (longest / shortest).powf(fraction)
+                };
+                let samples: Vec<f64> = (0..500_000).map(|_| sample(&mut random)).collect();
+                samples.iter().for_each(|sample| WIDE.record(*sample));
+                samples
+            })
+        });
+        writers.into_iter().flat_map(|writer| writer.join().expect("no panic")).collect()
+    });
+    all.sort_unstable_by(f64::total_cmp);
+    for sample in [0.0, 1e-300, -1.0, 1.0, 5.0, f64::MAX, f64::INFINITY] {
+        SPECIAL.record(sample);
+    }
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let port = free_port();
+    let app = Route::new().at("/metrics", service.metrics_endpoint());
+    runtime.spawn(poem::Server::new(poem::listener::TcpListener::bind(("127.0.0.1", port))).run(app));
+    let configuration = format!(
+        "scrape_configs:\n- job_name: native\n  always_scrape_classic_histograms: true\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"
+    );
+    let arguments = ["--enable-feature=native-histograms"];
+    let prometheus = Prometheus::started(program, "native", &configuration, &arguments);
+    until("up", || prometheus.number("sum(up)") == Some(1.0));
+    let million = all.len() as f64;
+    assert_eq!(prometheus.number("histogram_count(compozy_native_wide_seconds)"), Some(million));
+    assert_eq!(prometheus.number("compozy_native_wide_seconds_count"), Some(million));
+    assert_eq!(prometheus.number("compozy_native_wide_seconds_bucket{le=\"+Inf\"}"), Some(million));
+    for q in [0.5, 0.99, 0.999] {
+        let truth = all[(q * million) as usize];
+        let quantile =
+            prometheus.number(&format!("histogram_quantile({q}, compozy_native_wide_seconds)")).expect("one");
+        assert!((quantile / truth - 1.0).abs() < 0.044, "{q}: {quantile} and not {truth}");
+        // The classic one ends at 10 s.
+        let buckets = format!("histogram_quantile({q}, sum by (le) (compozy_native_wide_seconds_bucket))");
+        assert!(prometheus.number(&buckets).expect("one") <= 10.0);
+    }
+    for (query, expected) in [
+        ("histogram_count(compozy_native_special)", 7.0),
+        ("compozy_native_special_count", 7.0),
+        ("histogram_fraction(-Inf, -0.5, compozy_native_special)", 1.0 / 7.0),
+        ("histogram_fraction(-0.5, 0.5, compozy_native_special)", 2.0 / 7.0),
+        ("histogram_fraction(1e308, +Inf, compozy_native_special) > bool 0.14", 1.0),
+    ] {
+        assert_eq!(prometheus.number(query), Some(expected), "{query}");
+    }
+}
+
 /// Known to every Prometheus: a counter that is born at 7 between two scrapes did not grow.
 #[test]
 fn increase_is_the_ledger_for_series_that_are_born_between_two_scrapes() {
