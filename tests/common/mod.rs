@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 mod logs;
+#[allow(unused_imports, reason = "not every binary looks at the log")]
 pub(crate) use logs::{log_of, seen_by};
 
 #[cfg(all(feature = "prometheus", any(feature = "http-axum", feature = "http-poem")))]
