@@ -5,7 +5,7 @@ use crate::{
     schema::family::Kind,
     support::{
         on_demand::OnDemand,
-        striped::{Lanes, add},
+        striped::{Lanes, add, add_and_ask, add_unasked},
         sync::atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -42,16 +42,21 @@ impl CounterCell {
         self.spread();
     }
 
-    /// For `extern "C"` see [`catch_panic`](crate::support::panics::catch_panic).
     #[cold]
     #[inline(never)]
-    extern "C" fn spread(&self) {
+    fn spread(&self) {
         self.spread.get_or_make(|| Lanes::new(0, AtomicU64::default));
     }
 
+    /// Where there are lanes, or where it is time to ask whether there should be. For `extern "C"` see
+    /// [`catch_panic`](crate::support::panics::catch_panic).
     #[inline(never)]
-    extern "C" fn increment_lane(lanes: &Lanes<AtomicU64>, by: u64) {
-        lanes.change(|lane| add(lane, by));
+    extern "C" fn increment_slow(&self, by: u64) {
+        match self.spread.get() {
+            Some(lanes) => lanes.change(|lane| add(lane, by)),
+            None if add_and_ask(&self.base, by) => self.spread(),
+            None => {}
+        }
     }
 
     /// Raises the base by what is missing. An increment that comes to a lane meanwhile is on top.
@@ -76,12 +81,8 @@ impl Cell for CounterCell {
     #[inline]
     fn apply(&self, op: CounterOp) {
         match (op, self.spread.get()) {
-            (CounterOp::Increment(by), None) => {
-                if add(&self.base, by) {
-                    self.spread();
-                }
-            }
-            (CounterOp::Increment(by), Some(lanes)) => Self::increment_lane(lanes, by),
+            (CounterOp::Increment(by), None) if add_unasked(&self.base, by) => {}
+            (CounterOp::Increment(by), _) => self.increment_slow(by),
             (CounterOp::Absolute(value), None) => _ = self.base.fetch_max(value, Relaxed),
             (CounterOp::Absolute(value), Some(lanes)) => self.raise(lanes, value),
         }

@@ -151,31 +151,35 @@ impl ThreadNumber {
     }
 }
 
-/// Adds to a number; says whether another thread came in between. That is asked only now and then, by the number itself: to
-/// ask at every addition would take a quarter of its time.
+/// Adds to a number, unless it is time to ask whether another thread is there; says whether it added. That is asked only now
+/// and then, by the number itself: to ask at every addition would take a quarter of its time.
 #[inline(always)]
-pub(crate) fn add(number: &AtomicU64, by: u64) -> bool {
+pub(crate) fn add_unasked(number: &AtomicU64, by: u64) -> bool {
     // One at a time, a number comes to each multiple. With larger steps it may never, so they always ask.
-    if by == 1 && number.load(Relaxed) & UNASKED != 0 {
+    let is_unasked = by == 1 && number.load(Relaxed) & UNASKED != 0;
+    if is_unasked {
         number.fetch_add(by, Relaxed);
-        return false;
     }
-    add_and_look(number, by)
+    is_unasked
 }
 
 /// The bits of a number that are not all 0 where nothing is asked.
 const UNASKED: u64 = if cfg!(models) { 0 } else { 31 };
 
-/// For `extern "C"` see [`catch_panic`](super::panics::catch_panic).
-#[cold]
-#[inline(never)]
-extern "C" fn add_and_look(number: &AtomicU64, by: u64) -> bool {
+/// Adds to a number; says whether another thread came in between.
+pub(crate) fn add_and_ask(number: &AtomicU64, by: u64) -> bool {
     let seen = number.load(Relaxed);
     let is_alone = number.compare_exchange(seen, seen.wrapping_add(by), Relaxed, Relaxed).is_ok();
     if !is_alone {
         number.fetch_add(by, Relaxed);
     }
     !is_alone
+}
+
+/// The same, but asks only now and then.
+#[inline]
+pub(crate) fn add(number: &AtomicU64, by: u64) -> bool {
+    !add_unasked(number, by) && add_and_ask(number, by)
 }
 
 #[cfg(test)]
