@@ -74,13 +74,25 @@ impl<C: Stored> SiteCore<C> {
         &self.key
     }
 
-    /// The series of this thread's service.
-    pub(super) fn pin(&'static self, state: u8) -> Option<Pinned<C>> {
+    /// The series of this thread's service. For `extern "C"` see [`catch_panic`].
+    #[inline(never)]
+    #[allow(
+        improper_ctypes_definitions,
+        reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind"
+    )]
+    pub(super) extern "C" fn pin(&'static self, state: u8) -> Option<Pinned<C>> {
         if is_global(state)
             && let Some(kept) = self.kept.get()
         {
             return Some(Pinned::Site(kept));
         }
+        let mut pinned = None;
+        catch_panic(|| pinned = self.pin_slow());
+        pinned
+    }
+
+    #[cold]
+    fn pin_slow(&'static self) -> Option<Pinned<C>> {
         let target = target();
         let store = target.store()?;
         let found = || {

@@ -28,16 +28,11 @@ pub(crate) const OUTSIDE: usize = usize::MAX;
 pub struct LazyFamilyCore<C: Stored> {
     def: &'static FamilyDef,
     early: Early,
-    kept: OnceLock<Kept<C>>,
-}
-
-/// A family of the process's one service.
-#[derive(Debug)]
-enum Kept<C: Stored> {
-    Dense(Arc<[Slot<C>]>),
-    Text(Arc<TextFamily<C>>),
-    /// The name is another kind's, or was used before it was declared: looked up each time.
-    Elsewhere,
+    /// The slots of a family of closed sets of the process's one service. None for free text, and where the name is another
+    /// kind's or was used before it was declared: that is looked up each time.
+    slots: OnceLock<Arc<[Slot<C>]>>,
+    /// The same of a family of free text.
+    text: OnceLock<Arc<TextFamily<C>>>,
 }
 
 /// What free text leads to while monitoring is on. A call site sees from the type which handles cannot come back from there,
@@ -50,13 +45,13 @@ pub(super) enum Found<C: Stored> {
 
 impl<C: Stored> LazyFamilyCore<C> {
     pub(super) const fn new(def: &'static FamilyDef) -> Self {
-        Self { def, early: Early::new(def.name), kept: OnceLock::new() }
+        Self { def, early: Early::new(def.name), slots: OnceLock::new(), text: OnceLock::new() }
     }
 
     /// A family of one run of a model.
     #[cfg(all(test, models))]
     pub(super) fn of_this_run(def: &'static FamilyDef) -> Self {
-        Self { def, early: Early::new(def.name), kept: OnceLock::default() }
+        Self { def, early: Early::new(def.name), slots: OnceLock::default(), text: OnceLock::default() }
     }
 
     pub(super) fn def(&self) -> &'static FamilyDef {
@@ -71,7 +66,7 @@ impl<C: Stored> LazyFamilyCore<C> {
     #[inline(always)]
     pub(super) fn record(&'static self, state: u8, index: usize, op: C::Op) {
         if is_global(state)
-            && let Some(Kept::Dense(slots)) = self.kept.get()
+            && let Some(slots) = self.slots.get()
             && let Some(slot) = slots.get(index)
         {
             slot.apply(op);
@@ -85,14 +80,26 @@ impl<C: Stored> LazyFamilyCore<C> {
         store.declared_series(self.def, &self.values(index))
     }
 
-    /// The series of this thread's service.
-    pub(super) fn pin(&'static self, state: u8, index: usize) -> Option<Pinned<C>> {
+    /// The series of this thread's service. For `extern "C"` see [`catch_panic`].
+    #[inline(never)]
+    #[allow(
+        improper_ctypes_definitions,
+        reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind"
+    )]
+    pub(super) extern "C" fn pin(&'static self, state: u8, index: usize) -> Option<Pinned<C>> {
         if is_global(state)
-            && let Some(Kept::Dense(slots)) = self.kept.get()
-            && index < slots.len()
+            && let Some(slots) = self.slots.get()
+            && let Some(slot) = slots.get(index)
         {
-            return Some(Pinned::Slot(slots, index));
+            return Some(Pinned::Slot(slot));
         }
+        let mut pinned = None;
+        catch_panic(|| pinned = self.pin_slow(index));
+        pinned
+    }
+
+    #[cold]
+    fn pin_slow(&'static self, index: usize) -> Option<Pinned<C>> {
         let target = target();
         let store = target.store()?;
         let find = || Gated::new(self.series(&target, store, &self.values(index)), &target);
@@ -129,22 +136,22 @@ impl<C: Stored> LazyFamilyCore<C> {
     }
 
     fn keep(&'static self, target: &Target, family: &Lookup<C>) {
-        if matches!(target, Target::Global(_)) {
-            self.kept.get_or_init(|| match family {
-                Lookup::Declared(family) => match &family.table {
-                    Table::Dense(dense) => Kept::Dense(dense.slots().clone()),
-                    Table::Text(text) => Kept::Text(text.clone()),
-                },
-                Lookup::Undeclared(_) | Lookup::Taken(_) | Lookup::Full => Kept::Elsewhere,
-            });
+        if !matches!(target, Target::Global(_)) {
+            return;
         }
+        let table = if let Lookup::Declared(family) = family { Some(&family.table) } else { None };
+        if let Some(Table::Text(text)) = table {
+            self.text.get_or_init(|| text.clone());
+        }
+        self.slots
+            .get_or_init(|| if let Some(Table::Dense(dense)) = table { dense.slots().clone() } else { Arc::default() });
     }
 
     /// Makes the series of a family of closed sets, so that they are there, at 0, before anything is recorded.
     #[inline(always)]
     pub(super) fn take(&'static self) {
         let state = switch::load_for_handle();
-        if state != 0 && (state != GLOBAL || self.kept.get().is_none()) {
+        if state != 0 && (state != GLOBAL || self.slots.get().is_none()) {
             self.take_slow();
         }
     }
@@ -155,7 +162,7 @@ impl<C: Stored> LazyFamilyCore<C> {
         catch_panic(|| {
             let target = target();
             let is_global = matches!(target, Target::Global(_));
-            let Some(store) = target.store().filter(|_| !is_global || self.kept.get().is_none()) else { return };
+            let Some(store) = target.store().filter(|_| !is_global || self.slots.get().is_none()) else { return };
             let take = || self.keep(&target, &store.look_up(self.def));
             let _ = store.diagnostics.catch_and_report(self.def.name, take);
         });
@@ -165,7 +172,7 @@ impl<C: Stored> LazyFamilyCore<C> {
     #[inline(never)]
     pub(super) fn find(&'static self, state: u8, values: &[&str]) -> Option<Found<C>> {
         if is_global(state)
-            && let Some(Kept::Text(text)) = self.kept.get()
+            && let Some(text) = self.text.get()
         {
             match text.ready(values) {
                 Some(Place::Kept(series)) => return Some(Found::Kept(series)),

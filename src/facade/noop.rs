@@ -64,8 +64,6 @@ pub(super) enum Running {}
 
 impl Running {
     pub(super) fn record(self) {}
-
-    pub(super) fn discard(self) {}
 }
 
 /// What a guard has that counted: there is none.

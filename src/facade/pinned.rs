@@ -2,29 +2,21 @@
 //!
 //! It is found at the start. So the end goes where the start went, whatever thread and whatever scope it is in.
 
-use std::sync::Arc;
-
-use super::{early::Early, held::Held};
+use super::{binding::Binding, early::Early, held::Held};
 use crate::{
     dispatch::{
         switch::{self, GLOBAL},
         target::Gated,
     },
-    storage::{
-        anchor::Anchor,
-        cell::Apply,
-        dense::{DenseSeries, Slot},
-        resolved::Resolved,
-        series::Series,
-        store::Stored,
-    },
+    storage::{anchor::Anchor, cell::Apply, dense::Slot, resolved::Resolved, series::Series, store::Stored},
 };
 
-/// A series, and while it is the process's one service's, only while that is on.
+/// A series, and while it is the process's one service's, only while that is on. Two words, which go from the start to the
+/// end in registers.
 #[derive(Debug)]
 pub(super) enum Pinned<C: Stored> {
     /// A place of a dense table.
-    Slot(&'static Arc<[Slot<C>]>, usize),
+    Slot(&'static Slot<C>),
     /// What a call site cached.
     Site(&'static Resolved<C>),
     Series(&'static Series<C>),
@@ -35,41 +27,63 @@ pub(super) enum Pinned<C: Stored> {
     Early(&'static Early),
 }
 
-impl<C: Stored> Pinned<C> {
-    pub(super) fn record(&self, op: C::Op) {
-        if let Self::Early(early) = self {
-            return early.record();
+impl<C: Stored> Binding<C> {
+    /// The series, to keep; nothing where a record made now goes nowhere. Inlined as [`record`](Self::record) is.
+    #[inline(always)]
+    pub(super) fn pin(&self) -> Option<Pinned<C>> {
+        match self {
+            Self::Off => return None,
+            Self::Early(early) => return early.is_missed().then_some(Pinned::Early(early)),
+            _ => {}
         }
         let state = switch::load_for_record();
-        if let Self::Elsewhere(series) = self {
-            if state != 0
-                && let Some(series) = series.get()
-            {
-                series.record(state, op);
+        if state == 0 {
+            return None;
+        }
+        let is_global = state & GLOBAL != 0;
+        match self {
+            Self::Off | Self::Early(_) => None,
+            Self::Site(site) => site.pin(state),
+            Self::LazyFamily(family, index) => family.pin(state, *index),
+            Self::Kept(series) => is_global.then_some(Pinned::Series(series)),
+            Self::Counted(held) => is_global.then(|| Pinned::Counted(held.clone())),
+            Self::Elsewhere(held) => is_open(held.get()?, state).then(|| Pinned::Elsewhere(held.clone())),
+        }
+    }
+}
+
+/// As [`Gated::is_open`], which may ask what could unwind for all that the compiler knows.
+#[inline(never)]
+extern "C" fn is_open<C: Stored>(series: &Gated<C>, state: u8) -> bool {
+    series.is_open(state)
+}
+
+impl<C: Stored> Pinned<C> {
+    pub(super) fn record(&self, op: C::Op) {
+        match self {
+            Self::Early(early) => return early.record(),
+            Self::Elsewhere(held) => {
+                let state = switch::load_for_record();
+                return held.get().filter(|_| state != 0).into_iter().for_each(|series| series.record(state, op));
             }
-        } else if state & GLOBAL != 0 {
-            match self {
-                Self::Slot(slots, index) => {
-                    if let Some(slot) = slots.get(*index) {
-                        slot.apply(op);
-                    }
-                }
-                Self::Site(series) => series.apply(op),
-                Self::Series(series) => series.apply(op),
-                Self::Counted(series) => {
-                    if let Some(series) = series.get() {
-                        series.apply(op);
-                    }
-                }
-                Self::Elsewhere(_) | Self::Early(_) => {}
-            }
+            _ => {}
+        }
+        if switch::load_for_record() & GLOBAL == 0 {
+            return;
+        }
+        match self {
+            Self::Slot(slot) => slot.apply(op),
+            Self::Site(series) => series.apply(op),
+            Self::Series(series) => series.apply(op),
+            Self::Counted(held) => held.get().into_iter().for_each(|series| series.apply(op)),
+            Self::Elsewhere(_) | Self::Early(_) => {}
         }
     }
 
     /// The value of the series now.
     pub(super) fn anchor(self) -> Option<Anchor<C>> {
         match self {
-            Self::Slot(slots, index) => Anchor::of(&Resolved::Dense(DenseSeries::new(slots, index))),
+            Self::Slot(slot) => Some(Anchor::of_slot(slot)),
             Self::Site(series) => Anchor::of(series),
             Self::Series(series) => Anchor::of_kept(series),
             Self::Counted(series) => Anchor::of(&Resolved::Series(series.share()?)),

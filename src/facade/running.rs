@@ -2,20 +2,12 @@
 
 use std::time::Instant;
 
-use super::{
-    binding::Binding, call_site::SiteCore, early::Early, held::Held, lazy_family::LazyFamilyCore, pinned::Pinned,
-};
+use super::{binding::Binding, pinned::Pinned};
 use crate::{
-    dispatch::{
-        switch::{self, GLOBAL},
-        target::Gated,
-    },
     storage::{
         anchor::Anchor,
         gauge::{GaugeCell, GaugeOp},
         histogram::{HistogramCell, HistogramOp},
-        series::Series,
-        store::Stored,
     },
     support::{
         panics::catch_panic,
@@ -23,56 +15,6 @@ use crate::{
         striped::ThreadNumber,
     },
 };
-
-/// A binding in registers: a call site whose binding is taken by reference would have to keep it in memory.
-pub(super) enum BindingRef<'a, C: Stored> {
-    Site(&'static SiteCore<C>),
-    LazyFamily(&'static LazyFamilyCore<C>, usize),
-    Kept(&'static Series<C>),
-    Early(&'static Early),
-    Counted(&'a Held<Series<C>>),
-    Elsewhere(&'a Held<Gated<C>>),
-}
-
-/// Calls a function with what a binding is bound to: the variant is known where a call site made it, and one arm remains. It
-/// is not called where a record made now goes nowhere, as far as that can be said at once.
-macro_rules! start_with {
-    ($binding:expr, $start:path) => {
-        match $binding {
-            Binding::Off => None,
-            Binding::Early(early) if !early.is_missed() => None,
-            Binding::Early(early) => $start(BindingRef::Early(early)),
-            _ if switch::load_for_record() == 0 => None,
-            Binding::Site(site) => $start(BindingRef::Site(site)),
-            Binding::LazyFamily(family, index) => $start(BindingRef::LazyFamily(family, *index)),
-            Binding::Kept(series) => $start(BindingRef::Kept(series)),
-            Binding::Counted(series) => $start(BindingRef::Counted(series)),
-            Binding::Elsewhere(series) => $start(BindingRef::Elsewhere(series)),
-        }
-    };
-}
-
-/// The series of a binding; nothing where a record made now goes nowhere.
-fn pin<C: Stored>(binding: BindingRef<'_, C>) -> Option<Pinned<C>> {
-    if let BindingRef::Early(early) = binding {
-        return Some(Pinned::Early(early));
-    }
-    let state = switch::load_for_record();
-    if state == 0 {
-        return None;
-    }
-    let is_global = state & GLOBAL != 0;
-    match binding {
-        BindingRef::Early(_) => None,
-        BindingRef::Site(site) => site.pin(state),
-        BindingRef::LazyFamily(family, index) => family.pin(state, index),
-        BindingRef::Kept(series) => is_global.then_some(Pinned::Series(series)),
-        BindingRef::Counted(series) => is_global.then(|| Pinned::Counted(series.clone())),
-        BindingRef::Elsewhere(series) => {
-            series.get().is_some_and(|series| series.is_open(state)).then(|| Pinned::Elsewhere(series.clone()))
-        }
-    }
-}
 
 /// What a timer has that runs.
 #[derive(Debug)]
@@ -84,34 +26,28 @@ pub(super) struct Running {
 impl Running {
     #[inline(always)]
     pub(super) fn start(binding: &Binding<HistogramCell>) -> Option<Self> {
-        start_with!(binding, Self::start_of)
+        binding.pin().map(|series| Self { series, start: now() })
     }
 
-    /// For `extern "C"` see [`catch_panic`].
-    #[inline(never)]
-    #[allow(
-        improper_ctypes_definitions,
-        reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind"
-    )]
-    extern "C" fn start_of(binding: BindingRef<'_, HistogramCell>) -> Option<Self> {
-        let mut series = None;
-        catch_panic(|| series = pin(binding));
-        Some(Self { series: series?, start: Instant::now() })
+    #[inline(always)]
+    pub(super) fn record(self) {
+        record_since(self.series, self.start);
     }
+}
 
-    #[inline(never)]
-    #[allow(improper_ctypes_definitions, reason = "as above")]
-    pub(super) extern "C" fn record(self) {
-        let value = self.start.elapsed().as_secs_f64();
-        catch_panic(|| self.series.record(HistogramOp { value, times: 1 }));
-        drop_slowly(self);
-    }
+/// For `extern "C"` see [`catch_panic`].
+#[inline(never)]
+#[allow(improper_ctypes_definitions, reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind")]
+extern "C" fn now() -> Instant {
+    Instant::now()
+}
 
-    #[inline(never)]
-    #[allow(improper_ctypes_definitions, reason = "as above")]
-    pub(super) extern "C" fn discard(self) {
-        drop_slowly(self);
-    }
+/// In parts, which fit into registers.
+#[inline(never)]
+#[allow(improper_ctypes_definitions, reason = "as above")]
+extern "C" fn record_since(series: Pinned<HistogramCell>, start: Instant) {
+    let value = start.elapsed().as_secs_f64();
+    series.record(HistogramOp { value, times: 1 });
 }
 
 /// What a guard has that counted: the value that it gives one back to.
@@ -124,15 +60,15 @@ pub(super) struct Taken {
 impl Taken {
     #[inline(always)]
     pub(super) fn new(binding: &Binding<GaugeCell>) -> Option<Self> {
-        start_with!(binding, Self::new_of)
+        Self::new_in(binding.pin()?)
     }
 
     #[inline(never)]
     #[allow(improper_ctypes_definitions, reason = "as above")]
-    extern "C" fn new_of(binding: BindingRef<'_, GaugeCell>) -> Option<Self> {
+    extern "C" fn new_in(series: Pinned<GaugeCell>) -> Option<Self> {
         let (mut anchor, thread) = (None, ThreadNumber::own());
         slow(|| {
-            anchor = pin(binding).and_then(Pinned::anchor);
+            anchor = series.anchor();
             if let Some(anchor) = &anchor {
                 anchor.apply(GaugeOp::Enter(thread));
             }

@@ -100,19 +100,9 @@ impl<C> Clone for DenseSeries<C> {
 }
 
 impl<C: Cell> DenseSeries<C> {
-    /// The place of a table with these slots.
-    pub(crate) fn new(slots: &Arc<[Slot<C>]>, index: usize) -> Self {
-        Self { slots: slots.clone(), index }
-    }
-
-    /// The value that takes changes now; nothing while it is the first one.
+    /// As [`Slot::later`].
     pub(crate) fn later(&self) -> Option<Arc<C>> {
-        let later = self.slots.get(self.index)?.later.get()?;
-        if let Some(later) = &*later.read().unwrap_or_else(PoisonError::into_inner) {
-            return Some(later.value.clone());
-        }
-        let new = Later::alike(&self.slots.get(self.index)?.first);
-        Some(later.write().unwrap_or_else(PoisonError::into_inner).get_or_insert(new).value.clone())
+        self.slots.get(self.index)?.later()
     }
 
     /// Changes the first value, also when nobody reads it any more.
@@ -209,6 +199,21 @@ impl<C: Cell> Slot<C> {
             let new = Later::alike(&self.first);
             later.write().unwrap_or_else(PoisonError::into_inner).get_or_insert(new).value.apply(op);
         });
+    }
+
+    /// The value until the first removal.
+    pub(crate) fn first(&self) -> &C {
+        &self.first
+    }
+
+    /// The value that takes changes now; nothing while it is the first one.
+    pub(crate) fn later(&self) -> Option<Arc<C>> {
+        let later = self.later.get()?;
+        if let Some(later) = &*later.read().unwrap_or_else(PoisonError::into_inner) {
+            return Some(later.value.clone());
+        }
+        let new = Later::alike(&self.first);
+        Some(later.write().unwrap_or_else(PoisonError::into_inner).get_or_insert(new).value.clone())
     }
 
     /// The value; nothing from a removal to the next record.
