@@ -17,20 +17,23 @@ pub(crate) enum Resolved<C: Bridge> {
 }
 
 impl<C: Bridge> Resolved<C> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn apply(&self, op: C::Op) {
+        // What is recorded to all the time. The rest is one call: a jump table would be paid by these two.
         match self {
-            Self::Dense(series) => series.apply(op),
             Self::Series(series) => series.apply(op),
-            Self::Raw(raw) => Self::apply_raw(raw, op),
-            Self::Nothing => {}
+            Self::Dense(series) => series.apply(op),
+            Self::Raw(_) | Self::Nothing => self.apply_elsewhere(op),
         }
     }
 
     /// A call through a pointer, which could unwind for all that the compiler knows.
+    #[cold]
     #[inline(never)]
-    extern "C" fn apply_raw(raw: &C::Raw, op: C::Op) {
-        catch_panic(|| C::apply_raw(raw, op));
+    extern "C" fn apply_elsewhere(&self, op: C::Op) {
+        if let Self::Raw(raw) = self {
+            catch_panic(|| C::apply_raw(raw, op));
+        }
     }
 
     pub(crate) fn into_raw(self) -> C::Raw {

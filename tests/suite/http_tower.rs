@@ -691,3 +691,14 @@ fn a_real_prometheus_scrapes_the_right_numbers_from_the_example() {
     let off = (503, "503: monitoring is disabled; MONITORING_ENABLED=true enables it\n".to_owned());
     assert_eq!(get(port, "/metrics").expect("an answer"), off);
 }
+
+#[tokio::test]
+async fn a_function_that_panics_leaves_no_request_in_flight() {
+    let service = MonitoringService::for_test();
+    let inner = service_fn(async |_| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let layer = service.http_layer().template(|_| -> Option<&'static str> { std::panic::resume_unwind(Box::new(())) });
+    let mut layered = layer.layer(inner);
+    let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(layered.call(request("GET", "/x")))));
+    assert!(called.is_err());
+    assert_eq!(value(&service.render(), "compozy_http_requests_in_flight"), 0.0);
+}

@@ -113,7 +113,7 @@ impl<T: SharedText, K: Default> Templates<T, K> {
 impl<K> Template<K> {
     /// Counts a request whose method and status were seen before; says whether that was so. Of a skipped template nothing is
     /// kept.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record_known(&self, Outcome { method, status, seconds }: Outcome) -> bool {
         let Some(series) = self.methods.get(method.index()).and_then(OnceLock::get) else { return false };
         let known = series.requests.iter().map_while(OnceLock::get).find(|(known, _)| *known == status);

@@ -167,8 +167,9 @@ impl<F: Framework, H: Deref<Target = RequestTracker<F>>> InProgress<F, H> {
     #[inline]
     pub(crate) fn start(tracker: H, request: impl FnOnce() -> (Method, F::Request)) -> Option<Self> {
         let instance = tracker.instance()?;
-        let in_flight = tracker.in_flight.enter(instance.store());
+        // First, as it may be the application's function, which may panic: nothing is counted in then.
         let (method, request) = request();
+        let in_flight = tracker.in_flight.enter(instance.store());
         let started = tracker.clock.now();
         Some(Self { tracker, method, request, started, in_flight, phase: Phase::Inside })
     }

@@ -188,12 +188,13 @@ mod live {
         T: IntoResponse,
     {
         request.enter();
-        let mut polled = inner.poll(cx).map_ok(IntoResponse::into_response);
-        request.leave();
-        if let Poll::Ready(result) = &mut polled {
-            finish(request, result);
-        }
-        polled
+        let Poll::Ready(result) = inner.poll(cx) else {
+            request.leave();
+            return Poll::Pending;
+        };
+        let mut result = result.map(IntoResponse::into_response);
+        finish(request, &mut result);
+        Poll::Ready(result)
     }
 
     /// The response head is there: counts the request, which stays in flight with a body that streams.
@@ -215,6 +216,7 @@ mod live {
         }
     }
 
+    #[inline(always)]
     fn start<'a>(req: &Request, tracker: &'a Tracker) -> Option<InProgress<'a>> {
         InProgress::start(tracker, || (method_of(req.method()), Asked::new(req)))
     }
