@@ -4,9 +4,12 @@
 
 use std::{
     alloc::System,
+    future::{Future, ready},
     hint::black_box,
     path::{Path, PathBuf},
+    pin::pin,
     process::{Command, ExitCode},
+    task::{Context, Waker},
 };
 
 use compozy_monitoring::{counter, gauge, histogram};
@@ -79,6 +82,12 @@ fn build() -> Option<PathBuf> {
     status.success().then(|| target.join("release/examples/count"))
 }
 
+/// Polls a future that is ready.
+#[inline(always)]
+fn ready_now(future: impl Future<Output = ()>) {
+    assert!(pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+}
+
 /// Compiled in, in a process without a service and without a recorder.
 fn disabled(round: &Round) {
     let codes = black_box(["200", "201", "404", "500"]);
@@ -136,6 +145,8 @@ fn disabled(round: &Round) {
     round.instructions("disabled/timer-literal", DISABLED, TIMES, timer, nothing);
     let track = |_: usize| drop(BUSY.with(TaskType::Parallel).track());
     round.instructions("disabled/track", DISABLED, TIMES, track, nothing);
+    let future = |_: usize| ready_now(CLOSED_SECONDS.with(TaskType::Parallel, Outcome::Failure).time(ready(())));
+    round.instructions("disabled/time", DISABLED, TIMES, future, |_| ready_now(ready(())));
     // What the caller pays to have the values at all comes on top, in any state of monitoring.
     let from_a_table = |i: usize| CLOSED.with(inputs[i % 4].0, inputs[i % 4].1).increment(1);
     round.instructions("disabled/family-closed/from-a-table", Target::none(), TIMES, from_a_table, nothing);

@@ -10,9 +10,9 @@
 //! exporter is entered as the thread's local recorder once, outside all loops, which the `metrics` macros ask before
 //! any global one, so that they do not pay more than they would over a global exporter.
 
-use std::{alloc::System, hint::black_box, process::ExitCode};
+use std::{alloc::System, hint::black_box, process::ExitCode, time::Instant};
 
-use compozy_monitoring::{Config, MonitoringService, counter};
+use compozy_monitoring::{Config, MonitoringService, counter, histogram};
 use compozy_monitoring_benches::{Round, Target, allocations::Counting, samples};
 use measured::{FixedCardinalityLabel, LabelGroup, metric::histogram::Thresholds};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
@@ -32,12 +32,19 @@ compozy_monitoring::families! {
     };
     /// Two closed labels.
     histogram CLOSED_SECONDS = "compozy_bench_closed_seconds" { task_type: TaskType, outcome: Outcome };
+    /// As many bounds as a family may have, over the same range.
+    histogram THIRTY_BOUNDS = "compozy_bench_thirty_bounds_seconds" buckets [
+        0.001, 0.0014, 0.002, 0.0028, 0.004, 0.0056, 0.008, 0.011, 0.016, 0.022, 0.032, 0.045, 0.063, 0.09, 0.13,
+        0.18, 0.25, 0.36, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 20.0,
+    ] { task_type: TaskType, outcome: Outcome };
     /// What is there now.
     gauge GUARDS = "compozy_bench_guards";
     /// Three labels of free text.
     counter TEXTS = "compozy_bench_texts_total" { tenant: str, queue: str, worker: str };
 }
 
+/// How often instructions are counted.
+const TIMES: usize = 20_000;
 /// The buckets of our histograms.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -68,11 +75,13 @@ fn main() -> ExitCode {
         disabled(round);
         let Ok(service) = MonitoringService::new(Config::default().enabled(true)) else { return };
         assert!(service.is_enabled(), "something else is the process's recorder");
-        service.register((&LITERAL, &COMPUTED, &CLOSED, &CLOSED_SECONDS, &GUARDS, &TEXTS));
+        service.register((&LITERAL, &COMPUTED, &CLOSED, &CLOSED_SECONDS, &THIRTY_BOUNDS, &GUARDS, &TEXTS));
         let exporter = PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&exporter, || {
             literal(round);
             closed(round);
+            bounds(round);
+            timers(round);
             texts(round);
         });
         contention(round, &exporter);
@@ -159,6 +168,41 @@ fn closed(round: &Round) {
             |i| client.observe(values[i % 1024]),
         );
     }
+}
+
+/// The most bounds that a histogram may have, over the eleven that it has by its unit.
+fn bounds(round: &Round) {
+    let target = Target::most(1.3).without_allocations();
+    let inputs = closed_inputs();
+    for (shape, values) in [("one-value", [0.012; 1024]), ("spread", samples())] {
+        let values = black_box(values);
+        let thirty = |i: usize| THIRTY_BOUNDS.with(inputs[i % 4].0, inputs[i % 4].1).record(values[i % 1024]);
+        let eleven = |i: usize| CLOSED_SECONDS.with(inputs[i % 4].0, inputs[i % 4].1).record(values[i % 1024]);
+        round.pair(&format!("enabled/thirty-bounds-{shape}/eleven"), target, thirty, eleven);
+        let name = format!("enabled/thirty-bounds-{shape}/eleven/instructions");
+        round.instructions_overhead(&name, target, TIMES, (thirty, |_| ()), (eleven, |_| ()));
+    }
+}
+
+/// A timer over what it is by hand: two reads of the clock, and a record.
+fn timers(round: &Round) {
+    let timer = |_: usize| drop(CLOSED_SECONDS.with(TaskType::Parallel, Outcome::Failure).start_timer());
+    let by_hand = |_: usize| {
+        let start = Instant::now();
+        CLOSED_SECONDS.with(TaskType::Parallel, Outcome::Failure).record(start.elapsed().as_secs_f64());
+    };
+    round.added("enabled/timer", Target::most(10.0).without_allocations(), timer, by_hand);
+    round.instructions("enabled/timer/instructions", Target::none(), TIMES, timer, by_hand);
+    let literal = |_: usize| drop(histogram!("compozy_bench_timer_seconds", "queue" => "default").start_timer());
+    round.added("enabled/timer-literal", Target::most(10.0).without_allocations(), literal, by_hand);
+    let nothing = |_: usize| ();
+    round.instructions("enabled/track/instructions", Target::none(), TIMES, |_| drop(GUARDS.track()), nothing);
+    let counter = |_: usize| CLOSED.with(TaskType::Parallel, Outcome::Failure).increment(1);
+    round.instructions("enabled/closed-counter/instructions", Target::none(), TIMES, counter, nothing);
+    let counter = |_: usize| counter!("compozy_bench_literal_total", "queue" => "default").increment(1);
+    round.instructions("enabled/literal/instructions", Target::none(), TIMES, counter, nothing);
+    let histogram = |_: usize| CLOSED_SECONDS.with(TaskType::Parallel, Outcome::Failure).record(0.012);
+    round.instructions("enabled/closed-histogram/instructions", Target::none(), TIMES, histogram, nothing);
 }
 
 fn closed_inputs() -> [(TaskType, Outcome); 4] {

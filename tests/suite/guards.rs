@@ -148,9 +148,12 @@ fn a_timed_future_records_when_it_is_ready_or_dropped_and_nothing_if_nobody_poll
     let service = MonitoringService::for_test();
     service.in_scope(|| {
         for handle in histograms() {
-            let mut ready = pin!(handle.time(Twice(false)));
+            let count = || totals(&service, HISTOGRAMS).iter().sum::<f64>();
+            let (mut ready, before) = (pin!(handle.time(Twice(false))), count());
             assert_eq!(poll(ready.as_mut()), Poll::Pending);
+            assert_eq!(count(), before);
             assert_eq!(poll(ready.as_mut()), Poll::Ready(7));
+            assert_eq!(count(), before + 1.0, "recorded when it is ready, and not only when it is dropped");
             let mut dropped = Box::pin(handle.time(Twice(false)));
             assert_eq!(poll(dropped.as_mut()), Poll::Pending);
             drop(dropped);
@@ -166,6 +169,34 @@ fn a_timed_future_records_when_it_is_ready_or_dropped_and_nothing_if_nobody_poll
     let _ = service.in_scope(|| poll(future.as_mut()));
     drop(future);
     assert_eq!(service.snapshot().total(HISTOGRAMS[2]), 4.0);
+}
+
+#[test]
+fn a_timed_future_is_timed_from_its_first_poll_and_without_its_destructor() {
+    struct Slow(Twice);
+    impl Future for Slow {
+        type Output = u8;
+        fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u8> {
+            std::pin::Pin::new(&mut self.0).poll(cx)
+        }
+    }
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+    let service = MonitoringService::for_test();
+    service.in_scope(|| {
+        let mut future = Box::pin(PLAIN.time(Slow(Twice(false))));
+        std::thread::sleep(Duration::from_millis(30));
+        let before = Instant::now();
+        let _ = poll(future.as_mut());
+        std::thread::sleep(Duration::from_millis(20));
+        drop(future);
+        let most = before.elapsed().as_secs_f64() - 0.03;
+        let sum = service.snapshot().total("compozy_guards_plain_seconds_sum");
+        assert!((0.02..=most).contains(&sum), "{sum}, {most}");
+    });
 }
 
 #[test]
