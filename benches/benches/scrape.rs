@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         assert!(service.is_enabled(), "something else is the process's recorder");
         memory(round);
         scrape(round, &service);
+        formats(round);
     })
 }
 
@@ -139,6 +140,75 @@ fn scrape(round: &Round, service: &MonitoringService) {
     round.value("scrape/linear", "ratio", Target::most(2.0), many / few, [many, few]);
     assert!(service.render().contains("compozy_bench_series_total{queue=\"queue-9\",tenant=\"tenant-9\"} 100"));
 }
+
+/// How the formats are asked for.
+const ACCEPT: [(&str, &str); 3] = [
+    ("text", "text/plain"),
+    ("openmetrics", "application/openmetrics-text;version=1.0.0"),
+    ("protobuf", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"),
+];
+
+/// The bytes of a scrape in this format, as a tower service answers it.
+fn scraped(runtime: &tokio::runtime::Runtime, service: &MonitoringService, accept: &'static str) -> usize {
+    use tower_service::Service;
+    let mut request = http::Request::new(());
+    request.headers_mut().insert(http::header::ACCEPT, http::HeaderValue::from_static(accept));
+    let Ok(answer) = runtime.block_on(service.metrics_service().call(request));
+    http_body::Body::size_hint(answer.body()).lower() as usize
+}
+
+/// Each format beside the text, of 10,000 counters and of the 10,000 series of an HTTP server: 667 sets of labels, each with a
+/// counter and the 14 series of a histogram. The peer's protobuf is there with the feature `protobuf`, which needs `protoc`.
+fn formats(round: &Round) {
+    if !round.times("scrape/counters") && !round.times("scrape/server") {
+        return;
+    }
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+    let scale = if round.is_smoke() { 100 } else { 1 };
+    for (rows, sets) in [("counters", FEW / scale), ("server", FEW / 15 / scale)] {
+        let service = MonitoringService::for_test();
+        let exporter = PrometheusBuilder::new().set_buckets(&BOUNDS).unwrap_or_default().build_recorder();
+        let handle = exporter.handle();
+        let record = |i: usize| {
+            let [tenant, queue] = labels(i);
+            // Families are capped: ten of them have all.
+            let count = |family: usize| format!("compozy_bench_series_{family}_total");
+            let family = i % 10;
+            metrics::counter!(count(family), "tenant" => tenant.clone(), "queue" => queue.clone())
+                .increment(i as u64 + 1);
+            if rows == "server" {
+                metrics::histogram!("compozy_bench_requests_seconds", "tenant" => tenant, "queue" => queue)
+                    .record_many(sample(i), i % 1_000 + 1);
+            }
+        };
+        service.in_scope(|| (0..sets).for_each(record));
+        metrics::with_local_recorder(&exporter, || (0..sets).for_each(record));
+        let bytes = ACCEPT.map(|(_, accept)| scraped(&runtime, &service, accept));
+        for (i, (format, accept)) in ACCEPT.into_iter().enumerate().skip(1) {
+            let most = if format == "protobuf" { Target::most(1.0) } else { Target::none() };
+            let ours = || _ = black_box(scraped(&runtime, &service, accept));
+            let text = || _ = black_box(scraped(&runtime, &service, ACCEPT[0].1));
+            round.slow_pair(&format!("scrape/{rows}/{format}"), most, 9, ours, text);
+            // Half of the text is what a server's series have to be.
+            let half = if format == "protobuf" && rows == "server" { Target::most(0.5) } else { Target::none() };
+            let [own, text] = [bytes[i] as f64, bytes[0] as f64];
+            round.value(&format!("scrape/{rows}/{format}/bytes"), "ratio", half, own / text, [own, text]);
+        }
+        let ours = || _ = black_box(scraped(&runtime, &service, ACCEPT[2].1));
+        #[cfg(feature = "protobuf")]
+        {
+            let row = format!("scrape/{rows}/protobuf/exporter");
+            round.slow_pair(&row, Target::most(1.0), 9, ours, || _ = black_box(handle.render_protobuf()));
+            let [own, peer] = [bytes[2] as f64, handle.render_protobuf().len() as f64];
+            round.value(&format!("{row}/bytes"), "ratio", Target::none(), own / peer, [own, peer]);
+        }
+        #[cfg(not(feature = "protobuf"))]
+        let _ = (ours, handle);
+    }
+}
+
+/// The bounds of seconds, for the exporter.
+const BOUNDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// A rate, held for so long, without a scrape.
 fn soak(seconds: u64) {

@@ -48,9 +48,9 @@ impl Message {
         bytes.push(number as u8);
     }
 
-    /// The number of a field, and of which kind its value is.
+    /// The number of a field, which is below 16, and of which kind its value is.
     fn key(&mut self, field: u8, kind: u8) {
-        Self::varint(&mut self.0, u64::from(field << 3 | kind));
+        self.0.push(field << 3 | kind);
     }
 
     fn whole(&mut self, field: u8, value: u64) {
@@ -68,9 +68,14 @@ impl Message {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
-    fn bytes(&mut self, field: u8, value: &[u8]) {
+    /// So many bytes follow, of a text or of the fields of a message.
+    fn begin(&mut self, field: u8, size: usize) {
         self.key(field, 2);
-        Self::varint(&mut self.0, value.len() as u64);
+        Self::varint(&mut self.0, size as u64);
+    }
+
+    fn bytes(&mut self, field: u8, value: &[u8]) {
+        self.begin(field, value.len());
         self.0.extend_from_slice(value);
     }
 
@@ -79,6 +84,16 @@ impl Message {
         self.bytes(field, &part.0);
         part.0.clear();
     }
+}
+
+/// How many bytes a whole number takes, and a text behind its length: each without its key.
+fn size_of_whole(number: u64) -> usize {
+    let bits = number.checked_ilog2().map_or(1, |highest| highest.saturating_add(1));
+    bits.div_ceil(7) as usize
+}
+
+fn size_of_text(text: &str) -> usize {
+    size_of_whole(text.len() as u64).saturating_add(text.len())
 }
 
 /// Of the message `MetricFamily`.
@@ -144,9 +159,10 @@ impl ProtobufEncoder {
         let mut rest = labels;
         // What is stored can be read.
         while let Some((name, value, after)) = sanitize::label_pair(rest) {
-            self.part.bytes(1, name.as_bytes());
-            self.part.bytes(2, value.as_bytes());
-            self.metric.message(metric::LABEL, &mut self.part);
+            let size = size_of_text(name).saturating_add(size_of_text(&value)).saturating_add(2);
+            self.metric.begin(metric::LABEL, size);
+            self.metric.bytes(1, name.as_bytes());
+            self.metric.bytes(2, value.as_bytes());
             rest = after;
         }
         self.metric.message(value, &mut self.value);
@@ -180,12 +196,11 @@ impl ProtobufEncoder {
     /// Since when the value counts, in this field of it.
     fn created(&mut self, field: u8, created: u64) {
         if created > 0 {
-            self.part.whole(1, created / 1_000);
-            let nanos = (created % 1_000).wrapping_mul(1_000_000);
-            if nanos > 0 {
-                self.part.whole(2, nanos);
-            }
-            self.value.message(field, &mut self.part);
+            let (seconds, nanos) = (created / 1_000, (created % 1_000).wrapping_mul(1_000_000));
+            let size = size_of_whole(seconds).saturating_add(size_of_whole(nanos)).saturating_add(2);
+            self.value.begin(field, size);
+            self.value.whole(1, seconds);
+            self.value.whole(2, nanos);
         }
     }
 }
@@ -226,9 +241,10 @@ impl Encoder for ProtobufEncoder {
         self.value.double(histogram::SUM, histogram.sum);
         // Without `+Inf`, which is the count of all.
         for (bound, count) in histogram.upper.iter().zip(histogram.counts) {
-            self.part.whole(1, *count);
-            self.part.double(2, *bound);
-            self.value.message(histogram::BUCKET, &mut self.part);
+            // A double takes eight bytes, each field one more.
+            self.value.begin(histogram::BUCKET, size_of_whole(*count).saturating_add(10));
+            self.value.whole(1, *count);
+            self.value.double(2, *bound);
         }
         if self.has_native {
             self.native(histogram.native);
@@ -241,11 +257,25 @@ impl Encoder for ProtobufEncoder {
         self.value.whole(1, summary.count);
         self.value.double(2, summary.sum);
         for (quantile, value) in summary.quantiles {
-            self.part.double(1, *quantile);
-            self.part.double(2, *value);
-            self.value.message(3, &mut self.part);
+            self.value.begin(3, 18);
+            self.value.double(1, *quantile);
+            self.value.double(2, *value);
         }
         self.created(4, metric.created);
         self.metric(metric.labels, metric::SUMMARY);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_whole_number_is_what_it_takes() {
+        for number in [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, 1 << 21, (1 << 35) - 1, 1 << 35, 1 << 63, u64::MAX] {
+            let mut bytes = Vec::new();
+            Message::varint(&mut bytes, number);
+            assert_eq!(size_of_whole(number), bytes.len(), "{number}");
+        }
     }
 }
