@@ -493,9 +493,9 @@ fn cells_that_two_threads_make_at_once_lose_no_sample_and_both_histograms_agree(
         // One for a cell that is to be made, and one that a classic bound cuts off.
         let thread = thread::spawn(move || [0.5, 0.0101].map(|value| record(&other, value)));
         record(&cell, 0.6);
-        let seen = cell.read();
+        let seen = cell.read(true);
         thread.join().unwrap();
-        let all = cell.read();
+        let all = cell.read(true);
         for reading in [&seen, &all] {
             let native: u64 = reading.native.positive.iter().map(|(_, count)| count).sum();
             assert_eq!(reading.cumulative[11], native);

@@ -71,6 +71,10 @@ impl<E: Encoder> Encoder for WithConstantLabels<'_, E> {
         self.encoder.histogram(Metric { labels: &labels, ..metric }, histogram);
     }
 
+    fn has_native(&self) -> bool {
+        self.encoder.has_native()
+    }
+
     fn summary(&mut self, metric: Metric<'_>, summary: &Summary<'_>) {
         let labels = self.merged(metric.labels);
         self.encoder.summary(Metric { labels: &labels, ..metric }, summary);

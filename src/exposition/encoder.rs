@@ -11,6 +11,10 @@ pub(crate) trait Encoder {
     /// A gauge, or a counter that is not a whole number.
     fn number(&mut self, metric: Metric<'_>, value: f64);
     fn histogram(&mut self, metric: Metric<'_>, histogram: &Histogram<'_>);
+    /// Whether histograms are written as native ones too.
+    fn has_native(&self) -> bool {
+        false
+    }
     fn summary(&mut self, metric: Metric<'_>, summary: &Summary<'_>);
 }
 
@@ -52,7 +56,7 @@ pub(crate) struct Histogram<'a> {
     pub(crate) bounds: &'a [Box<str>],
     /// The cumulative count of each; the last one is the count of all.
     pub(crate) counts: &'a [u64],
-    /// The same samples in the buckets of a native histogram.
+    /// The same samples in the buckets of a native histogram; empty unless [`Encoder::has_native`].
     pub(crate) native: &'a NativeCounts,
     pub(crate) sum: f64,
 }

@@ -253,6 +253,10 @@ impl Encoder for ProtobufEncoder {
         self.metric(metric.labels, metric::HISTOGRAM);
     }
 
+    fn has_native(&self) -> bool {
+        self.has_native
+    }
+
     fn summary(&mut self, metric: Metric<'_>, summary: &Summary<'_>) {
         self.value.whole(1, summary.count);
         self.value.double(2, summary.sum);

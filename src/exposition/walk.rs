@@ -39,7 +39,7 @@ impl Encode for HistogramCell {
     const TYPE: MetricType = MetricType::Histogram;
 
     fn encode(&self, metric: Metric<'_>, encoder: &mut impl Encoder) {
-        let HistogramReading { cumulative, native, sum } = &self.read();
+        let HistogramReading { cumulative, native, sum } = &self.read(encoder.has_native());
         let (upper, bounds) = (self.upper(), self.labels());
         encoder.histogram(metric, &Histogram { upper, bounds, counts: cumulative, native, sum: *sum });
     }

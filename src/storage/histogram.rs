@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{
     cell::{Cell, Maker},
     native::{Bucket, CHUNK, CHUNKS, NativeCounts, Spot},
-    samples::{Chunk, Rare, Samples, Shape, WHOLE},
+    samples::{CUT, Chunk, Rare, Samples, Shape},
 };
 use crate::{
     schema::{
@@ -88,14 +88,14 @@ impl HistogramCell {
     #[inline(always)]
     fn record(&self, part: &Samples, op: HistogramOp) -> bool {
         let spot = Spot::of(op.value);
-        let first_cut = self.shape.first_cut(spot);
-        if first_cut == WHOLE
+        let at = self.shape.at(spot);
+        if at & CUT == 0
             && let Some(cell) = part.cell(spot)
         {
             cell.fetch_add(op.times, Relaxed);
             return part.sum.add(op.total());
         }
-        self.record_apart(part, spot, first_cut, op, op.total())
+        self.record_apart(part, spot, at, op, op.total())
     }
 
     /// A sample whose native bucket is cut, or has no cell yet. For `extern "C"` see [`catch_panic`](crate::support::panics::catch_panic).
@@ -104,8 +104,8 @@ impl HistogramCell {
         improper_ctypes_definitions,
         reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind"
     )]
-    extern "C" fn record_apart(&self, part: &Samples, spot: Spot, first_cut: u8, op: HistogramOp, total: f64) -> bool {
-        match part.cut_or_zero(&self.shape, spot, first_cut, op.value) {
+    extern "C" fn record_apart(&self, part: &Samples, spot: Spot, at: u16, op: HistogramOp, total: f64) -> bool {
+        match part.cut_or_zero(&self.shape, spot, at, op.value) {
             Some(cell) => {
                 cell.fetch_add(op.times, Relaxed);
                 part.sum.add(total)
@@ -176,14 +176,17 @@ impl HistogramCell {
         &self.shape.labels
     }
 
-    /// Reads every cell once, so that the classic and the native histogram have the same samples.
-    pub(crate) fn read(&self) -> HistogramReading {
+    /// Reads every cell once, so that the classic and the native histogram have the same samples. The native one is empty unless
+    /// it is asked for.
+    pub(crate) fn read(&self, with_native: bool) -> HistogramReading {
         let mut reading = HistogramReading { cumulative: vec![0; self.shape.classic()], ..HistogramReading::default() };
         self.counts(|native, classic, count| {
             if let Some(bucket) = reading.cumulative.get_mut(classic) {
                 *bucket = bucket.wrapping_add(count);
             }
-            reading.native.add(native, count);
+            if with_native {
+                reading.native.add(native(), count);
+            }
         });
         reading.native.sort();
         let mut total = 0u64;
@@ -200,8 +203,8 @@ impl HistogramCell {
     }
 
     /// Shows the count of each cell that has samples, with its native and its classic bucket.
-    fn counts(&self, mut show: impl FnMut(Bucket, usize, u64)) {
-        let mut show = |native: Bucket, classic: usize, count: u64| {
+    fn counts(&self, mut show: impl FnMut(&dyn Fn() -> Bucket, usize, u64)) {
+        let mut show = |native: &dyn Fn() -> Bucket, classic: usize, count: u64| {
             if count > 0 {
                 show(native, classic, count);
             }
@@ -212,26 +215,30 @@ impl HistogramCell {
         };
         // The samples in the cell of a native bucket are below all cuts.
         let classic_of = |native: Bucket| self.shape.classic_of(native.smallest());
-        show(Bucket::Zero, classic_of(Bucket::Zero), always(&|part| Some(&part.zero)));
+        show(&|| Bucket::Zero, classic_of(Bucket::Zero), always(&|part| Some(&part.zero)));
         for classic in 0..self.shape.classic() {
-            show(self.shape.native_of(classic), classic, always(&|part| part.classic(classic)));
+            show(&|| self.shape.native_of(classic), classic, always(&|part| part.classic(classic)));
         }
-        for chunk in 0..CHUNKS {
+        for at in 0..CHUNKS {
+            let mut chunks = self.parts().filter_map(|part| part.chunks.get(at)?.get()).peekable();
+            if chunks.peek().is_none() {
+                continue;
+            }
             let mut counts = [0; CHUNK];
-            self.parts().filter_map(|part| part.chunks.get(chunk)?.get()).for_each(|chunk| chunk.add_to(&mut counts));
-            for (cell, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
-                let native = Spot { chunk, cell }.bucket();
-                show(native, classic_of(native), count);
+            chunks.for_each(|chunk| chunk.add_to(&mut counts));
+            for (cell, count) in counts.into_iter().enumerate() {
+                let spot = Spot { chunk: at, cell };
+                show(&|| spot.bucket(), usize::from(self.shape.at(spot) & !CUT), count);
             }
         }
         for (native, count) in self.rare.get().into_iter().flat_map(Rare::counts) {
-            show(native, classic_of(native), count);
+            show(&|| native, classic_of(native), count);
         }
     }
 
     #[cfg(test)]
     pub(crate) fn cumulative(&self) -> Vec<u64> {
-        self.read().cumulative
+        self.read(false).cumulative
     }
 }
 

@@ -19,26 +19,27 @@ pub(super) struct Shape {
     pub(super) upper: &'static [f64],
     /// The values of the label `le`, `+Inf` last.
     pub(super) labels: Box<[Box<str>]>,
-    /// For each cell of a chunk, the first bound of a classic bucket that cuts its native bucket, or [`WHOLE`].
-    cuts: [[u8; CHUNK]; CHUNKS],
+    /// For each cell of a chunk, the classic bucket of its samples; [`CUT`] is added where a bound cuts the native bucket.
+    cells: [[u16; CHUNK]; CHUNKS],
     /// No bound cuts the zero bucket.
     is_zero_whole: bool,
 }
 
-/// No bound cuts this native bucket. There are never as many bounds.
-pub(super) const WHOLE: u8 = u8::MAX;
+/// A bound cuts the native bucket. There are never as many bounds.
+pub(super) const CUT: u16 = 1 << 15;
 
 impl Shape {
     pub(super) fn new(upper: &'static [f64]) -> Self {
         let labels = upper.iter().map(|bound| bound.to_string().into()).chain(["+Inf".into()]).collect();
         let first = |bucket: Bucket| upper.partition_point(|bound| *bound < bucket.smallest());
         let is_whole = |bucket: Bucket| upper.get(first(bucket)).is_none_or(|bound| *bound >= bucket.largest());
-        let cut = |chunk, cell| {
+        let cell = |chunk, cell| {
             let bucket = Spot { chunk, cell }.bucket();
-            if is_whole(bucket) { WHOLE } else { u8::try_from(first(bucket)).unwrap_or(WHOLE) }
+            let classic = u16::try_from(first(bucket)).map_or(CUT.wrapping_sub(1), |first| first & !CUT);
+            if is_whole(bucket) { classic } else { classic | CUT }
         };
-        let cuts = std::array::from_fn(|chunk| std::array::from_fn(|cell| cut(chunk, cell)));
-        Self { upper, labels, cuts, is_zero_whole: is_whole(Bucket::Zero) }
+        let cells = std::array::from_fn(|chunk| std::array::from_fn(|at| cell(chunk, at)));
+        Self { upper, labels, cells, is_zero_whole: is_whole(Bucket::Zero) }
     }
 
     /// How many classic buckets there are.
@@ -57,23 +58,24 @@ impl Shape {
         lower.or(self.upper.first().copied()).map_or(Bucket::Zero, Bucket::of)
     }
 
-    /// The first bound that cuts the native bucket at a spot; [`WHOLE`] if there is none, or nothing at the spot.
+    /// The classic bucket of the cell at a spot, and [`CUT`] if a bound cuts its native bucket; 0 if nothing is at the spot.
     #[inline(always)]
-    pub(super) fn first_cut(&self, spot: Spot) -> u8 {
-        self.cuts.get(spot.chunk).and_then(|cuts| cuts.get(spot.cell)).copied().unwrap_or(WHOLE)
+    pub(super) fn at(&self, spot: Spot) -> u16 {
+        self.cells.get(spot.chunk).and_then(|cells| cells.get(spot.cell)).copied().unwrap_or_default()
     }
 
     /// The classic bucket of a sample that is above the first bound in its native bucket.
     #[inline(always)]
-    fn above_cut(&self, first: u8, sample: f64) -> Option<usize> {
-        if first == WHOLE {
+    fn above_cut(&self, at: u16, sample: f64) -> Option<usize> {
+        if at & CUT == 0 {
             return None;
         }
-        let mut classic = usize::from(first);
+        let first = usize::from(at & !CUT);
+        let mut classic = first;
         while self.upper.get(classic).is_some_and(|bound| *bound < sample) {
             classic = classic.wrapping_add(1);
         }
-        (classic != usize::from(first)).then_some(classic)
+        (classic != first).then_some(classic)
     }
 }
 
@@ -137,8 +139,8 @@ impl Samples {
 
     /// The cell of a sample whose native bucket is cut, or which is zero; nothing where it is to be made first.
     #[inline(always)]
-    pub(super) fn cut_or_zero(&self, shape: &Shape, spot: Spot, first_cut: u8, sample: f64) -> Option<&AtomicU64> {
-        if let Some(classic) = shape.above_cut(first_cut, sample) {
+    pub(super) fn cut_or_zero(&self, shape: &Shape, spot: Spot, at: u16, sample: f64) -> Option<&AtomicU64> {
+        if let Some(classic) = shape.above_cut(at, sample) {
             return self.classic(classic);
         }
         if sample.abs() <= ZERO_THRESHOLD && shape.is_zero_whole { Some(&self.zero) } else { self.cell(spot) }

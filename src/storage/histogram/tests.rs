@@ -210,7 +210,7 @@ fn every_sample_is_in_its_classic_and_in_its_native_bucket() {
                 cell.spread();
             }
         }
-        let reading = cell.read();
+        let reading = cell.read(true);
         assert_eq!((reading.cumulative, reading.native), reading_of(&samples, upper), "{upper:?}");
     }
 }
@@ -222,7 +222,7 @@ fn a_classic_bound_that_is_no_native_one_costs_no_sample_its_native_bucket() {
     for value in [1.01, 1.02, 1.03, 1.05, 1.06] {
         cell.apply(HistogramOp { value, times: 1 });
     }
-    let reading = cell.read();
+    let reading = cell.read(true);
     assert_eq!((reading.cumulative, reading.native.positive), (vec![2, 4, 5], vec![(1, 5)]));
 }
 
@@ -258,7 +258,7 @@ fn quantiles_of_two_writers_from_a_microsecond_to_twelve_days_are_near_the_truth
         writers.into_iter().flat_map(|writer| writer.join().expect("no panic")).collect()
     });
     all.sort_unstable_by(f64::total_cmp);
-    let reading = cell.read();
+    let reading = cell.read(true);
     let native: u64 = reading.native.positive.iter().map(|(_, count)| count).sum();
     assert_eq!((reading.cumulative[11], native), (all.len() as u64, all.len() as u64));
     assert_eq!(
@@ -280,7 +280,7 @@ fn where_no_memory_may_be_asked_for_a_sample_is_counted_by_its_classic_bucket() 
     let held = lock.lock();
     let _ = [0.0, 0.03, 0.2, 20.0, -1.0].map(record);
     drop(held);
-    let reading = cell.read();
+    let reading = cell.read(true);
     assert_eq!(reading.cumulative, [2, 2, 2, 3, 3, 4, 4, 4, 4, 4, 4, 5]);
     // Just above the bound below each, or with the bound above it.
     let expected = [0.005, 0.025f64.next_up(), 0.1f64.next_up(), 10f64.next_up()].map(Bucket::of);
@@ -293,7 +293,7 @@ fn where_no_memory_may_be_asked_for_a_sample_is_counted_by_its_classic_bucket() 
     let held = lock.lock();
     record(0.03);
     drop(held);
-    assert!(cell.read().native.positive.contains(&(slow_index(0.03), 2)), "{:?}", cell.read().native);
+    assert!(cell.read(true).native.positive.contains(&(slow_index(0.03), 2)), "{:?}", cell.read(true).native);
 }
 
 fn slow_index(sample: f64) -> i32 {
@@ -305,7 +305,7 @@ fn samples_in_too_many_rare_octaves_are_counted_by_their_classic_bucket() {
     let cell = HistogramCell::default();
     let samples: Vec<f64> = (0..40).map(|i| -(2f64.powi(i))).chain((70..110).map(|i| 2f64.powi(i))).collect();
     samples.iter().for_each(|value| cell.apply(HistogramOp { value: *value, times: 1 }));
-    let HistogramReading { cumulative, native, .. } = cell.read();
+    let HistogramReading { cumulative, native, .. } = cell.read(true);
     assert_eq!((cumulative[0], cumulative[10], cumulative[11]), (40, 40, 80));
     let count = |buckets: &[(i32, u64)]| buckets.iter().map(|(_, count)| count).sum::<u64>();
     assert_eq!((count(&native.negative), native.negative.len()), (8, 8));
