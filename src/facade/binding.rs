@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{call_site::SiteCore, early::Early, held::Held, lazy_family::LazyFamilyCore};
+use super::{call_site::SiteCore, early::Early, held::Held, lazy_family::LazyFamilyCore, pinned::Pinned};
 use crate::{
     dispatch::{
         switch::{self, GLOBAL},
@@ -82,6 +82,29 @@ impl<C: Stored> Binding<C> {
         }
     }
 
+    /// The series, to keep; nothing where a record made now goes nowhere. Inlined as [`record`](Self::record) is.
+    #[inline(always)]
+    pub(super) fn pin(&self) -> Option<Pinned<C>> {
+        match self {
+            Self::Off => return None,
+            Self::Early(early) => return early.is_missed().then_some(Pinned::Early(early)),
+            _ => {}
+        }
+        let state = switch::load_for_record();
+        if state == 0 {
+            return None;
+        }
+        let is_global = state & GLOBAL != 0;
+        match self {
+            Self::Off | Self::Early(_) => None,
+            Self::Site(site) => site.pin(state),
+            Self::LazyFamily(family, index) => family.pin(state, *index),
+            Self::Kept(series) => is_global.then_some(Pinned::Series(series)),
+            Self::Counted(held) => is_global.then(|| Pinned::Counted(held.clone())),
+            Self::Elsewhere(held) => is_open(held.get()?, state).then(|| Pinned::Elsewhere(held.clone())),
+        }
+    }
+
     pub(super) fn into_raw(self) -> C::Raw {
         match self {
             Self::Off => C::raw_noop(),
@@ -106,6 +129,12 @@ extern "C" fn record_counted<C: Stored>(series: &Series<C>, state: u8, op: C::Op
 #[inline(never)]
 extern "C" fn record_elsewhere<C: Stored>(series: &Gated<C>, state: u8, op: C::Op) {
     series.record(state, op);
+}
+
+/// As [`Gated::is_open`], which may ask what could unwind for all that the compiler knows.
+#[inline(never)]
+extern "C" fn is_open<C: Stored>(series: &Gated<C>, state: u8) -> bool {
+    series.is_open(state)
 }
 
 /// A binding behind a handle of the `metrics` crate.

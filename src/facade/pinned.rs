@@ -2,7 +2,7 @@
 //!
 //! It is found at the start. So the end goes where the start went, whatever thread and whatever scope it is in.
 
-use super::{binding::Binding, early::Early, held::Held};
+use super::{early::Early, held::Held};
 use crate::{
     dispatch::{
         switch::{self, GLOBAL},
@@ -25,37 +25,6 @@ pub(super) enum Pinned<C: Stored> {
     Elsewhere(Held<Gated<C>>),
     /// A series whose labels nobody kept.
     Early(&'static Early),
-}
-
-impl<C: Stored> Binding<C> {
-    /// The series, to keep; nothing where a record made now goes nowhere. Inlined as [`record`](Self::record) is.
-    #[inline(always)]
-    pub(super) fn pin(&self) -> Option<Pinned<C>> {
-        match self {
-            Self::Off => return None,
-            Self::Early(early) => return early.is_missed().then_some(Pinned::Early(early)),
-            _ => {}
-        }
-        let state = switch::load_for_record();
-        if state == 0 {
-            return None;
-        }
-        let is_global = state & GLOBAL != 0;
-        match self {
-            Self::Off | Self::Early(_) => None,
-            Self::Site(site) => site.pin(state),
-            Self::LazyFamily(family, index) => family.pin(state, *index),
-            Self::Kept(series) => is_global.then_some(Pinned::Series(series)),
-            Self::Counted(held) => is_global.then(|| Pinned::Counted(held.clone())),
-            Self::Elsewhere(held) => is_open(held.get()?, state).then(|| Pinned::Elsewhere(held.clone())),
-        }
-    }
-}
-
-/// As [`Gated::is_open`], which may ask what could unwind for all that the compiler knows.
-#[inline(never)]
-extern "C" fn is_open<C: Stored>(series: &Gated<C>, state: u8) -> bool {
-    series.is_open(state)
 }
 
 impl<C: Stored> Pinned<C> {

@@ -30,6 +30,7 @@ use crate::MonitoringService;
 pub(crate) struct Scrape {
     pub(crate) service: MonitoringService,
     /// Whether the answer is gzipped when the client asks for it.
+    #[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
     pub(crate) gzip: bool,
     #[cfg(feature = "prometheus")]
     shared: std::sync::Arc<SharedRender>,
