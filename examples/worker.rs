@@ -183,6 +183,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     service.register(jobs::FAMILIES);
 
     let app = Route::new().at("/health", get(health));
+    #[cfg(feature = "view")]
+    let app = app.at("/", service.view_endpoint());
+    #[cfg(not(feature = "view"))]
+    let app = app.at("/", poem::endpoint::make_sync(|_| "GET /health, /metrics\n"));
     let app = service.metrics_endpoint().mount(app)?.with(service.http_middleware());
     let address = std::env::var("COMPOZY_ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let server = Server::new(TcpListener::bind(&address)).run(app);

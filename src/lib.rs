@@ -29,9 +29,12 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Where to go next: [`MonitoringService`] for the life of monitoring and for tests, [`families!`] to declare
-//! metrics, [`counter!`] for one on the spot, [`labels`] for what a metric may carry, [`Config`] for the settings. `README.md` has the metrics reference and
-//! questions, `features.md` what each Cargo feature adds and costs, `docs/` has pages for whoever runs it, queries it, migrates to it, or writes a library.
+//! Where to go next:
+//!
+//! - [`families!`] declares metrics, [`counter!`] records one on the spot, [`labels`] says what a metric may carry.
+//! - [`MonitoringService`] is the life of monitoring, and what tests use; [`Config`] has the settings.
+//! - The README has a whole service for poem and for axum, `docs/README.md` a line for every page: tutorial, how-to, reference, and
+//!   how it works. `features.md` says what each Cargo feature adds and costs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Whoever only wants to count must not be stopped by it: no way to panic in what runs beside the application. `catch_and_report` and
 // `catch_panic` in `state` are the net under what this does not see. Exceptions are `expect`ed where they are, with a reason.

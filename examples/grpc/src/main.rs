@@ -36,6 +36,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     service.serve(env::var("COMPOZY_METRICS_PORT").map_or(Ok(9090), |port| port.parse())?)?;
     let server = Server::builder().layer(layer(&service)).add_service(health);
     let address = env::var("COMPOZY_ADDR").unwrap_or_else(|_| "127.0.0.1:50051".to_owned());
+    tracing::info!("Listening on {address} (gRPC)");
+    match service.off_reason() {
+        None => tracing::info!("Metrics are on the port of the line above, at {}", service.path()),
+        Some(reason) => tracing::info!("No metrics: {reason}"),
+    }
     server.serve(address.parse()?).await?;
     service.shutdown();
     Ok(())

@@ -167,6 +167,39 @@ fn a_prometheus_with_native_histograms_has_the_quantiles_of_the_samples() {
     }
 }
 
+/// The queries of docs/promql.md that need native histograms, over jobs of half an hour and of two hours.
+#[test]
+fn the_page_of_queries_tells_how_long_workflows_of_hours_take() {
+    own_process!();
+    let page = include_str!("../../../docs/promql.md");
+    let (_, section) = page.split_once("\n## With native histograms").expect("the section");
+    let queries: Vec<&str> =
+        section.split("```promql\n").skip(1).filter_map(|rest| rest.split("\n```").next()).collect();
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/prometheus3/usr/bin/prometheus");
+    let service = MonitoringService::new(Config::default().enabled(true).native_histograms(true)).expect("valid");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let port = free_port();
+    let app = Route::new().at("/metrics", service.metrics_endpoint());
+    runtime.spawn(poem::Server::new(poem::listener::TcpListener::bind(("127.0.0.1", port))).run(app));
+    let configuration =
+        format!("scrape_configs:\n- job_name: hours\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n");
+    let prometheus = Prometheus::started(program, "hours", &configuration, &["--enable-feature=native-histograms"]);
+    let mut answers = Vec::new();
+    until("every query has a number", || {
+        let took =
+            compozy_monitoring::histogram!("compozy_temporal_workflow_duration_seconds", "workflow_type" => "Nightly");
+        took.record(1_800.0);
+        took.record(7_200.0);
+        answers = queries.iter().filter_map(|query| prometheus.number(query)).filter(|n| n.is_finite()).collect();
+        answers.len() == queries.len()
+    });
+    let expected = [7_200.0, 0.5, 4_500.0];
+    assert_eq!(answers.len(), expected.len());
+    for ((query, answer), expected) in queries.iter().zip(answers).zip(expected) {
+        assert!((answer / expected - 1.0).abs() < 0.1, "{query}: {answer} and not {expected}");
+    }
+}
+
 /// Known to every Prometheus: a counter that is born at 7 between two scrapes did not grow.
 #[test]
 fn increase_is_the_ledger_for_series_that_are_born_between_two_scrapes() {
