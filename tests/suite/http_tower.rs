@@ -406,7 +406,7 @@ async fn the_scrape_answers_get_and_head_and_nothing_else() {
     assert_eq!(header(&headers, "content-length"), plain.len().to_string());
     assert_eq!(header(&headers, "cache-control"), "no-store");
     assert_eq!(header(&headers, "x-content-type-options"), "nosniff");
-    assert_eq!(header(&headers, "vary"), "Accept-Encoding");
+    assert_eq!(header(&headers, "vary"), "Accept, Accept-Encoding");
     assert!(plain.starts_with(b"# HELP compozy_"));
     let (status, headers, zipped) = ask(Method::GET, "gzip").await;
     assert_eq!((status, header(&headers, "content-encoding").as_str()), (200, "gzip"));
