@@ -184,15 +184,18 @@ fn the_page_of_queries_tells_how_long_workflows_of_hours_take() {
     let configuration =
         format!("scrape_configs:\n- job_name: hours\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n");
     let prometheus = Prometheus::started(program, "hours", &configuration, &["--enable-feature=native-histograms"]);
-    let mut answers = Vec::new();
+    let ask = || {
+        let numbers = queries.iter().filter_map(|query| prometheus.number(query));
+        numbers.filter(|number| number.is_finite()).collect::<Vec<f64>>()
+    };
     until("every query has a number", || {
         let took =
             compozy_monitoring::histogram!("compozy_temporal_workflow_duration_seconds", "workflow_type" => "Nightly");
         took.record(1_800.0);
         took.record(7_200.0);
-        answers = queries.iter().filter_map(|query| prometheus.number(query)).filter(|n| n.is_finite()).collect();
-        answers.len() == queries.len()
+        ask().len() == queries.len()
     });
+    let answers = ask();
     let expected = [7_200.0, 0.5, 4_500.0];
     assert_eq!(answers.len(), expected.len());
     for ((query, answer), expected) in queries.iter().zip(answers).zip(expected) {
@@ -255,7 +258,8 @@ fn increase_is_the_ledger_for_series_that_are_born_between_two_scrapes() {
             for name in ["compozy_born_jobs_total", "compozy_born_took_seconds_count"] {
                 let series = format!("{name}{{job=\"{job}\",queue=\"{queue}\"}}");
                 let increase = increase(&series).unwrap_or(f64::NAN);
-                assert!((increase - *count as f64).abs() < 1e-6, "{series}: {increase} and not {count}");
+                let all = || prometheus.api(&format!("/api/v1/query?query={}", percent(&format!("{series}[1h]"))));
+                assert!((increase - *count as f64).abs() < 1e-6, "{series}: {increase} and not {count}: {}", all());
             }
             let series = format!("compozy_born_took_seconds_bucket{{job=\"{job}\",queue=\"{queue}\",le=\"0.5\"}}");
             assert!((increase(&series).unwrap_or(f64::NAN) - *count as f64).abs() < 1e-6, "{series}");
