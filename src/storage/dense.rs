@@ -8,7 +8,7 @@ use std::{
 use super::{
     cell::{Apply, Cell},
     sanitize,
-    series::now,
+    series::counts_since,
 };
 use crate::{
     schema::{family::FamilyDef, limits::OTHER},
@@ -49,7 +49,14 @@ impl<C: Cell> DenseTable<C> {
         order.sort_by(|a, b| label_texts.get(*a).cmp(&label_texts.get(*b)));
         let maker = C::maker(def);
         let slots = label_texts.iter().map(|_| Slot { first: maker.make(), later: OnceBox::default() }).collect();
-        Some(Self { slots, created: now(), size, overflow, label_texts: label_texts.into(), order: order.into() })
+        Some(Self {
+            slots,
+            created: counts_since(),
+            size,
+            overflow,
+            label_texts: label_texts.into(),
+            order: order.into(),
+        })
     }
 
     /// The slots, for a call site to keep.
@@ -147,7 +154,7 @@ impl<C> Clone for Later<C> {
 
 impl<C: Cell> Later<C> {
     fn alike(first: &C) -> Self {
-        Self { created: now(), value: Arc::new(first.alike()) }
+        Self { created: counts_since(), value: Arc::new(first.alike()) }
     }
 }
 

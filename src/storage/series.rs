@@ -34,9 +34,16 @@ pub struct Series<T> {
 /// How a series keeps its family. The outer pointer is thin: the series has room for the time in what that saves.
 pub(crate) type HomeRef<T> = Arc<Weak<dyn Home<T>>>;
 
-/// Milliseconds since 1970 by the wall clock: when something begins to count from 0. 0 while the clock is before that.
-pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+/// Prometheus dates a scrape by its own clock, before it asks. A series that is made between that and the answer must not say that it
+/// began after the sample: Prometheus would put a 0 behind the sample and count it twice. Nothing was counted a moment ago
+/// either, so it says that.
+const MOMENT: u64 = 250;
+
+/// Since when something that is made now counts from 0, in milliseconds since 1970 by the wall clock. 0 while the clock is before
+/// that.
+pub(crate) fn counts_since() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    now.saturating_sub(MOMENT)
 }
 
 /// A family, as its removed series see it.
@@ -54,7 +61,15 @@ impl<T> Series<T> {
         cell: T,
         home: Option<HomeRef<T>>,
     ) -> Self {
-        Self { hash: hash as u32, values, label_text, cell, removed: AtomicBool::new(false), created: now(), home }
+        Self {
+            hash: hash as u32,
+            values,
+            label_text,
+            cell,
+            removed: AtomicBool::new(false),
+            created: counts_since(),
+            home,
+        }
     }
 
     /// A series that is found by its text alone.
