@@ -174,6 +174,7 @@ fn formats(round: &Round) {
             // Families are capped: ten of them have all.
             let count = |family: usize| format!("compozy_bench_series_{family}_total");
             let family = i % 10;
+            // label-lint: allow(unresolved-name) ten families of one size
             metrics::counter!(count(family), "tenant" => tenant.clone(), "queue" => queue.clone())
                 .increment(i as u64 + 1);
             if rows == "server" {
