@@ -62,25 +62,7 @@ impl Scrape {
         method: &Method,
         headers: &HeaderMap,
     ) -> impl Future<Output = Response<Bytes>> + Send + use<> {
-        let is_head = method == Method::HEAD;
-        let answer = if !may_scrape(self.service.access(), headers) {
-            Err(unauthorized())
-        } else if is_head || method == Method::GET {
-            Ok(self.families(headers))
-        } else {
-            Err(not_allowed())
-        };
-        async move {
-            let mut response = match answer {
-                Ok(families) => families.await,
-                Err(refusal) => return refusal,
-            };
-            if is_head {
-                // The headers of what a GET would bring, the length too.
-                response.body_mut().clear();
-            }
-            response
-        }
+        answer(&self.service, method, headers, self.families(headers))
     }
 
     #[cfg(feature = "prometheus")]
@@ -119,18 +101,51 @@ impl Scrape {
     }
 
     fn unavailable(&self) -> Response<Bytes> {
-        let reason = self.service.off_reason().unwrap_or("no metrics just now");
-        plain(StatusCode::SERVICE_UNAVAILABLE, format!("503: {reason}\n"))
+        plain(StatusCode::SERVICE_UNAVAILABLE, format!("503: {}\n", why_off(&self.service)))
     }
 }
 
-pub(super) fn unauthorized() -> Response<Bytes> {
+/// The answer of everything that shows metrics: `get` is what a GET is answered, and is polled only if this is one, or a HEAD, of
+/// somebody who may scrape.
+pub(super) fn answer<F: Future<Output = Response<Bytes>> + Send>(
+    service: &MonitoringService,
+    method: &Method,
+    headers: &HeaderMap,
+    get: F,
+) -> impl Future<Output = Response<Bytes>> + Send + use<F> {
+    let is_head = method == Method::HEAD;
+    let answer = if !may_scrape(service.access(), headers) {
+        Err(unauthorized())
+    } else if is_head || method == Method::GET {
+        Ok(get)
+    } else {
+        Err(not_allowed())
+    };
+    async move {
+        let mut response = match answer {
+            Ok(get) => get.await,
+            Err(refusal) => return refusal,
+        };
+        if is_head {
+            // The headers of what a GET would bring, the length too.
+            response.body_mut().clear();
+        }
+        response
+    }
+}
+
+/// In words for whoever asked.
+pub(super) fn why_off(service: &MonitoringService) -> &'static str {
+    service.off_reason().unwrap_or("no metrics just now")
+}
+
+fn unauthorized() -> Response<Bytes> {
     let mut response = plain(StatusCode::UNAUTHORIZED, "");
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 
-pub(super) fn not_allowed() -> Response<Bytes> {
+fn not_allowed() -> Response<Bytes> {
     let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "405: GET and HEAD only\n");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     response

@@ -8,10 +8,7 @@ use http::{
     header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY},
 };
 
-use super::{
-    authorization::may_scrape,
-    scrape::{not_allowed, response, unauthorized},
-};
+use super::scrape::{answer, response, why_off};
 use crate::MonitoringService;
 
 const STYLE: &str = include_str!("page.css");
@@ -74,24 +71,8 @@ impl ViewEndpoint {
         method: &Method,
         headers: &HeaderMap,
     ) -> impl Future<Output = Response<Bytes>> + Send + use<> {
-        let is_head = method == Method::HEAD;
-        let answer = if !may_scrape(self.service.access(), headers) {
-            Err(unauthorized())
-        } else if is_head || method == Method::GET {
-            Ok(self.clone())
-        } else {
-            Err(not_allowed())
-        };
-        async move {
-            let mut response = match answer {
-                Ok(view) => view.page().await,
-                Err(refusal) => return refusal,
-            };
-            if is_head {
-                response.body_mut().clear();
-            }
-            response
-        }
+        let view = self.clone();
+        answer(&self.service, method, headers, async move { view.page().await })
     }
 
     async fn page(&self) -> Response<Bytes> {
@@ -106,7 +87,7 @@ impl ViewEndpoint {
             };
         }
         // No character of a reason means anything in HTML.
-        let reason = self.service.off_reason().unwrap_or("no metrics just now");
+        let reason = why_off(&self.service);
         self.html(StatusCode::SERVICE_UNAVAILABLE, &format!("<p>Monitoring is off: {reason}.</p>"))
     }
 
