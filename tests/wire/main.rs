@@ -334,6 +334,20 @@ fn request2(method: &str, path: &str) -> poem::http::Request<()> {
     request.body(()).expect("a request")
 }
 
+/// With what the client tells of somebody: a handler that panics, over HTTP/2 and HTTP/1, and a stream that is reset while its
+/// handler hangs.
+async fn three_without_an_answer(client: &mut Http1, client2: &h2::client::SendRequest<bytes::Bytes>) {
+    assert_eq!(ask2(client2, "GET", "/panics?token=tok_live_8842").await, None);
+    client.send("GET", "/panics?token=tok_live_8842").await;
+    assert_eq!(client.answer().await, None);
+    let (id, begun) = ticket();
+    let mut ready = client2.clone().ready().await.expect("ready");
+    let path = format!("/hangs/{id}?sid=sid-55aa");
+    let (_response, mut stream) = ready.send_request(request2("GET", &path), true).expect("sent");
+    begun.await.expect("the handler begins");
+    stream.send_reset(h2::Reason::CANCEL);
+}
+
 /// Sends a request over HTTP/2; the status, or nothing when the stream is reset.
 async fn ask2(client: &h2::client::SendRequest<bytes::Bytes>, method: &str, path: &str) -> Option<u16> {
     let mut client = client.clone().ready().await.ok()?;

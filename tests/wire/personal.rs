@@ -41,15 +41,7 @@ async fn nothing_personal_is_rendered_or_logged_whatever_becomes_of_a_request() 
         assert_eq!(ask2(&client2, "USER-4F9D2C71", "/ok").await, Some(405));
         assert_eq!(ask2(&client2, "GET", "/waits?mail=ada.lovelace@example.org").await, Some(504));
         assert_eq!(ask2(&client2, "GET", "/timed?mail=ada.lovelace@example.org").await, Some(504));
-        assert_eq!(ask2(&client2, "GET", "/panics?token=tok_live_8842").await, None);
-        client.send("GET", "/panics?token=tok_live_8842").await;
-        assert_eq!(client.answer().await, None);
-        let (id, begun) = ticket();
-        let mut ready = client2.clone().ready().await.expect("ready");
-        let path = format!("/hangs/{id}?sid=sid-55aa");
-        let (_response, mut stream) = ready.send_request(request2("GET", &path), true).expect("sent");
-        begun.await.expect("the handler begins");
-        stream.send_reset(h2::Reason::CANCEL);
+        three_without_an_answer(&mut client, &client2).await;
         let mut client = Http1::to(server.address).await;
         client.send("GET", "/stream/10000?sid=sid-55aa").await;
         let mut some = [0; 512];

@@ -94,15 +94,7 @@ async fn the_layer_of_tower_renders_and_logs_nothing_personal_whatever_becomes_o
         assert_eq!(ask2(&client2, "GET", "/mislabels/ada.lovelace@example.org").await, Some(200));
         assert_eq!(ask2(&client2, "USER-4F9D2C71", "/ok").await, Some(405));
         assert_eq!(ask2(&client2, "GET", "/timed?mail=ada.lovelace@example.org").await, Some(504));
-        assert_eq!(ask2(&client2, "GET", "/panics?token=tok_live_8842").await, None);
-        client.send("GET", "/panics?token=tok_live_8842").await;
-        assert_eq!(client.answer().await, None);
-        let (id, begun) = ticket();
-        let mut ready = client2.clone().ready().await.expect("ready");
-        let path = format!("/hangs/{id}?sid=sid-55aa");
-        let (_response, mut stream) = ready.send_request(request2("GET", &path), true).expect("sent");
-        begun.await.expect("the handler begins");
-        stream.send_reset(h2::Reason::CANCEL);
+        three_without_an_answer(&mut client, &client2).await;
         sent += 6;
     }
     server.settle().await;
