@@ -231,6 +231,22 @@ impl Running {
         value(&self.service.render(), "compozy_http_requests_in_flight")
     }
 
+    /// Waits until so many requests are in flight, and each has gone as far as it can: a request is in flight some steps before
+    /// its handler begins.
+    async fn all_wait(&self, requests: usize) {
+        while self.in_flight() < requests as f64 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Both workers are here at the same time, so neither is in the middle of a request.
+        let meeting = std::sync::Arc::new(std::sync::Barrier::new(2));
+        let meet = || {
+            let meeting = meeting.clone();
+            tokio::spawn(async move { _ = meeting.wait() })
+        };
+        let (one, other) = (meet(), meet());
+        one.await.and(other.await).expect("they meet");
+    }
+
     /// Counted requests by method, path and status.
     fn counted(&self) -> Ledger {
         counted(&self.service.render())

@@ -55,9 +55,7 @@ async fn a_hundred_scrapers_at_once_share_a_render() {
         for _ in 0..SCRAPERS {
             clients.push(ask().await);
         }
-        while server.in_flight() < SCRAPERS as f64 + 1.0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        server.all_wait(SCRAPERS + 1).await;
         // From here on no two renders are the same.
         let (stop, service) = (Arc::new(AtomicBool::new(false)), server.service.clone());
         let stopped = stop.clone();

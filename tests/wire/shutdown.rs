@@ -36,9 +36,7 @@ async fn a_scrape_that_began_before_a_shutdown_is_answered_and_one_after_it_gets
         for _ in 0..10 {
             early.push(ask().await);
         }
-        while server.in_flight() < 11.0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        server.all_wait(11).await;
         server.service.shutdown();
         // The render is still held up: these are answered all the same.
         for _ in 0..10 {
