@@ -167,11 +167,11 @@ fn a_prometheus_with_native_histograms_has_the_quantiles_of_the_samples() {
     }
 }
 
-/// The queries of docs/promql.md that need native histograms, over jobs of half an hour and of two hours.
+/// The queries of docs/promql-workflows.md that need native histograms, over jobs of half an hour and of two hours.
 #[test]
 fn the_page_of_queries_tells_how_long_workflows_of_hours_take() {
     own_process!();
-    let page = include_str!("../../../docs/promql.md");
+    let page = include_str!("../../../docs/promql-workflows.md");
     let (_, section) = page.split_once("\n## With native histograms").expect("the section");
     let queries: Vec<&str> =
         section.split("```promql\n").skip(1).filter_map(|rest| rest.split("\n```").next()).collect();

@@ -1,4 +1,4 @@
-//! Every query of `docs/promql.md`, against a real Prometheus that scrapes the examples with a Temporal server behind them.
+//! Every query of `docs/promql*.md`, against a real Prometheus that scrapes the examples with a Temporal server behind them.
 
 use crate::common;
 use crate::server;
@@ -11,7 +11,12 @@ use std::{
 use common::processes::{Process, Prometheus, free_port, get, percent, request, serve, until};
 use server::Server;
 
-const PAGE: &str = include_str!("../../../docs/promql.md");
+/// The pages in a row. The last one ends with the queries that `formats.rs` runs.
+const PAGE: &str = concat!(
+    include_str!("../../../docs/promql.md"),
+    include_str!("../../../docs/promql-process.md"),
+    include_str!("../../../docs/promql-workflows.md")
+);
 
 /// The queries of the page, each with the heading above it.
 fn queries() -> Vec<(String, String)> {
