@@ -142,10 +142,10 @@ mod documents {
     struct Labels;
     #[doc = include_str!("../docs/migration.md")]
     struct Migration;
-    #[doc = include_str!("../docs/operations.md")]
-    struct Operations;
     #[doc = include_str!("../docs/requests.md")]
     struct Requests;
+    #[doc = include_str!("../docs/security.md")]
+    struct Security;
     #[doc = include_str!("../docs/temporal.md")]
     struct Temporal;
     #[doc = include_str!("../docs/testing.md")]

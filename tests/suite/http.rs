@@ -968,7 +968,7 @@ async fn of_two_templates_that_fit_alike_none_is_guessed() {
     assert_eq!(counted_as(&domains, &service, "/x?refused").await, Some(("unknown".to_owned(), "401".to_owned())));
 }
 
-/// The recipe of docs/operations.md.
+/// The recipe of docs/requests.md.
 #[tokio::test]
 async fn an_error_page_can_hand_the_template_on() {
     let service = MonitoringService::for_test();

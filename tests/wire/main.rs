@@ -498,7 +498,7 @@ async fn a_websocket_is_counted_when_it_is_accepted_and_is_no_longer_in_flight()
     server.expect(&[("GET", "/echo", 101, 1)]);
 }
 
-/// docs/operations.md, "How a request is counted".
+/// docs/requests.md, "How a request is counted".
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_of_known_length_ends_at_its_head_though_its_bytes_are_still_to_come() {
     let server = serve().await;
