@@ -1,10 +1,11 @@
-//! Instrument every module once; pay for it only where it is switched on.
+//! Prometheus metrics for a Rust service: instrument each module once. Only a binary that turns metrics on pays for
+//! them.
 //!
 //! | build and setting | what a call site pays |
 //! |---|---|
-//! | feature `prometheus` not compiled in | nothing: same machine code as without the call |
+//! | feature `prometheus` not compiled in | nothing: the machine code is the same as without the call |
 //! | compiled in, disabled | one load and one branch; no label is evaluated |
-//! | enabled | the same load, then an update of a series that is kept |
+//! | enabled | the same load, then an update of the series |
 //!
 //! ```
 //! use compozy_monitoring::{Config, MonitoringService, counter};
@@ -20,7 +21,7 @@
 //! compozy_monitoring::build_info!(service);
 //!
 //! TASK_ITEMS_PROCESSED.increment(3);
-//! counter!("compozy_jobs_total", "queue" => "default").increment(1); // `queue` is an application's own: `labels`
+//! counter!("compozy_jobs_total", "queue" => "default").increment(1); // `queue` is on the application's list: see `labels`
 //!
 //! # if cfg!(feature = "prometheus") {
 //! assert!(service.render().contains("compozy_task_items_processed_total 3"));
@@ -31,13 +32,13 @@
 //!
 //! Where to go next:
 //!
-//! - [`families!`] declares metrics, [`counter!`] records one on the spot, [`labels`] says what a metric may carry.
-//! - [`MonitoringService`] is the life of monitoring, and what tests use; [`Config`] has the settings.
-//! - The README has a whole service for poem and for axum, `docs/README.md` a line for every page: tutorial, how-to, reference, and
-//!   how it works. `features.md` says what each Cargo feature adds and costs.
+//! - [`families!`] declares metrics, [`counter!`] records one without a declaration, [`labels`] says what a metric may carry.
+//! - [`MonitoringService`] starts and stops monitoring, and is what tests use. [`Config`] has the settings.
+//! - The README has a whole service for poem and for axum. `docs/README.md` lists all pages: a tutorial, how-to pages, reference,
+//!   and explanation. `features.md` says what each Cargo feature adds and costs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// Whoever only wants to count must not be stopped by it: no way to panic in what runs beside the application. `catch_and_report` and
-// `catch_panic` in `state` are the net under what this does not see. Exceptions are `expect`ed where they are, with a reason.
+// Monitoring must not stop the application: code that runs beside it has no way to panic. `catch_panic` in `support` and
+// `catch_and_report` in `storage` catch what these lints do not see. Exceptions are `expect`ed where they are, with a reason.
 #![cfg_attr(
     not(test),
     deny(
@@ -133,7 +134,8 @@ pub mod __private {
 #[path = "../models/models.rs"]
 mod models;
 
-/// The blocks of the documents, as doc tests. Those of the README and the tutorial are programs: `tests/suite/once/first_day.rs`.
+/// The code blocks of the documents, as doc tests. `tests/suite/once/first_day.rs` runs those of the README and the
+/// tutorial, which are programs.
 #[cfg(doctest)]
 mod documents {
     #[doc = include_str!("../docs/add-a-metric.md")]

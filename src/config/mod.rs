@@ -1,6 +1,6 @@
 //! Configuration: from code, the environment or the `monitoring:` section of a project file.
 //!
-//! Bad input is never guessed at: every error names where the value came from, the value and what is accepted.
+//! Bad input is never guessed at. Every error names where the value came from, the value, and what is accepted.
 
 use std::{collections::BTreeMap, ffi::OsString, fmt};
 
@@ -32,7 +32,7 @@ const ACCEPTED_BOOLEANS: &str = "1, t, true, yes, on, 0, f, false, no, off (in a
 const ACCEPTED_PATHS: &str = "an absolute, literal path such as /metrics: no query, fragment, parameter, wildcard, white \
                               space or slash at the end, not `/` and not under /api/";
 
-/// What [`MonitoringService::new`](crate::MonitoringService::new) needs to know.
+/// The settings of monitoring, for [`MonitoringService::new`](crate::MonitoringService::new).
 ///
 /// ```
 /// use compozy_monitoring::Config;
@@ -47,17 +47,17 @@ const ACCEPTED_PATHS: &str = "an absolute, literal path such as /metrics: no que
 pub struct Config {
     /// Whether metrics are recorded and served. Default: `false`.
     pub enabled: bool,
-    /// Where the application serves them. Default: `/metrics`.
+    /// The path at which the application serves the metrics. Default: `/metrics`.
     pub path: String,
-    /// Labels on every series, by name: the region, the zone. `labels` in the file. Default: none.
+    /// Labels on every series, by name, such as the region or the zone. `labels` in the project file. Default: none.
     #[serde(rename = "labels", skip_serializing_if = "BTreeMap::is_empty")]
     pub constant_labels: BTreeMap<String, String>,
     /// Whether the Temporal SDK's own `temporal_*` families are kept (feature `temporal`). Default: `true`. Set in code
     /// only.
     #[serde(skip)]
     pub temporal_sdk_families: bool,
-    /// How many series a family with free-text labels, or one that nobody declared, may have, 1 to 1,000,000; what
-    /// comes after them is folded into one more. Set in code only. Default: 2,000.
+    /// The cap on series, 1 to 1,000,000, of each family that has free-text labels or is not declared. Further series
+    /// are counted in one more, labelled `other`. Set in code only. Default: 2,000.
     #[serde(skip)]
     pub series_cap: usize,
     #[serde(skip)]
@@ -100,12 +100,18 @@ impl Config {
         self
     }
 
-    /// Sets labels that every series has, in the place of those that were set before.
-    /// [`MonitoringService::new`](crate::MonitoringService::new) checks them: names of lower-case letters, digits and `_`, none that
-    /// families have (core labels, those of `COMPOZY_METRIC_LABELS`), none that speaks of a person or of one request; values of 1 to
-    /// 128 characters. A family that has such a label all the same keeps its own, and the log says so.
+    /// Sets labels that every series has. They replace those that were set before.
     ///
-    /// They are printed and stored nowhere: a record costs nothing more, and a [`Snapshot`](crate::MonitoringService::snapshot) lacks them.
+    /// [`MonitoringService::new`](crate::MonitoringService::new) checks them:
+    ///
+    /// - A name consists of lower-case letters, digits and `_`. It is no label of a family (core labels, and those of
+    ///   `COMPOZY_METRIC_LABELS`), and does not speak of a person or of one request.
+    /// - A value has 1 to 128 characters.
+    ///
+    /// If a family has such a label all the same, it keeps its own, and the log says so.
+    ///
+    /// The labels are added when series are printed, and are stored nowhere. So recording costs nothing more, and a
+    /// [`Snapshot`](crate::MonitoringService::snapshot) does not have them.
     ///
     /// ```
     /// let config = compozy_monitoring::Config::default().constant_labels([("region", "eu"), ("zone", "eu-1a")]);
@@ -128,7 +134,7 @@ impl Config {
         self
     }
 
-    /// Sets how many series a family may have. [`MonitoringService::new`](crate::MonitoringService::new) checks it.
+    /// Sets the cap on series of each family. [`MonitoringService::new`](crate::MonitoringService::new) checks it.
     ///
     /// ```
     /// let config = compozy_monitoring::Config::default().series_cap(500);
@@ -140,14 +146,17 @@ impl Config {
         self
     }
 
-    /// Asks every scrape for this token, as `Authorization: Bearer <token>`: without it the answer is 401 and nothing else, also
-    /// while monitoring is off. It holds for the poem endpoint, the scrape service of tower, axum and the listener of `serve`, and not
-    /// for [`render`](crate::MonitoringService::render), which an application calls for itself.
+    /// Requires this token of every scrape, as `Authorization: Bearer <token>`. Without it the answer is 401 and
+    /// nothing else, also while monitoring is off.
     ///
-    /// From a file: the variable `MONITORING_BEARER_TOKEN_FILE` names it, for [`Config::from_env`]. It wins over a token of the
-    /// code. It is read when the service starts, and not again. Default: no token, and anybody may scrape.
+    /// It holds for the poem endpoint, the scrape service of tower, axum, the listener of `serve`, and the page of
+    /// `view`. It does not hold for [`render`](crate::MonitoringService::render), which an application calls itself.
     ///
-    /// The token is in no log line and no message, and not in what `Debug` and serde make of a configuration.
+    /// To take the token from a file, name the file in the variable `MONITORING_BEARER_TOKEN_FILE`, and use
+    /// [`Config::from_env`]. The variable wins over a token of the code. The file is read when the service starts, and
+    /// not again. Default: no token, so anybody may scrape.
+    ///
+    /// The token is in no log line, no error message, no `Debug` output, and not in what serde writes.
     /// [`MonitoringService::new`](crate::MonitoringService::new) checks it: 1 to 4,096 visible ASCII characters.
     ///
     /// ```
@@ -160,11 +169,11 @@ impl Config {
         self
     }
 
-    /// Sets whether OpenMetrics text says since when each counter, histogram and summary counts, in a line `_created` of its own.
-    /// Protobuf always says it.
+    /// Sets whether OpenMetrics text has a line `_created` for each counter, histogram and summary, with the time at
+    /// which it began to count. Protobuf always has this time.
     ///
-    /// Only for a Prometheus that reads these lines (`--enable-feature=created-timestamp-zero-ingestion`, 2.55 and later): any other
-    /// stores them as one more series each.
+    /// Turn it on only for a Prometheus that reads these lines (`--enable-feature=created-timestamp-zero-ingestion`,
+    /// 2.55 and later). Any other Prometheus stores each line as one more series.
     ///
     /// ```
     /// let config = compozy_monitoring::Config::default().created_lines(true);
@@ -176,12 +185,13 @@ impl Config {
         self
     }
 
-    /// Sets whether protobuf has a native histogram beside each classic one: quantiles within 9 % over any range, without bounds that
-    /// somebody has to choose.
+    /// Sets whether protobuf has a native histogram beside each classic one. Its quantiles are right within 9 % over
+    /// any range, and nobody has to choose bounds.
     ///
-    /// Only for a Prometheus that stores them (`--enable-feature=native-histograms`; from 3.8 on `scrape_native_histograms: true`), and
-    /// with `always_scrape_classic_histograms: true` where queries still name `_bucket`. A Prometheus 3.5 that reads protobuf without
-    /// that feature stores neither the native histogram nor the classic one. See `docs/formats.md`.
+    /// Turn it on only for a Prometheus that stores them (`--enable-feature=native-histograms`; from 3.8 on
+    /// `scrape_native_histograms: true`). If queries still name `_bucket`, also set
+    /// `always_scrape_classic_histograms: true` there. A Prometheus 3.5 that reads protobuf without that feature stores
+    /// neither the native histogram nor the classic one. See `docs/formats.md`.
     ///
     /// ```
     /// let config = compozy_monitoring::Config::default().native_histograms(true);
@@ -193,11 +203,12 @@ impl Config {
         self
     }
 
-    /// Reads `MONITORING_ENABLED`, `MONITORING_PATH` and `MONITORING_BEARER_TOKEN_FILE` over the defaults.
+    /// The defaults, with `MONITORING_ENABLED`, `MONITORING_PATH` and `MONITORING_BEARER_TOKEN_FILE` from the
+    /// environment.
     ///
     /// `MONITORING_ENABLED` takes `1 0 t f true false yes no on off` in any case. White space around a value is
-    /// trimmed; a variable that is set but empty counts as unset. The file of [the token](Self::bearer_token) is read at the start
-    /// of the service.
+    /// ignored. A variable that is set but empty counts as unset. The file of [the token](Self::bearer_token) is read
+    /// when the service starts.
     ///
     /// ```
     /// # fn main() -> Result<(), compozy_monitoring::ConfigError> {
@@ -211,7 +222,7 @@ impl Config {
         Self::default().override_from_env()
     }
 
-    /// Reads the same variables over a configuration that came from elsewhere: what is set in the environment wins.
+    /// The same variables over a configuration that came from elsewhere. A variable that is set wins.
     ///
     /// # Errors
     /// As [`Config::from_env`].

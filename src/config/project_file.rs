@@ -1,4 +1,4 @@
-//! The `monitoring:` section of a whole `compozy.yaml`; every other section is somebody else's business.
+//! Reads the `monitoring:` section of a `compozy.yaml`. Other sections are ignored.
 //!
 //! The file is read into a tree whose nodes know their lines (`saphyr`), because a message that says which line to mend
 //! is worth more here than a derived deserializer.
@@ -15,8 +15,8 @@ const KNOWN_KEYS: &str = "enabled, labels, path";
 impl Config {
     /// Reads the `monitoring:` section of a project file.
     ///
-    /// Other sections may hold anything, as long as the file is valid YAML. A missing or null section is the default,
-    /// and so is a null value. Of a file with several documents, one may have the section, whichever.
+    /// Other sections may hold anything, as long as the file is valid YAML. A section or a value that is missing or
+    /// null is the default. If the file has several documents, only one of them may have the section.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,8 +29,8 @@ impl Config {
     /// ```
     ///
     /// # Errors
-    /// A file that cannot be read (a missing one included) or is not YAML, a section that is there twice, an unknown key in it, a value of
-    /// the wrong kind, a path that cannot be an endpoint. The error names the file, the line and the key.
+    /// The file cannot be read, is missing, or is not YAML; the section is there twice; it has an unknown key or a
+    /// value of the wrong kind; the path cannot be an endpoint. The error names the file, the line and the key.
     pub fn from_project_file(file: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let file = file.as_ref();
         let name = file.display().to_string();
@@ -45,7 +45,7 @@ impl Config {
         parse(&name, text.strip_prefix('\u{feff}').unwrap_or(&text))
     }
 
-    /// Reads the project file, then the environment, which wins.
+    /// Reads the project file and the environment. The environment wins.
     ///
     /// # Errors
     /// As [`Config::from_project_file`] and [`Config::override_from_env`]. A missing file is an error.

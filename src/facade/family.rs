@@ -21,9 +21,9 @@ const fn values<L: LabelType>() -> usize {
     }
 }
 
-/// A declared family: kind `H` (the handle it gives out) and label types `L` (a tuple).
+/// A declared family. `H` is its kind, as the handle that it gives out. `L` is a tuple of the types of its labels.
 ///
-/// Made by [`families!`](crate::families), used as a `static`.
+/// [`families!`](crate::families) makes it. It is used as a `static`.
 pub struct Family<H: Handle, L> {
     pub(crate) lazy: LazyFamily<H>,
     labels: PhantomData<fn(L)>,
@@ -49,7 +49,7 @@ impl<H: Handle, L> Family<H, L> {
     }
 }
 
-/// A family without labels: what records by itself, without `with`.
+/// A family without labels. It records itself, without `with`.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "this family has labels, and records through `with`",
@@ -61,7 +61,7 @@ pub trait Unlabelled {}
 
 impl<H: Handle> Unlabelled for Family<H, ()> {}
 
-/// Never there: a family without labels has no `with`.
+/// Implemented by nothing: a family without labels has no `with`.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "this family has no labels, and records without `with`",
@@ -71,7 +71,7 @@ impl<H: Handle> Unlabelled for Family<H, ()> {}
 pub trait Labelled {}
 
 impl<H: Handle, L> Family<H, L> {
-    /// Removes all series of the family, as `remove` does with one.
+    /// Removes all series of the family. Each is removed as `remove` removes one.
     #[inline]
     pub fn clear(&'static self) {
         self.lazy.clear();
@@ -111,7 +111,7 @@ impl<L> Family<Counter, L> {
         self.lazy.to_record().increment(value);
     }
 
-    /// Raises the counter to a value that was counted elsewhere; a smaller one changes nothing.
+    /// Raises the counter to a value that was counted elsewhere. A smaller value changes nothing.
     #[inline]
     pub fn absolute(&'static self, value: u64)
     where
@@ -122,7 +122,7 @@ impl<L> Family<Counter, L> {
 }
 
 impl<L> Family<Gauge, L> {
-    /// Adds one as long as the guard lives: see [`Gauge::track`].
+    /// Adds one to the gauge as long as the guard lives: see [`Gauge::track`].
     #[inline(always)]
     pub fn track(&'static self) -> TrackGuard
     where
@@ -142,7 +142,7 @@ impl<L> Family<Gauge, L> {
         self.lazy.to_record().increment(value);
     }
 
-    /// Takes from the gauge.
+    /// Subtracts from the gauge.
     #[doc(alias = "dec")]
     #[doc(alias = "sub")]
     #[inline]
@@ -239,16 +239,18 @@ macro_rules! with {
 with!(
     /// The handle of the series with this label value.
     A a;
-    /// Removes the series with these label values, for what is gone: a session that ended, a queue that was deleted.
+    /// Removes the series with these label values. Use it when their subject is gone: a session that ended, a queue
+    /// that was deleted.
     ///
-    /// It is not shown any more, and no longer counts for the cap on series. The next record shows it again and begins
-    /// at 0, also through a handle that was taken before: drop those first. A record that another thread makes
-    /// meanwhile counts wholly before the removal or wholly after it. Nothing happens to a series that is not there.
+    /// A removed series is not shown any more and does not count for the cap on series. The next record makes it again,
+    /// starting at 0. That also holds for a record through a handle that was taken before, so drop such handles first.
+    /// A record on another thread at the same time counts as before the removal or as after it. Removing a series that
+    /// does not exist does nothing.
     ///
-    /// While the service is stopped it removes all the same. Workflow code that replays removes nothing.
+    /// It works while the service is stopped too. When workflow code is replayed, it removes nothing.
     ///
-    /// Until its first removal a family finds its series without a lock; from then on, free text is looked up under
-    /// one, and so is a record into a series of closed sets that was removed before.
+    /// Until its first removal, a family finds its series without a lock. After that, free text is looked up under a
+    /// lock. So is a record into a series of closed sets that was removed before.
     ///
     /// ```
     /// compozy_monitoring::families! {
@@ -291,8 +293,8 @@ with!(
     /// Removes the series with these label values, as with one label.
 );
 
-/// A declared family of any kind and labels: what [`MonitoringService::register`](crate::MonitoringService::register)
-/// takes a list of.
+/// A declared family of any kind, with any labels. [`MonitoringService::register`](crate::MonitoringService::register)
+/// takes a list of them.
 pub trait DeclaredFamily: Sync {
     #[doc(hidden)]
     fn declare(&'static self, registrar: &Registrar<'_>);
@@ -304,7 +306,7 @@ impl<H: Handle, L> DeclaredFamily for Family<H, L> {
     }
 }
 
-/// One family, a tuple of them, or a list such as `families!` declares with `pub list`.
+/// One family, a tuple of families, or a list that `families!` declares with `pub list`.
 pub trait Families {
     #[doc(hidden)]
     fn declare(self, registrar: &Registrar<'_>);

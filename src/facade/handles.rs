@@ -202,17 +202,17 @@ macro_rules! handle {
 }
 
 handle!(
-    /// A counter handle. It reads one byte at every record, so it is silent while monitoring is off.
+    /// A counter handle. It reads one byte at every record, and records nothing while monitoring is off.
     Counter,
     CounterCell
 );
 handle!(
-    /// A gauge handle. It reads one byte at every record, so it is silent while monitoring is off.
+    /// A gauge handle. It reads one byte at every record, and records nothing while monitoring is off.
     Gauge,
     GaugeCell
 );
 handle!(
-    /// A histogram handle. It reads one byte at every record, so it is silent while monitoring is off.
+    /// A histogram handle. It reads one byte at every record, and records nothing while monitoring is off.
     Histogram,
     HistogramCell
 );
@@ -245,7 +245,7 @@ impl Counter {
         self.0.record(CounterOp::Increment(value));
     }
 
-    /// Raises the counter to a value that was counted elsewhere; a smaller one changes nothing.
+    /// Raises the counter to a value that was counted elsewhere. A smaller value changes nothing.
     #[inline]
     pub fn absolute(&self, value: u64) {
         self.0.record(CounterOp::Absolute(value));
@@ -259,7 +259,7 @@ impl Gauge {
         self.0.record(GaugeOp::Add(value.to_f64()));
     }
 
-    /// Takes from the gauge.
+    /// Subtracts from the gauge.
     #[inline]
     pub fn decrement<T: Number>(&self, value: T) {
         self.0.record(GaugeOp::Add(-value.to_f64()));
@@ -270,7 +270,8 @@ impl Gauge {
         Taken::new(&self.0)
     }
 
-    /// Sets the gauge. An increment or decrement on another thread at the same moment is either replaced or on top.
+    /// Sets the gauge. An increment or decrement on another thread at the same moment is either replaced or comes on
+    /// top.
     #[inline]
     pub fn set<T: Number>(&self, value: T) {
         self.0.record(GaugeOp::Set(value.to_f64()));

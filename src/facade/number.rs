@@ -2,9 +2,9 @@
 
 use std::{num::NonZero, time::Duration};
 
-/// A value for a gauge or a histogram: every number, and a [`Duration`], which counts as seconds.
+/// A value for a gauge or a histogram: every number, and a [`Duration`], which is recorded in seconds.
 ///
-/// Series hold `f64`, so a 64-bit integer above 2^53 is rounded. Implement it for a type of your own to record that.
+/// Series hold `f64`, so a 64-bit integer above 2^53 is rounded. Implement this trait to record a type of your own.
 ///
 /// ```
 /// use std::time::Duration;

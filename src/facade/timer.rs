@@ -11,15 +11,15 @@ use pin_project_lite::pin_project;
 use super::handles::{Histogram, Running};
 
 impl Histogram {
-    /// Starts a timer, which records the seconds since then when it is dropped. For a family in seconds.
+    /// Starts a timer. When the timer is dropped, it records the seconds since its start. For a family in seconds.
     ///
     /// | | |
     /// |---|---|
     /// | dropped, also by `?`, a cancelled future or a panic | records once |
     /// | [`stop_and_record`](Timer::stop_and_record) | records now |
     /// | [`stop_and_discard`](Timer::stop_and_discard), or forgotten (`mem::forget`) | records nothing |
-    /// | started while monitoring is off | reads no clock and records nothing, also if it ends while monitoring is on |
-    /// | ends while monitoring is off | records nothing; after a new start it records the whole time |
+    /// | started while monitoring is off | reads no clock and records nothing, even if it ends while monitoring is on |
+    /// | started while it is on, and ends while it is off | records nothing. If it ends after a new start, it records the whole time |
     /// | moved to another thread, or out of its scope | records into the service in which it started |
     /// | started or ended in a replay of workflow code | records nothing |
     ///
@@ -44,8 +44,8 @@ impl Histogram {
         Timer(self.start())
     }
 
-    /// Times a future: from its first poll until it is ready or dropped. One that was never polled records nothing; else what
-    /// [`start_timer`](Self::start_timer) says holds.
+    /// Times a future, from its first poll until it is ready or dropped. A future that was never polled records
+    /// nothing. Otherwise it is as with [`start_timer`](Self::start_timer).
     ///
     /// ```
     /// compozy_monitoring::families! {
@@ -63,17 +63,17 @@ impl Histogram {
     }
 }
 
-/// A timer that runs: [`Histogram::start_timer`].
+/// A running timer, from [`Histogram::start_timer`].
 #[derive(Debug)]
 #[must_use = "a timer records when it is dropped: give it a name, `_timer`"]
 pub struct Timer(Option<Running>);
 
 impl Timer {
-    /// Ends here and records.
+    /// Stops the timer and records.
     #[inline(always)]
     pub fn stop_and_record(self) {}
 
-    /// Ends here and records nothing.
+    /// Stops the timer and records nothing.
     #[inline(always)]
     pub fn stop_and_discard(mut self) {
         self.0 = None;
@@ -90,7 +90,7 @@ impl Drop for Timer {
 }
 
 pin_project! {
-    /// A future that is timed: [`Histogram::time`].
+    /// A timed future, from [`Histogram::time`].
     #[derive(Debug)]
     #[must_use = "a future does nothing until it is polled"]
     pub struct Timed<F> {

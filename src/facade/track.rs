@@ -3,17 +3,17 @@
 use super::handles::{Gauge, Taken};
 
 impl Gauge {
-    /// Adds one to the gauge now, and takes it back when the guard is dropped.
+    /// Adds one to the gauge now, and subtracts it again when the guard is dropped.
     ///
     /// | | |
     /// |---|---|
-    /// | dropped, also by `?`, a cancelled future or a panic, on any thread, in any scope | takes one from where it was added |
-    /// | forgotten (`mem::forget`) | the gauge keeps the one |
-    /// | taken while monitoring is off, or in a replay of workflow code | counts nothing, then or later |
-    /// | dropped while monitoring is off, or in a replay | takes the one back: balanced after a new start |
-    /// | the series was removed meanwhile | nothing is taken from the one that comes after it |
+    /// | dropped, also by `?`, a cancelled future or a panic, on any thread, in any scope | subtracts one where it was added |
+    /// | forgotten (`mem::forget`) | the gauge stays one too high |
+    /// | made while monitoring is off, or in a replay of workflow code | counts nothing, then or later |
+    /// | dropped while monitoring is off, or in a replay | subtracts the one that it added, so the gauge is right after a new start |
+    /// | the series was removed in between | changes nothing in the series that replaced it |
     ///
-    /// Do not `set` a gauge that guards count in.
+    /// Do not use `set` on a gauge with guards.
     ///
     /// ```
     /// compozy_monitoring::families! {
@@ -36,7 +36,7 @@ impl Gauge {
     }
 }
 
-/// One that is counted as long as this lives: [`Gauge::track`].
+/// Counts one as long as it lives. From [`Gauge::track`].
 #[derive(Debug)]
 #[must_use = "the guard counts as long as it lives: give it a name, `_busy`"]
 pub struct TrackGuard(Option<Taken>);

@@ -100,8 +100,8 @@ const fn plain(name: &'static str) -> &'static str {
 
 /// A closed set of label values: an enum whose variants are the values.
 ///
-/// `families! { .. { task_type: TaskType { Basic = "basic" } } }` declares the enum and implements this; an enum of
-/// your own implements it by hand and is named without braces.
+/// `families! { .. { task_type: TaskType { Basic = "basic" } } }` declares such an enum. For an enum of your own,
+/// implement this trait, and name the enum without braces.
 ///
 /// ```
 /// use compozy_monitoring::ClosedLabel;
@@ -127,7 +127,7 @@ pub trait ClosedLabel: Copy {
     fn index(self) -> usize;
 }
 
-/// Free text as a label value: sanitised, and capped by the family. Written `str` in `families!`.
+/// Free text as a label value. It is sanitised, and the family caps its series. Written `str` in `families!`.
 #[derive(Clone, Copy, Debug)]
 pub struct Text;
 

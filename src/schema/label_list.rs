@@ -25,7 +25,7 @@ const BUILD_INFO: &[&str] = &["version", "commit_hash", "rust_version"];
 pub(super) const CORE: &[&str] =
     &["method", "path", "status_code", "workflow_type", "version", "commit_hash", "rust_version"];
 
-/// Names of labels that speak of a person or of one request: refused whatever their type, and on no list.
+/// Names of labels that speak of a person or of one request. They are refused for every type of label, and on the list.
 pub const PERSONAL: &[&str] = &[
     // Persons, and what they are reached or known by.
     "account_id",
@@ -143,7 +143,7 @@ impl Category {
     }
 }
 
-/// Whether a family may carry a label, by the core list and the [`APPLICATION`]'s.
+/// Whether a family may have a label, by the core list and [`APPLICATION`].
 ///
 /// ```
 /// use compozy_monitoring::labels::is_allowed;
@@ -157,8 +157,9 @@ pub const fn is_allowed(name: &str, label: &str) -> bool {
     is_allowed_with(name, label, APPLICATION)
 }
 
-/// Whether a family may carry a label when the application's own are those of `extension`: for tools that look at a
-/// tree whose build they are no part of. [`check_extension`](super::labels::check_extension) says whether the list itself is sound.
+/// Whether a family may have a label if the application's own labels are those of `extension`. For tools that look at a
+/// source tree without being part of its build. [`check_extension`](super::labels::check_extension) says whether the
+/// list itself is correct.
 ///
 /// ```
 /// use compozy_monitoring::labels::is_allowed_with;
@@ -171,8 +172,8 @@ pub const fn is_allowed_with(name: &str, label: &str, extension: &str) -> bool {
     Namespace::BUILD.allows(name, label, extension)
 }
 
-/// Whether a family may carry a label whose values are a closed set: one of the core list, and in a family of the
-/// application's or of a library every name that is not [`PERSONAL`].
+/// Whether a family may have a label whose values are a closed set: a label of the core list, or, in a family of an
+/// application or a library, every name that is not in [`PERSONAL`].
 ///
 /// ```
 /// use compozy_monitoring::labels::is_allowed_set;

@@ -23,8 +23,8 @@ macro_rules! own_name {
 }
 pub(crate) use own_name;
 
-/// The variable of the build that holds the namespace: the first word or words of the names of this crate's families, and of those
-/// that the rules hold for.
+/// The variable of the build that holds the namespace: the first word or words of the names of this crate's families,
+/// and of the names for which the rules hold.
 pub const NAMESPACE_VARIABLE: &str = "COMPOZY_METRIC_NAMESPACE";
 
 /// What a namespace may be, for messages.
@@ -42,9 +42,9 @@ const _: () = if Namespace::new(Namespace::BUILD.0).is_none() {
     );
 };
 
-/// The namespace of a build: `compozy`, or what `COMPOZY_METRIC_NAMESPACE` says. A name is in it if it begins with the namespace and a
-/// `_`. The functions beside it speak of this build's, [`Namespace::BUILD`]; a tool that looks at a tree whose build it is no part of
-/// makes the tree's.
+/// The namespace of a build: `compozy`, or the value of `COMPOZY_METRIC_NAMESPACE`. A name is in it if it begins with
+/// the namespace and a `_`. The functions beside it use that of this build, [`Namespace::BUILD`]. A tool that looks at
+/// a source tree without being part of its build makes the namespace of that tree.
 ///
 /// ```
 /// use compozy_monitoring::labels::{Category, Namespace};
@@ -61,7 +61,7 @@ impl<'a> Namespace<'a> {
     /// This build's.
     pub const BUILD: Namespace<'static> = Namespace(own_name!());
 
-    /// That of a build which says nothing.
+    /// The namespace of a build that sets none.
     pub const DEFAULT: Namespace<'static> = Namespace("compozy");
 
     /// A namespace, if the text can be one: see [`ACCEPTED_NAMESPACE`].
@@ -204,8 +204,8 @@ impl NameFault {
     }
 }
 
-/// What is wrong with the name of a family of a kind, in the namespace of the build: `compozy_*`, unless it has another. Other names have no rules here: they are their
-/// library's.
+/// What is wrong with the name of a family of this kind, if it is in the namespace of the build (`compozy_*` by
+/// default). Other names have no rules here: they belong to their library.
 ///
 /// ```
 /// use compozy_monitoring::labels::{Kind, NameFault, name_fault};
@@ -219,7 +219,7 @@ pub const fn name_fault(name: &str, kind: Kind) -> Option<NameFault> {
     declared_name_fault(name, kind, false)
 }
 
-/// The same for a family whose declaration may give the bounds of its buckets: then its name needs no unit.
+/// The same for a family whose declaration may give `buckets`: then its name needs no unit.
 #[must_use]
 pub const fn declared_name_fault(name: &str, kind: Kind, has_buckets: bool) -> Option<NameFault> {
     Namespace::BUILD.name_fault(name, kind, has_buckets)

@@ -39,12 +39,13 @@ pub use snapshot::Snapshot;
 #[cfg(all(feature = "prometheus", feature = "serve"))]
 pub(crate) use weak::WeakService;
 
-/// Monitoring in one process: what a binary makes at start-up, and hands to its HTTP server.
+/// Monitoring in one process. A binary makes it at start-up and gives it to its HTTP server.
 ///
-/// Cheap to clone. Whatever happens to monitoring, a service can be used: an inert one records nothing and renders
-/// nothing. The last clone's drop does what [`shutdown`](Self::shutdown) does, without blocking; the middleware and the
-/// endpoint hold a clone each. So keep it as long as monitoring is to run: a log line at level `INFO` says when it stops,
-/// and why.
+/// A clone is cheap. A service can always be used: if monitoring is off, it records nothing and renders nothing.
+///
+/// Keep the service as long as monitoring is to run. When the last clone is dropped, monitoring stops, as with
+/// [`shutdown`](Self::shutdown), without blocking. The middleware and the endpoint hold a clone each. A log line at
+/// level `INFO` says when monitoring stops, and why.
 ///
 /// ```
 /// use compozy_monitoring::{Config, MonitoringService};
@@ -59,7 +60,7 @@ pub(crate) use weak::WeakService;
 #[must_use = "monitoring stops when the last clone of the service is dropped"]
 pub struct MonitoringService {
     endpoint: Arc<Endpoint>,
-    /// What runs, on or off; or why nothing does.
+    /// The running instance, on or off, or why there is none.
     running: Result<Arc<Instance>, &'static str>,
 }
 
@@ -81,17 +82,18 @@ impl fmt::Debug for MonitoringService {
 }
 
 impl MonitoringService {
-    /// Starts monitoring as configured; `None` is [`Config::default`], which is off.
+    /// Starts monitoring with these settings. `None` is [`Config::default`], which is off.
     ///
-    /// When it is enabled and nothing is in the way, the recorder is installed as the global one of the `metrics`
-    /// crate and the macros record into this service. When another global recorder is there already, or another
-    /// service is running, that is logged and an inert service is returned: the application goes on without metrics.
-    /// After a [`shutdown`](Self::shutdown), a new service goes on with the same storage: counters continue, and the cap
-    /// on series stays what it was.
+    /// If monitoring is enabled, the recorder becomes the global one of the `metrics` crate, and the macros record into
+    /// this service. If another global recorder is installed, or another service is running, that is logged, and the
+    /// service that is returned does nothing. The application goes on without metrics.
+    ///
+    /// After a [`shutdown`](Self::shutdown), a new service uses the same storage: counters continue, and the cap on
+    /// series stays what it was.
     ///
     /// Needs no async runtime.
     ///
-    /// The compiler warns when nobody keeps the service, for then monitoring stops at once:
+    /// The compiler warns if the service is not kept, because monitoring then stops at once:
     ///
     /// ```compile_fail
     /// # #![deny(unused_must_use)]
@@ -104,8 +106,8 @@ impl MonitoringService {
     /// ```
     ///
     /// # Errors
-    /// Only a configuration that no restart would mend: a path that cannot be an endpoint, a cap out of range, a token that cannot be
-    /// read or cannot stand in a header.
+    /// Only a bad configuration: a path that cannot be an endpoint, a cap out of range, a bad constant label, a token
+    /// that cannot be read or cannot stand in a header.
     pub fn new(config: impl Into<Option<Config>>) -> Result<Self, ConfigError> {
         let config = config.into().unwrap_or_default();
         config.validate()?;
@@ -132,10 +134,10 @@ impl MonitoringService {
         Err(NO_FEATURE)
     }
 
-    /// A service of its own for a test: enabled, nothing global, as many in one process as there are tests.
+    /// A service for one test: enabled, with its own storage, nothing global. One process can have any number of them.
     ///
-    /// Macros and families record into it inside [`scope`](Self::scope) and [`in_scope`](Self::in_scope). Without the
-    /// feature `prometheus` it is inert.
+    /// Inside [`scope`](Self::scope) and [`in_scope`](Self::in_scope), macros and families record into it. Without the
+    /// feature `prometheus` it does nothing.
     ///
     /// ```
     /// let service = compozy_monitoring::MonitoringService::for_test();
@@ -152,7 +154,7 @@ impl MonitoringService {
         Self { endpoint: Arc::new(Endpoint::open(&config.path)), running }
     }
 
-    /// Whether this service records: enabled, started, and not shut down.
+    /// Whether this service records: it is enabled, started, and not shut down.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
         #[cfg(feature = "prometheus")]
@@ -161,7 +163,7 @@ impl MonitoringService {
         return false;
     }
 
-    /// Where the application is to serve the endpoint (`metrics_endpoint`, feature `http-poem`).
+    /// The path at which the application serves the endpoint (`metrics_endpoint`, feature `http-poem`).
     #[must_use]
     pub fn path(&self) -> &str {
         &self.endpoint.path
@@ -173,16 +175,18 @@ impl MonitoringService {
         &self.endpoint.access
     }
 
-    /// All families in the Prometheus text format, version 0.0.4; empty when the service is off, and when rendering
-    /// fails, which is logged. To answer a scrape with, take [`try_render`](Self::try_render), which says so.
+    /// All families in the Prometheus text format, version 0.0.4. Empty if the service is off, or if rendering fails,
+    /// which is logged. To answer a scrape, use [`try_render`](Self::try_render), which tells these cases apart.
     ///
-    /// Takes time in proportion to the number of series: off an async runtime's threads, please. The endpoint does so.
+    /// The time grows with the number of series. Do not call it on a thread of an async runtime. The endpoint takes
+    /// care of that.
     #[must_use]
     pub fn render(&self) -> String {
         self.try_render().unwrap_or_default()
     }
 
-    /// The recorder, for code that wants explicit handles. Its handles are not muted when the service is shut down.
+    /// The recorder, for code that wants handles of the `metrics` crate. These handles go on recording after the
+    /// service is shut down.
     ///
     /// ```
     /// use compozy_monitoring::{MonitoringService, metrics};
@@ -205,8 +209,8 @@ impl MonitoringService {
         &metrics::NoopRecorder
     }
 
-    /// Declares families at start-up, so that those without labels and those whose labels are closed sets are present
-    /// at zero before anything is recorded. Takes a family, a tuple of them, or a list of `families!`.
+    /// Declares families at start-up. Families without labels, and those whose labels are closed sets, are then
+    /// exported as 0 before anything is recorded. Takes a family, a tuple of families, or a list of `families!`.
     ///
     /// ```
     /// compozy_monitoring::families! {
@@ -225,9 +229,11 @@ impl MonitoringService {
         families.declare(&Registrar(std::marker::PhantomData));
     }
 
-    /// Runs a future in which macros and families record into this service, whatever the process's one is.
+    /// Runs a future in which macros and families record into this service, even if another service runs in the
+    /// process.
     ///
-    /// It holds wherever the future is polled or dropped. Tasks that it spawns do not inherit it.
+    /// The scope holds on every thread on which the future is polled or dropped. Tasks that the future spawns do not
+    /// inherit it.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -241,15 +247,16 @@ impl MonitoringService {
         scoped(self, future)
     }
 
-    /// Runs a closure in which macros and families record into this service, whatever the process's one is.
+    /// Runs a closure in which macros and families record into this service, even if another service runs in the
+    /// process.
     pub fn in_scope<R>(&self, run: impl FnOnce() -> R) -> R {
         #[cfg(feature = "prometheus")]
         let _entered = self.enter();
         run()
     }
 
-    /// Stops recording; the endpoint answers 503 from now on. Never blocks: nothing runs beside the application. Any
-    /// number of calls, from any clone.
+    /// Stops recording. The endpoint answers 503 from now on. Never blocks, because nothing runs beside the
+    /// application. It can be called any number of times, on any clone.
     pub fn shutdown(&self) {
         #[cfg(feature = "prometheus")]
         if let Ok(running) = &self.running {
@@ -257,8 +264,8 @@ impl MonitoringService {
         }
     }
 
-    /// Why there is nothing to scrape, in words for a log line; nothing while the service records. The endpoint's 503
-    /// says the same.
+    /// Why nothing is recorded, as text for a log line. `None` while the service records. The endpoint answers 503 with
+    /// the same text.
     ///
     /// ```
     /// use compozy_monitoring::MonitoringService;

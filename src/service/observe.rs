@@ -11,19 +11,19 @@ use crate::facade::{handles::Observable, number::Number};
 use crate::storage::{observations::Observation, store::Store};
 
 impl MonitoringService {
-    /// Reads a value at each scrape and [`snapshot`](Self::snapshot), as long as the guard lives: the size of a pool, the length of a
-    /// queue. For gauges, and for counters that somebody else counts.
+    /// Reads a value at each scrape and [`snapshot`](Self::snapshot), as long as the guard lives: the size of a pool,
+    /// the length of a queue. For gauges, and for counters that something else counts.
     ///
     /// | | |
     /// |---|---|
     /// | the service is off | the closure is kept and never called |
-    /// | the closure panics | the fault is logged and counted, the value stays; it is called again at the next scrape |
-    /// | it does not answer within a second, or all together within two | the scrape goes on without it; the log names it, its value stays, and it is not called again until it has returned |
-    /// | the guard is dropped, also while the closure runs | it is not called any more, and what it reads now is not set; the series keeps the value that was read last, until it is removed |
-    /// | the service stops and another one starts | the process's one service goes on with it |
+    /// | the closure panics | the fault is logged and counted, and the series keeps its value. The closure is called again at the next scrape |
+    /// | it does not answer within a second, or all closures together within two | the scrape goes on without it. The log names it, the series keeps its value, and the closure is not called again until it has returned |
+    /// | the guard is dropped, also while the closure runs | the closure is not called again, and a value that it is reading is not used. The series keeps its last value until it is removed |
+    /// | the process's service stops and a new one starts | the closure is called for the new one |
     ///
-    /// The closure runs on a thread of the scrape's own, outside of an async runtime. Take the handle of free text in the service's
-    /// scope, or after it has started.
+    /// The closure runs on a thread of the scrape, outside of an async runtime. A handle with free text has to be taken
+    /// in the service's scope, or after the service has started.
     ///
     /// ```
     /// use std::sync::{Arc, Mutex};
@@ -86,7 +86,7 @@ impl MonitoringService {
     }
 }
 
-/// Ends what [`MonitoringService::observe`] began, when it is dropped.
+/// The guard of [`MonitoringService::observe`]. The value is no longer read once the guard is dropped.
 #[derive(Debug)]
 #[must_use = "the value is read as long as the guard lives: give it a name, `_pool`"]
 pub struct ObserveGuard(

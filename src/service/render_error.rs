@@ -4,14 +4,14 @@ use std::fmt;
 
 use super::MonitoringService;
 
-/// Why there is nothing to serve, from [`MonitoringService::try_render`]. As text it is the reason, for a log line or the
-/// body of an answer.
+/// Why [`MonitoringService::try_render`] has nothing to serve. As text it is the reason, for a log line or the body of
+/// an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RenderError {
-    /// Monitoring is off, for the reason that [`MonitoringService::off_reason`] gives. The answer to a scrape is 503.
+    /// Monitoring is off. The reason is that of [`MonitoringService::off_reason`]. Answer the scrape with 503.
     Off(&'static str),
-    /// Rendering failed, which is logged and counted. The answer to a scrape is 500.
+    /// Rendering failed. The fault is logged and counted. Answer the scrape with 500.
     Failed,
 }
 
@@ -27,11 +27,12 @@ impl fmt::Display for RenderError {
 impl std::error::Error for RenderError {}
 
 impl MonitoringService {
-    /// All families in the Prometheus text format, version 0.0.4, or why there are none: for an application that serves them
-    /// itself, with another framework than poem. An empty answer with status 200 would be a healthy target without samples.
+    /// All families in the Prometheus text format, version 0.0.4, or why there are none. For an application that serves
+    /// them itself. Do not answer 200 with an empty body instead of an error: Prometheus would see a healthy target
+    /// without samples.
     ///
-    /// The media type is `text/plain; version=0.0.4; charset=utf-8`. Takes time in proportion to the number of series: off an
-    /// async runtime's threads, please.
+    /// The media type is `text/plain; version=0.0.4; charset=utf-8`. The time grows with the number of series. Do not
+    /// call it on a thread of an async runtime.
     ///
     /// ```
     /// use compozy_monitoring::{MonitoringService, RenderError};

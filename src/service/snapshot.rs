@@ -11,7 +11,7 @@ use crate::{
 
 /// All series of a service at one moment, from [`MonitoringService::snapshot`].
 ///
-/// Prints one series a line, sorted, as a scrape has it.
+/// It prints one series a line, sorted, as a scrape does.
 ///
 /// ```
 /// use compozy_monitoring::{MonitoringService, counter};
@@ -135,10 +135,10 @@ fn grows(name: &str) -> bool {
 }
 
 impl MonitoringService {
-    /// All series now, for a test to look at; empty when the service is off.
+    /// All series now, for a test. Empty if the service is off.
     ///
-    /// It has what was recorded. What is read at each scrape is left out: the uptime, the families of the process and those
-    /// of the Tokio runtime.
+    /// It has what was recorded. It does not have what is read at each scrape: the uptime, the families of the process
+    /// and those of the Tokio runtime.
     #[must_use]
     #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
     pub fn snapshot(&self) -> Snapshot {
@@ -155,16 +155,16 @@ impl Snapshot {
         self.0.get(&Series::new(name, labels)).copied()
     }
 
-    /// The sum over all series of this name; 0 when there are none. Of a histogram, the name ends in `_count` or `_sum`.
+    /// The sum over all series of this name, or 0 if there are none. The name of a histogram ends in `_count` or `_sum`
+    /// here.
     #[must_use]
     pub fn total(&self, name: &str) -> f64 {
         self.0.iter().filter(|(series, _)| series.name == name).map(|(_, value)| value).sum()
     }
 
-    /// What changed since an earlier one: by how much counters and histograms grew, and what gauges are now.
+    /// What changed since an earlier snapshot: by how much counters and histograms grew, and what gauges are now.
     ///
-    /// Which is which is told by the ends of the names, as the crate asks for them. Series that did not change are left
-    /// out.
+    /// The kind is known by the end of the name. Series that did not change are left out.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let changed = self.0.iter().filter_map(|(series, now)| match earlier.0.get(series) {
@@ -176,11 +176,11 @@ impl Snapshot {
         Self(changed.collect())
     }
 
-    /// How this differs from an expectation, one series a line as in [`assert`](Self::assert): a line with `-` is
-    /// missing, one with `+` is there and was not expected. Nothing when they agree.
+    /// The difference from an expectation, one series a line as in [`assert`](Self::assert). A line with `-` is
+    /// missing. A line with `+` was not expected. `None` if they agree.
     ///
     /// # Errors
-    /// The line of the expectation that is no series with a value.
+    /// The line of the expectation that is not a series with a value.
     pub fn difference(&self, expected: &str) -> Result<Option<String>, String> {
         let lines = expected.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let read =
@@ -207,12 +207,11 @@ impl Snapshot {
         Ok(differs.then_some(text))
     }
 
-    /// Asserts that the series of the names in the expectation are these and no others, with these values. Other names do
-    /// not matter; of a histogram, `name_count` is a name of its own.
+    /// Asserts that the names in the expectation have exactly these series, with these values. Other names do not
+    /// matter. For a histogram, `name_count` is a name of its own.
     ///
     /// # Panics
-    /// When they differ, with the lines of [`difference`](Self::difference); when a line of the expectation cannot be
-    /// read.
+    /// If they differ, with the lines of [`difference`](Self::difference). If a line of the expectation cannot be read.
     #[track_caller]
     #[cfg_attr(not(test), expect(clippy::panic, reason = "it is an assertion"))]
     pub fn assert(&self, expected: &str) {

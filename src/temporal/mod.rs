@@ -43,11 +43,12 @@ struct Delegate;
 
 impl WorkflowInterceptor for Delegate {}
 
-/// The feature `temporal`. All of it is inert when monitoring is off.
+/// The feature `temporal`. It does nothing while monitoring is off.
 #[cfg_attr(docsrs, doc(cfg(feature = "temporal")))]
 impl MonitoringService {
-    /// Options for the SDK's `Runtime` that carry the [meter](Self::temporal_meter): one of the two lines that give all
-    /// workflow metrics. Everything else in them is the SDK's default; to set more, build them by hand with the meter.
+    /// Options for the SDK's `Runtime` with the [meter](Self::temporal_meter). All workflow metrics need this line and
+    /// [`instrument_worker`](Self::instrument_worker). Everything else in the options is the SDK's default. To set
+    /// more, build the options yourself with the meter.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -70,9 +71,9 @@ impl MonitoringService {
         RuntimeOptions::builder().telemetry_options(telemetry).build().unwrap_or_default()
     }
 
-    /// Adds the [interceptor](Self::temporal_interceptor) to a worker, and what tells how its runs end: the other line.
-    /// Interceptors run in the order in which they are added; put this one first, so that it sees what becomes of the
-    /// others' work.
+    /// Instruments a worker: adds the [interceptor](Self::temporal_interceptor), and the part that reports how its runs
+    /// end. Interceptors run in the order in which they are added. Call this before adding others, so that it sees the
+    /// result of their work.
     pub fn instrument_worker(&self, options: &mut WorkerOptions) {
         #[cfg(feature = "prometheus")]
         if let Some(running) = self.running().filter(|running| running.is_on()) {
@@ -87,8 +88,9 @@ impl MonitoringService {
         let _ = options;
     }
 
-    /// The meter by itself, for `TelemetryOptions::metrics` (with the default prefix `temporal_`) and for a
-    /// connection's `metrics_meter`. Gives the outcomes of workflows, their durations, and the SDK's own families.
+    /// The meter alone, for `TelemetryOptions::metrics` (with the default prefix `temporal_`) and for the
+    /// `metrics_meter` of a connection. It gives the outcomes of workflows, their durations, and the SDK's own
+    /// families.
     #[must_use]
     pub fn temporal_meter(&self) -> Arc<dyn CoreMeter> {
         #[cfg(feature = "prometheus")]
@@ -98,9 +100,9 @@ impl MonitoringService {
         Arc::new(NoOpCoreMeter)
     }
 
-    /// The interceptor by itself, for `WorkerOptions::register_workflow_interceptors` and `WorkflowReplayer`. Gives
-    /// the started workflows, and mutes the macros and families of workflow code while it replays; in a replayer whose
-    /// namespace is the default one, it does nothing else.
+    /// The interceptor alone, for `WorkerOptions::register_workflow_interceptors` and `WorkflowReplayer`. It counts
+    /// started workflows, and mutes the macros and families of workflow code while it is replayed. In a replayer with
+    /// the default namespace it only mutes.
     #[must_use]
     pub fn temporal_interceptor(&self) -> WorkflowInterceptorConstructor {
         #[cfg(feature = "prometheus")]

@@ -17,7 +17,7 @@ impl std::fmt::Debug for WorkerGuard {
 
 #[cfg_attr(docsrs, doc(cfg(feature = "temporal")))]
 impl MonitoringService {
-    /// Counts a worker as running: `compozy_temporal_workers_running_total` goes up by one now, and down by one when
+    /// Counts a worker as running. `compozy_temporal_workers_running_total` goes up by one now, and down by one when
     /// the guard is dropped, whether the worker ended, failed or panicked.
     ///
     /// ```
@@ -36,7 +36,7 @@ impl MonitoringService {
         WorkerGuard {}
     }
 
-    /// Sets `compozy_temporal_workers_configured_total`: how many workers this instance was told to run.
+    /// Sets `compozy_temporal_workers_configured_total`, the number of workers that this instance was told to run.
     pub fn set_workers_configured(&self, workers: usize) {
         #[cfg(feature = "prometheus")]
         live::configured(self, workers);

@@ -1,19 +1,23 @@
 //! `families!`, and what a family becomes.
 
-/// Declares families: their names, kinds, labels and, in the doc comment, their help.
+/// Declares families: their names, kinds and labels. The doc comment is the help text. A family without one is a
+/// warning.
 ///
-/// Each becomes a `static` of type [`Family`](crate::Family); a family without a doc comment is a warning. A label is a closed set (`TaskType { Basic = "basic" }`
-/// declares the enum, a bare path names a [`ClosedLabel`](crate::ClosedLabel) of your own) or free text (`str`), which
-/// is sanitised and capped. A family whose labels are all closed sets shows all its series as soon as it is touched;
-/// one with free text shows a series when it is first recorded. `pub list NAME;` in front makes a list for
-/// [`register`](crate::MonitoringService::register).
+/// Each family becomes a `static` of type [`Family`](crate::Family). `pub list NAME;` in front makes a list for
+/// [`register`](crate::MonitoringService::register). A label is one of these:
 ///
-/// A histogram has the bounds of the unit in its name, `_seconds` or `_bytes`, or those that its declaration gives:
-/// `histogram TOKENS = "compozy_tokens" buckets [16, 256, 4096] { model: str };`. They are 1 to 30 finite numbers that rise.
+/// - A closed set. `TaskType { Basic = "basic" }` declares the enum. A path names a [`ClosedLabel`](crate::ClosedLabel)
+///   of your own. If all labels are closed sets, all series are exported as 0 as soon as the family is used. Declare a
+///   set once in a module. Other families name it without braces.
+/// - Free text, `str`. It is sanitised and capped. A series is exported once its handle is taken.
 ///
-/// Attributes are passed on: `doc`, `cfg`, `cfg_attr`, `allow`, `expect`, `warn`, `deny` and `deprecated` of a family; all that
-/// stand before a label, to the closed set that it declares. A family that a `cfg` leaves out is not in the list. A closed set is declared once
-/// in a module; other families name it without braces.
+/// A histogram has the bounds of the unit in its name, `_seconds` or `_bytes`, or those of its declaration:
+/// `histogram TOKENS = "compozy_tokens" buckets [16, 256, 4096] { model: str };`. These are 1 to 30 finite numbers in
+/// rising order.
+///
+/// Attributes are passed on. A family takes `doc`, `cfg`, `cfg_attr`, `allow`, `expect`, `warn`, `deny` and
+/// `deprecated`. All attributes before a label go to the closed set that the label declares. A family that a `cfg`
+/// leaves out is not in the list.
 ///
 /// ```
 /// use compozy_monitoring::MonitoringService;
@@ -40,9 +44,9 @@
 /// assert!(service.render().contains("compozy_task_items_processed_total 3"));
 /// ```
 ///
-/// A label that is not allowed ([`labels`](crate::labels)), a name that breaks the rules for its kind and a name that
-/// is there twice do not compile, in any build. Two `families!` that declare one name are found when the second is first
-/// used, and logged.
+/// These do not compile, in any build: a label that is not allowed ([`labels`](crate::labels)), a name that breaks the
+/// rules for its kind, and a name that is declared twice. If two `families!` declare the same name, it is logged when
+/// the second one is first used.
 ///
 /// ```compile_fail
 /// compozy_monitoring::families! {

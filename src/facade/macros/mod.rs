@@ -7,12 +7,12 @@ mod families;
 #[macro_use]
 mod faults;
 
-/// Gives the handle of a counter: same syntax as [`metrics::counter!`].
+/// The handle of a counter. The syntax is that of [`metrics::counter!`].
 ///
-/// With literal labels the call site resolves its series once and keeps it; it may be reached, and its handle kept,
-/// before monitoring starts. With computed labels, the label expressions are evaluated only while monitoring is on.
-/// Literal labels, and literal names that begin with `compozy_`, are checked by the compiler: see
-/// [`labels`](crate::labels).
+/// With literal labels, the call site looks up its series once and keeps it. It can be reached, and its handle kept,
+/// before monitoring starts. With computed labels, the label expressions are evaluated only while monitoring is on, and
+/// every call looks up the series. The compiler checks literal labels, and literal names that begin with `compozy_`:
+/// see [`labels`](crate::labels).
 ///
 /// ```
 /// use compozy_monitoring::{MonitoringService, counter};
@@ -27,7 +27,7 @@ macro_rules! counter {
     ($($input:tt)*) => { $crate::__handle!(Counter, describe_counter; [] []; $($input)*) };
 }
 
-/// Gives the handle of a gauge: same syntax as [`metrics::gauge!`]. See [`counter!`](crate::counter).
+/// The handle of a gauge. The syntax is that of [`metrics::gauge!`]. See [`counter!`](crate::counter).
 ///
 /// ```
 /// # let depth = 3;
@@ -38,10 +38,10 @@ macro_rules! gauge {
     ($($input:tt)*) => { $crate::__handle!(Gauge, describe_gauge; [] []; $($input)*) };
 }
 
-/// Gives the handle of a histogram: same syntax as [`metrics::histogram!`]. See [`counter!`](crate::counter).
+/// The handle of a histogram. The syntax is that of [`metrics::histogram!`]. See [`counter!`](crate::counter).
 ///
-/// Names that end in `_seconds` get the buckets of the specification, those in `_bytes` get 100 to 100,000,000 by tens, others are
-/// summaries. `compozy_*` names end in one of the two.
+/// A name that ends in `_seconds` has the buckets of the specification. One that ends in `_bytes` has 100 to
+/// 100,000,000 by tens. Others are summaries. A `compozy_*` name has to end in one of the two.
 ///
 /// ```
 /// # let started = std::time::Instant::now();
@@ -52,30 +52,32 @@ macro_rules! histogram {
     ($($input:tt)*) => { $crate::__handle!(Histogram, describe_histogram; [] []; $($input)*) };
 }
 
-/// Describes a counter: same syntax as [`metrics::describe_counter!`]. Declared families have the help of their
-/// declaration; a description given while monitoring is off is not kept.
+/// Describes a counter. The syntax is that of [`metrics::describe_counter!`]. A description given while monitoring is
+/// off has no effect. A declared family has the help of its declaration.
 #[macro_export]
 macro_rules! describe_counter {
     ($($input:tt)*) => { $crate::__describe!(describe_counter, $($input)*) };
 }
 
-/// Describes a gauge: same syntax as [`metrics::describe_gauge!`]. See [`describe_counter!`](crate::describe_counter).
+/// Describes a gauge. The syntax is that of [`metrics::describe_gauge!`]. See
+/// [`describe_counter!`](crate::describe_counter).
 #[macro_export]
 macro_rules! describe_gauge {
     ($($input:tt)*) => { $crate::__describe!(describe_gauge, $($input)*) };
 }
 
-/// Describes a histogram: same syntax as [`metrics::describe_histogram!`]. See
+/// Describes a histogram. The syntax is that of [`metrics::describe_histogram!`]. See
 /// [`describe_counter!`](crate::describe_counter).
 #[macro_export]
 macro_rules! describe_histogram {
     ($($input:tt)*) => { $crate::__describe!(describe_histogram, $($input)*) };
 }
 
-/// Sets `compozy_build_info` of a service to 1, with what is known where this expands: call it in the binary.
+/// Sets `compozy_build_info` of a service to 1. Call it in the binary: its labels come from the crate in which it is
+/// called.
 ///
-/// The labels are the binary's `CARGO_PKG_VERSION`, the variable `COMPOZY_COMMIT_HASH` of the build (`unknown` when
-/// unset) and the version of the compiler. The first call on a service stays.
+/// The labels are `CARGO_PKG_VERSION` of that crate, the variable `COMPOZY_COMMIT_HASH` of the build (`unknown` if it
+/// is not set), and the version of the compiler. If it is called again for the same service, the first call stays.
 ///
 /// ```
 /// let service = compozy_monitoring::MonitoringService::for_test();

@@ -18,11 +18,11 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'",
 );
 
-/// The page for people that [`MonitoringService::view_endpoint`] gives: an endpoint of poem, and a `tower::Service`. Its clones share
-/// their renders.
+/// The page for people that [`MonitoringService::view_endpoint`] gives: an endpoint of poem and a `tower::Service`. Its
+/// clones share their renderings.
 ///
-/// GET and HEAD answer 200 with the page, other methods 405. While the service is off the page says why, with the status 503. Where
-/// the service asks for a [token](crate::Config::bearer_token), the page asks for it too.
+/// GET and HEAD answer 200 with the page. Other methods answer 405. While the service is off, the page says why, with
+/// the status 503. If the service has a [token](crate::Config::bearer_token), the page requires it too.
 #[derive(Clone, Debug)]
 pub struct ViewEndpoint {
     service: MonitoringService,
@@ -31,10 +31,11 @@ pub struct ViewEndpoint {
 }
 
 impl MonitoringService {
-    /// A page for people, at whatever path the application gives it: status, routes, all families with a picture of each
-    /// histogram, series against the cap, and what was found fault with. HTML and CSS, without scripts and outside resources.
+    /// A page for people, at any path that the application chooses: status, routes, all families with a picture of each
+    /// histogram, the number of series and the cap, rejected labels and caught faults. It is HTML and CSS, without
+    /// scripts and outside resources.
     ///
-    /// It shows what a scrape shows: guard both alike.
+    /// It shows what a scrape shows, so guard both alike.
     ///
     /// ```
     /// # #[cfg(feature = "http-poem")]

@@ -15,8 +15,8 @@ use crate::{ConfigError, MonitoringService, http::core::scrape::Scrape};
 
 /// The poem endpoint that [`MonitoringService::metrics_endpoint`] gives.
 ///
-/// GET and HEAD answer 200 with the families, gzipped when the client asks for it; other methods 405. While the service
-/// is off it answers 503 with the reason in plain text.
+/// GET and HEAD answer 200 with the families, gzipped if the client asks for it. Other methods answer 405. While the
+/// service is off, it answers 503 with the reason in plain text.
 #[derive(Clone, Debug)]
 pub struct MetricsEndpoint {
     scrape: Scrape,
@@ -25,11 +25,11 @@ pub struct MetricsEndpoint {
 }
 
 impl MonitoringService {
-    /// The endpoint to be served at [`path`](Self::path), on the main server: [`MetricsEndpoint::mount`] puts it there.
+    /// The endpoint of the metrics. [`MetricsEndpoint::mount`] puts it at [`path`](Self::path) of the main server.
     ///
-    /// It is an endpoint as any other, and `.at(service.path(), service.metrics_endpoint())` serves it too, for instance on
-    /// a listener of its own. Beside routes of the application prefer `mount`: poem's `at` panics where the application has
-    /// that path already, and `MONITORING_PATH` can say any.
+    /// It is an ordinary endpoint, so `.at(service.path(), service.metrics_endpoint())` serves it too, for instance on
+    /// a listener of its own. Beside routes of the application use `mount`: poem's `at` panics if the application has
+    /// the same path, and `MONITORING_PATH` can be any path.
     ///
     /// ```
     /// use compozy_monitoring::MonitoringService;
@@ -54,24 +54,24 @@ impl MonitoringService {
 }
 
 impl MetricsEndpoint {
-    /// Whether the answer is gzipped when the client asks for it. Default: `true`.
+    /// Whether the answer is gzipped if the client asks for it. Default: `true`.
     ///
-    /// Turn it off where poem's `Compression` is around the endpoint and the middleware of this crate is not around both:
-    /// `Compression` compresses what is compressed already, and Prometheus cannot read that.
+    /// Turn it off if poem's `Compression` is around the endpoint, and the middleware of this crate is not around both.
+    /// `Compression` compresses even what is compressed already, and Prometheus cannot read that.
     #[must_use]
     pub fn gzip(mut self, gzip: bool) -> Self {
         self.scrape.gzip = gzip;
         self
     }
 
-    /// Puts the endpoint into the application's router, at [`MonitoringService::path`] and at the same path with a slash
-    /// behind it. Call it when the router has all its routes.
+    /// Puts the endpoint into the application's router, at [`MonitoringService::path`] and at the same path with a
+    /// slash at its end. Call it when the router has all its routes.
     ///
-    /// A route with a parameter or a wildcard that takes the path as well stays as it is: the endpoint goes first, as any
-    /// literal path does in poem. So it does before a route of that path below a `nest`, which poem does not see.
+    /// A route with a parameter or a wildcard that also fits the path stays as it is. The endpoint goes first, as any
+    /// literal path does in poem. It also goes before a route of that path below a `nest`, which poem does not see.
     ///
-    /// While monitoring is off the router is left alone: whatever the path is, the application's own route answers, and
-    /// where it has none, the 503 that says why there are no metrics.
+    /// While monitoring is off, the router stays as it is. If the application has a route at the path, that route
+    /// answers. If it has none, the path answers 503 and says why there are no metrics.
     ///
     /// ```
     /// use compozy_monitoring::{Config, MonitoringService};
@@ -92,8 +92,8 @@ impl MetricsEndpoint {
     /// ```
     ///
     /// # Errors
-    /// The application has a route at exactly this path, while monitoring is on. Serve the metrics elsewhere, or go on
-    /// without them.
+    /// The application has a route at exactly this path, and monitoring is on. Serve the metrics at another path, or go
+    /// on without them.
     pub fn mount(self, app: Route) -> Result<MetricsRoute, ConfigError> {
         if !self.scrape.service.is_enabled() {
             return Ok(MetricsRoute { route: app, unrouted: Some(self) });

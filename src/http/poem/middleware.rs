@@ -12,7 +12,7 @@ use crate::{
 
 /// The poem middleware that [`MonitoringService::http_middleware`] gives.
 ///
-/// Install it outermost (the last `.with`), so that the responses of other middleware are counted too.
+/// Install it outermost (the last `.with`), so that it also counts the responses of other middleware.
 #[derive(Clone, Debug)]
 #[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
 pub struct HttpMetrics {
@@ -22,7 +22,7 @@ pub struct HttpMetrics {
 }
 
 impl MonitoringService {
-    /// The middleware that counts requests. While the service is off it passes requests through.
+    /// The middleware that counts requests. While the service is off, it passes requests through.
     ///
     /// ```
     /// use compozy_monitoring::MonitoringService;
@@ -55,10 +55,11 @@ impl MonitoringService {
 }
 
 impl HttpMetrics {
-    /// Leaves a route out of the count and the duration, by its template; it is still in the in-flight gauge.
+    /// Leaves a route out of the counter and the durations, by its template. Its requests are still in the gauge of
+    /// requests in flight.
     ///
-    /// The template is taken as poem takes it in `at`: `hello` is `/hello`, and several slashes are one. `unmatched` and
-    /// `unknown` are the values of the label `path` that are no routes.
+    /// The template is read as poem's `at` reads it: `hello` is `/hello`, and several slashes are one. `unmatched` and
+    /// `unknown` are accepted too: they are the values of the label `path` without a route.
     #[must_use]
     pub fn skip(mut self, template: impl Into<String>) -> Self {
         let template = template.into();

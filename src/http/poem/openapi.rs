@@ -15,9 +15,9 @@ pub struct OpenApiDocument {
 }
 
 impl MonitoringService {
-    /// The document of an API with the metrics endpoint in it: its purpose, format, statuses and how to run it, at
-    /// [`path`](Self::path), whatever prefix the API's own servers have. A path of the API's that is the same stays the
-    /// API's.
+    /// The document of an API, with the metrics endpoint added: its purpose, format, statuses and how to run it. It is
+    /// at [`path`](Self::path), whatever prefix the servers of the API have. If the API has the same path itself, the
+    /// API's description stays.
     ///
     /// ```
     /// use compozy_monitoring::MonitoringService;
@@ -83,7 +83,7 @@ impl OpenApiDocument {
         make_sync(move |_| Response::builder().content_type("application/json").body(json.clone()))
     }
 
-    /// Serves Swagger UI with the document, in one page that asks for nothing else.
+    /// Serves Swagger UI with the document, in one page that loads nothing else.
     #[must_use]
     pub fn swagger_ui(&self) -> impl Endpoint + 'static + use<> {
         let page = self.page.clone();
@@ -92,9 +92,9 @@ impl OpenApiDocument {
 }
 
 impl HttpMetrics {
-    /// Counts the routes of an API under the names that its parameters have: poem knows `/pets/:id` of an
-    /// [`OpenApiService`] as `/pets/:param0`, and so would the label `path`. `mount` is where it is nested, `/` at the
-    /// root. [`skip`](Self::skip) takes either spelling.
+    /// Counts the routes of an API under the names that its parameters have. poem knows `/pets/:id` of an
+    /// [`OpenApiService`] as `/pets/:param0`, and the label `path` would have that. `mount` is the path at which the
+    /// API is nested, `/` for the root. [`skip`](Self::skip) takes either spelling.
     #[must_use]
     #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
     pub fn openapi<T: OpenApi, W>(mut self, mount: &str, _: &OpenApiService<T, W>) -> Self {

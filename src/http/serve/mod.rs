@@ -12,14 +12,15 @@ pub use self::address::ListenAddress;
 use crate::MonitoringService;
 
 impl MonitoringService {
-    /// Serves the scrape at [`path`](Self::path) of this address, until the service stops. The address that was taken, which says
-    /// the port where 0 was asked for; nothing while monitoring is off, because then nothing is opened.
+    /// Serves the metrics at [`path`](Self::path) of this address, until the service stops. Returns the address on
+    /// which it listens, with its port if port 0 was asked for. Returns `None` while monitoring is off: then it does
+    /// not listen.
     ///
-    /// A port alone is one of loopback; for all interfaces say so: `"0.0.0.0:9090"`. Whoever reaches the address reads the
-    /// metrics, unless there is a [token](crate::Config::bearer_token).
+    /// A port alone means loopback. `"0.0.0.0:9090"` means all interfaces. Everybody who reaches the address can read
+    /// the metrics, unless there is a [token](crate::Config::bearer_token).
     ///
-    /// At most 32 connections at once, each for half a minute; further ones wait. A scrape under way when the service stops is
-    /// answered.
+    /// It serves at most 32 connections at once, each for at most half a minute. Further connections wait. A scrape
+    /// that is in progress when the service stops is still answered.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -32,7 +33,7 @@ impl MonitoringService {
     /// ```
     ///
     /// # Errors
-    /// The address cannot be taken, or this is not a Tokio runtime with its drivers for network and time.
+    /// The address cannot be used, or this is not a Tokio runtime with its drivers for network and time.
     #[cfg_attr(docsrs, doc(cfg(feature = "serve")))]
     pub fn serve(&self, address: impl ListenAddress) -> io::Result<Option<SocketAddr>> {
         #[cfg(feature = "prometheus")]

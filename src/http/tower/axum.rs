@@ -7,11 +7,11 @@ use axum::{Router, routing};
 use crate::{ConfigError, MonitoringService};
 
 impl MonitoringService {
-    /// Puts the scrape into the application's router, at [`path`](Self::path). Call it when the router has all its routes, and
-    /// before its layers.
+    /// Puts the endpoint into the application's router, at [`path`](Self::path). Call it when the router has all its
+    /// routes, and before its layers.
     ///
-    /// While monitoring is off, the application's own route of that path answers; where it has none, the 503 that says why there
-    /// are no metrics.
+    /// While monitoring is off, the application's own route at that path answers. If it has none, the path answers 503
+    /// and says why there are no metrics.
     ///
     /// ```
     /// use axum::{Router, routing::get};
@@ -26,8 +26,8 @@ impl MonitoringService {
     /// ```
     ///
     /// # Errors
-    /// The application answers GET at exactly this path, while monitoring is on. Serve the metrics elsewhere, or go on without
-    /// them.
+    /// The application answers GET at exactly this path, and monitoring is on. Serve the metrics at another path, or go
+    /// on without them.
     #[cfg_attr(docsrs, doc(cfg(feature = "http-axum")))]
     pub fn mount_metrics<S>(&self, app: Router<S>) -> Result<Router<S>, ConfigError>
     where

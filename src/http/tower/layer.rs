@@ -11,7 +11,7 @@ use crate::MonitoringService;
 
 /// The `tower::Layer` that [`MonitoringService::http_layer`] gives.
 ///
-/// Without the feature `prometheus` it gives back the service that it is given: same type, same machine code.
+/// Without the feature `prometheus`, it returns the service that it is given: the same type, the same machine code.
 pub struct HttpLayer<R: Routes = DefaultRoutes> {
     service: MonitoringService,
     skip: Vec<String>,
@@ -22,12 +22,15 @@ pub struct HttpLayer<R: Routes = DefaultRoutes> {
 }
 
 impl MonitoringService {
-    /// The layer that counts requests, for axum, tonic, hyper and all else that speaks `http` types. While the service is off
-    /// it passes requests through.
+    /// The layer that counts requests, for axum, tonic, hyper and everything else with `http` types. While the service
+    /// is off, it passes requests through.
     ///
-    /// The label `path` is a template, never the path of a request. With the feature `http-axum` it is axum's `MatchedPath`,
-    /// which a layer sees that is put around a router with `Router::layer`, after its routes. Everywhere else
-    /// [`template`](HttpLayer::template) says it. Without one, a 404 is `unmatched` and everything else `unknown`.
+    /// The label `path` is a template, never the path of a request:
+    ///
+    /// - With the feature `http-axum`, it is axum's `MatchedPath`. A layer sees it if it is added with `Router::layer`,
+    ///   after the routes.
+    /// - Otherwise a function gives it: [`template`](HttpLayer::template).
+    /// - Without a template, a 404 is `unmatched` and everything else is `unknown`.
     ///
     /// ```
     /// use compozy_monitoring::MonitoringService;
@@ -64,19 +67,20 @@ impl<R: Routes> HttpLayer<R> {
         }
     }
 
-    /// Leaves a route out of the count and the duration, by its template; it is still in the in-flight gauge. `unmatched` and
-    /// `unknown` are the values of the label `path` that are no routes.
+    /// Leaves a route out of the counter and the durations, by its template. Its requests are still in the gauge of
+    /// requests in flight. `unmatched` and `unknown` are accepted too: they are the values of the label `path` without
+    /// a route.
     #[must_use]
     pub fn skip(mut self, template: impl Into<String>) -> Self {
         self.skip.push(template.into());
         Self::new(self.service, self.skip, self.routes)
     }
 
-    /// Says the template of a request, from its head and what the framework has put beside it. Nothing where no route is
-    /// known.
+    /// Takes the template of a request from a function. The function sees the head of the request, with what the
+    /// framework has added to it. It returns `None` if it knows no route.
     ///
-    /// Give it text that is there already (`&'static str`, `Arc<str>`): it is called for each request. It must not give what a
-    /// client chooses, as the path is. For gRPC those are the methods that the server has:
+    /// The function is called for each request, so return text that exists already (`&'static str`, `Arc<str>`). Never
+    /// return text that the client chooses, such as the path. For gRPC, return one of the methods that the server has:
     ///
     /// ```
     /// use compozy_monitoring::{HttpLayer, MonitoringService};

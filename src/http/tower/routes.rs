@@ -26,7 +26,7 @@ impl<'a> RequestHead<'a> {
         self.method
     }
 
-    /// The target. Its path is no template: a client chooses it.
+    /// The URI. Its path is no template, because the client chooses it.
     #[must_use]
     pub fn uri(&self) -> &'a Uri {
         self.uri
@@ -38,15 +38,15 @@ impl<'a> RequestHead<'a> {
         self.headers
     }
 
-    /// What the framework has put beside the request, for instance what its router found.
+    /// What the framework added to the request, for instance the route that its router found.
     #[must_use]
     pub fn extensions(&self) -> &'a Extensions {
         self.extensions
     }
 }
 
-/// Where an [`HttpLayer`](crate::HttpLayer) gets the template of a request from. Implemented by this crate only: an
-/// application gives a function to [`HttpLayer::template`](crate::HttpLayer::template).
+/// Where an [`HttpLayer`](crate::HttpLayer) gets the template of a request from. Only this crate implements it. An
+/// application passes a function to [`HttpLayer::template`](crate::HttpLayer::template).
 pub trait Routes: Clone + Send + Sync + 'static + sealed::Sealed {
     /// A template. Where its text has the same address for each request of a route, its series are found by that.
     #[doc(hidden)]
@@ -63,7 +63,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What the framework says of itself: with the feature `http-axum` the `MatchedPath` of axum, else nothing.
+/// The templates of the framework: with the feature `http-axum`, the `MatchedPath` of axum; without it, none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DefaultRoutes;
 

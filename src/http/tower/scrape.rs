@@ -16,10 +16,10 @@ use crate::{
     http::core::scrape::{MetricsBody, Scrape},
 };
 
-/// The `tower::Service` that [`MonitoringService::metrics_service`] gives. Its clones share their renders.
+/// The `tower::Service` that [`MonitoringService::metrics_service`] gives. Its clones share their renderings.
 ///
-/// GET and HEAD answer 200 with the families, gzipped when the client asks for it; other methods 405. While the service
-/// is off it answers 503 with the reason in plain text. It looks at no path: the router does.
+/// GET and HEAD answer 200 with the families, gzipped if the client asks for it. Other methods answer 405. While the
+/// service is off, it answers 503 with the reason in plain text. It does not look at the path: the router does.
 #[derive(Clone)]
 pub struct MetricsService(pub(crate) Scrape);
 
@@ -30,7 +30,7 @@ impl fmt::Debug for MetricsService {
 }
 
 impl MonitoringService {
-    /// The service to be served at [`path`](Self::path), by whatever speaks `http` types.
+    /// The endpoint of the metrics as a `tower::Service`. Serve it at [`path`](Self::path).
     ///
     /// ```
     /// use compozy_monitoring::MonitoringService;

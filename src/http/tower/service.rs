@@ -128,8 +128,8 @@ where
 }
 
 pin_project! {
-    /// The future of an [`HttpLayerService`]: one request, up to its response head. In a drop the handler comes first, then
-    /// what counts it.
+    /// The future of an [`HttpLayerService`]: one request, up to its response head. When it is dropped, the handler is
+    /// dropped first, then the part that counts the request.
     pub struct HttpLayerFuture<F, R: Routes> {
         #[pin]
         inner: Option<F>,
