@@ -12,7 +12,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Config, ConfigError, Source, TOKEN_FILE_VARIABLE, shown};
+use super::{
+    Config, TOKEN_FILE_VARIABLE,
+    error::{ConfigError, Source, shown},
+};
 
 /// Longer than any token, and shorter than a header may be.
 const LONGEST_TOKEN: usize = 4_096;

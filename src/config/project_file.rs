@@ -7,7 +7,11 @@ use std::path::Path;
 
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 
-use super::{ACCEPTED_LABELS, ACCEPTED_PATHS, Config, ConfigError, Source, check_constant_label, check_path, shown};
+use super::{
+    Config,
+    error::{ConfigError, Source, shown},
+    rules::{ACCEPTED_LABELS, ACCEPTED_PATHS, check_constant_label, check_path},
+};
 
 const SECTION: &str = "monitoring";
 const KNOWN_KEYS: &str = "enabled, labels, path";
