@@ -13,7 +13,6 @@ use crate::{
     lint::{self, Outcome, Request},
     report::{Format, visible},
     rules::{Level, Rule},
-    settings,
 };
 
 const HELP: &str = "\
@@ -90,7 +89,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Strin
             Arg::Long("level") => {
                 let word = parser.value().and_then(|value| value.string()).map_err(text)?;
                 let (rule, level) = word.split_once('=').ok_or("`--level` takes RULE=LEVEL".to_owned())?;
-                options.request.levels.set(settings::rule(rule)?, settings::level(level)?);
+                options.request.levels.set(Rule::by_name(rule)?, Level::by_name(level)?);
             }
             Arg::Long("baseline") => options.request.baseline = Some(parser.value().map_err(text)?.into()),
             Arg::Long("write-baseline") => options.request.write_baseline = true,
@@ -131,10 +130,7 @@ fn explain(name: &str) -> Result<String, String> {
     if name == "all" {
         return Ok(Rule::ALL.iter().map(line).collect());
     }
-    let rule = Rule::by_name(name).ok_or_else(|| {
-        let names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
-        format!("`{name}` is no rule; accepted: all, {}", names.join(", "))
-    })?;
+    let rule = Rule::by_name(name).map_err(|_| format!("`{name}` is no rule; accepted: all, {}", Rule::names()))?;
     Ok(format!("{} ({})\n\n{}\n\n{}", rule.name(), rule.level().as_str(), rule.summary(), rule.explanation()))
 }
 

@@ -28,9 +28,13 @@ impl Level {
         }
     }
 
-    /// The level of this name.
-    pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, level)| *level)
+    /// The level of this name; else what to say.
+    pub fn by_name(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|(known, _)| *known == name);
+        found.map(|(_, level)| *level).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|(name, _)| *name).collect();
+            format!("`{name}` is no level, there are: {}", names.join(", "))
+        })
     }
 }
 
@@ -96,8 +100,14 @@ rules! {
 }
 
 impl Rule {
-    /// The rule of this name.
-    pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|rule| rule.name() == name)
+    /// The rule of this name; else what to say.
+    pub fn by_name(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().copied().find(|rule| rule.name() == name);
+        found.ok_or_else(|| format!("`{name}` is no rule, there are: {}", Self::names()))
+    }
+
+    /// All names, for messages.
+    pub fn names() -> String {
+        Self::ALL.iter().map(|rule| rule.name()).collect::<Vec<_>>().join(", ")
     }
 }

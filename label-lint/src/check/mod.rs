@@ -6,6 +6,7 @@
 mod built;
 mod calls;
 mod foreign;
+mod report;
 mod rules;
 mod visit;
 
