@@ -1,9 +1,11 @@
-//! The macros. They only forward: what they do is in `handles` (or `noop`) and `family`.
+//! The macros. They expand to calls of what is in `handles` (or `noop`), `family` and `schema::check`.
 
 #[macro_use]
 mod call_site;
 #[macro_use]
 mod families;
+#[macro_use]
+mod family;
 #[macro_use]
 mod faults;
 
