@@ -1,4 +1,4 @@
-//! A service that is on: its store, and whether it is the process's one.
+//! A service that was started: its store, whether it is on, and whether it is the process's one.
 //!
 //! Nothing runs beside the application: no sample is queued, so nobody has to empty a queue.
 
@@ -37,7 +37,7 @@ pub(crate) fn global_store() -> Option<&'static Arc<Store>> {
     STORE.get()
 }
 
-/// Keeps the store of the process's first service. The caller holds the lock of the life cycle and saw that there is none.
+/// Keeps the store of the process's first service. The caller holds [`LIFE`] and has checked that there is none yet.
 pub(crate) fn set_global_store(store: Arc<Store>) {
     let _ = STORE.set(store);
 }
@@ -47,7 +47,7 @@ pub(crate) struct Instance {
     recorder: StoreRecorder,
     global: bool,
     on: AtomicBool,
-    /// Tasks that wait for the end.
+    /// Tasks that wait for the service to stop.
     #[cfg(feature = "serve")]
     waiting: Mutex<Vec<std::task::Waker>>,
     #[cfg(feature = "temporal")]
@@ -121,7 +121,7 @@ impl Instance {
         self.global
     }
 
-    /// Stops, once, and says why. There is nothing to wait for.
+    /// Stops the service and logs why. Only the first call does anything, and none waits.
     pub(crate) fn stop(&self, reason: &str) {
         if !self.on.swap(false, SeqCst) {
             return;
@@ -130,7 +130,7 @@ impl Instance {
             let life = LIFE.lock().unwrap_or_else(PoisonError::into_inner);
             switch::set_global(false);
             drop(life);
-            // Not under the lock: a subscriber may start or stop a service. Nor may its panic leave a drop.
+            // Not under the lock: a subscriber may start or stop a service. Its panic must not leave a drop.
             catch_panic(|| info!(reason, "Monitoring stopped"));
         }
         #[cfg(feature = "serve")]
@@ -161,24 +161,24 @@ impl Drop for Instance {
     }
 }
 
-/// A service as the parts see it that outlive it: they record as long as it does, and do not keep it running. In the
-/// process's one they go on with the next, as its storage does.
+/// What a worker's parts hold of a service, which they may outlive. They record while it is on and do not keep it running. After the
+/// process's one service has stopped they go on with the next, which has the same store.
 #[cfg(feature = "temporal")]
 #[derive(Clone, Debug)]
 pub(crate) enum InstanceRef {
-    /// Of the process's one.
+    /// Of the process's one service.
     Global { store: Arc<Store>, sdk_families: bool },
-    /// Of one of its own.
+    /// Of a service for a test.
     Own(Arc<Instance>),
 }
 
 #[cfg(feature = "temporal")]
 impl InstanceRef {
-    pub(crate) fn of(running: &Arc<Instance>) -> Self {
-        if running.global {
-            Self::Global { store: running.store().clone(), sdk_families: running.sdk_families }
+    pub(crate) fn of(instance: &Arc<Instance>) -> Self {
+        if instance.global {
+            Self::Global { store: instance.store().clone(), sdk_families: instance.sdk_families }
         } else {
-            Self::Own(running.clone())
+            Self::Own(instance.clone())
         }
     }
 
@@ -186,7 +186,7 @@ impl InstanceRef {
     pub(crate) fn records(&self) -> bool {
         match self {
             Self::Global { .. } => switch::is_global_on(),
-            Self::Own(running) => running.is_on(),
+            Self::Own(instance) => instance.is_on(),
         }
     }
 
@@ -194,7 +194,7 @@ impl InstanceRef {
     pub(crate) fn store(&self) -> &Arc<Store> {
         match self {
             Self::Global { store, .. } => store,
-            Self::Own(running) => running.store(),
+            Self::Own(instance) => instance.store(),
         }
     }
 
@@ -202,7 +202,7 @@ impl InstanceRef {
     pub(crate) fn has_sdk_families(&self) -> bool {
         match self {
             Self::Global { sdk_families, .. } => *sdk_families,
-            Self::Own(running) => running.sdk_families,
+            Self::Own(instance) => instance.sdk_families,
         }
     }
 

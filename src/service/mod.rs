@@ -60,8 +60,8 @@ pub(crate) use weak::WeakService;
 #[must_use = "monitoring stops when the last clone of the service is dropped"]
 pub struct MonitoringService {
     endpoint: Arc<Endpoint>,
-    /// The running instance, on or off, or why there is none.
-    running: Result<Arc<Instance>, &'static str>,
+    /// The instance, on or off; or why there never was one.
+    instance: Result<Arc<Instance>, &'static str>,
 }
 
 /// Nothing runs in this build.
@@ -113,7 +113,7 @@ impl MonitoringService {
         config.validate()?;
         let endpoint = Arc::new(config.endpoint()?);
         info!(enabled = config.enabled, "Initializing monitoring service");
-        Ok(Self { endpoint, running: Self::start(&config) })
+        Ok(Self { endpoint, instance: Self::start(&config) })
     }
 
     #[cfg(feature = "prometheus")]
@@ -148,10 +148,10 @@ impl MonitoringService {
     pub fn for_test() -> Self {
         let config = Config::default();
         #[cfg(feature = "prometheus")]
-        let running = Ok(Instance::hermetic(&config, builtin::new_store));
+        let instance = Ok(Instance::hermetic(&config, builtin::new_store));
         #[cfg(not(feature = "prometheus"))]
-        let running = Err(NO_FEATURE);
-        Self { endpoint: Arc::new(Endpoint::open(&config.path)), running }
+        let instance = Err(NO_FEATURE);
+        Self { endpoint: Arc::new(Endpoint::open(&config.path)), instance }
     }
 
     /// Whether this service records: it is enabled, started, and not shut down.
@@ -201,10 +201,8 @@ impl MonitoringService {
     #[must_use]
     pub fn recorder(&self) -> &dyn metrics::Recorder {
         #[cfg(feature = "prometheus")]
-        if let Ok(running) = &self.running
-            && running.is_on()
-        {
-            return running.recorder();
+        if let Some(instance) = self.instance_if_on() {
+            return instance.recorder();
         }
         &metrics::NoopRecorder
     }
@@ -259,8 +257,8 @@ impl MonitoringService {
     /// application. It can be called any number of times, on any clone.
     pub fn shutdown(&self) {
         #[cfg(feature = "prometheus")]
-        if let Ok(running) = &self.running {
-            running.stop("it was shut down");
+        if let Ok(instance) = &self.instance {
+            instance.stop("it was shut down");
         }
     }
 
@@ -277,11 +275,11 @@ impl MonitoringService {
     /// ```
     #[must_use]
     pub fn off_reason(&self) -> Option<&'static str> {
-        match &self.running {
+        match &self.instance {
             #[cfg(feature = "prometheus")]
-            Ok(running) => (!running.is_on()).then_some(STOPPED),
+            Ok(instance) => (!instance.is_on()).then_some(STOPPED),
             #[cfg(not(feature = "prometheus"))]
-            Ok(running) => match **running {},
+            Ok(instance) => match **instance {},
             Err(reason) => Some(reason),
         }
     }
@@ -302,19 +300,25 @@ impl MonitoringService {
 
 #[cfg(feature = "prometheus")]
 impl MonitoringService {
+    /// The instance, on or off; nothing if there never was one.
+    #[inline]
+    pub(crate) fn instance(&self) -> Option<&Arc<Instance>> {
+        self.instance.as_ref().ok()
+    }
+
+    /// The instance, while the service is on.
+    #[inline]
+    pub(crate) fn instance_if_on(&self) -> Option<&Arc<Instance>> {
+        self.instance().filter(|instance| instance.is_on())
+    }
+
     /// The storage, while the service is on.
     pub(crate) fn store(&self) -> Option<&Arc<Store>> {
-        self.running.as_ref().ok().filter(|running| running.is_on()).map(|running| running.store())
+        self.instance_if_on().map(|instance| instance.store())
     }
 
     /// The scope of this service, for this thread and as long as it lives.
     pub(crate) fn enter(&self) -> Entered<'_> {
-        enter(self.running.as_ref().ok())
-    }
-
-    /// What runs, on or off.
-    #[cfg(any(feature = "_middleware", feature = "temporal"))]
-    pub(crate) fn running(&self) -> Option<&Arc<Instance>> {
-        self.running.as_ref().ok()
+        enter(self.instance())
     }
 }

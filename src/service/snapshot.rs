@@ -129,7 +129,7 @@ fn recorded(store: &Store) -> BTreeMap<Series, f64> {
     encoder.samples
 }
 
-/// What only grows: counters, and the parts of histograms.
+/// Whether a name is of something that only grows: a counter, or a part of a histogram.
 fn grows(name: &str) -> bool {
     ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end))
 }

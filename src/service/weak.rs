@@ -1,4 +1,4 @@
-//! A service as what ends with it sees it: it does not keep the service running.
+//! A service, held weakly: for what ends with the service and must not keep it running.
 
 use std::{
     sync::{Arc, Weak},
@@ -8,17 +8,17 @@ use std::{
 use super::MonitoringService;
 use crate::{config::Endpoint, dispatch::instance::Instance};
 
-/// A service that was on.
+/// A service that was on when this was made.
 pub(crate) struct WeakService {
     endpoint: Arc<Endpoint>,
-    running: Weak<Instance>,
+    instance: Weak<Instance>,
 }
 
 impl MonitoringService {
-    /// The same, weakly; nothing while the service is off.
+    /// A weak handle; nothing while the service is off.
     pub(crate) fn downgrade(&self) -> Option<WeakService> {
-        let running = self.running.as_ref().ok().filter(|running| running.is_on())?;
-        Some(WeakService { endpoint: self.endpoint.clone(), running: Arc::downgrade(running) })
+        let instance = self.instance_if_on()?;
+        Some(WeakService { endpoint: self.endpoint.clone(), instance: Arc::downgrade(instance) })
     }
 }
 
@@ -29,12 +29,12 @@ impl WeakService {
 
     /// The service, or one that is off for the same reason.
     pub(crate) fn upgrade(&self) -> MonitoringService {
-        let running = self.running.upgrade().ok_or(super::STOPPED);
-        MonitoringService { endpoint: self.endpoint.clone(), running }
+        let instance = self.instance.upgrade().ok_or(super::STOPPED);
+        MonitoringService { endpoint: self.endpoint.clone(), instance }
     }
 
     /// Whether the service is off; if not, the task is woken when it stops.
     pub(crate) fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.running.upgrade().map_or(Poll::Ready(()), |running| running.poll_stopped(cx))
+        self.instance.upgrade().map_or(Poll::Ready(()), |instance| instance.poll_stopped(cx))
     }
 }

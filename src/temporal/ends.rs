@@ -1,8 +1,8 @@
 //! How runs end: what a worker sent to the server, and what the server made of it.
 //!
-//! The SDK tells a worker's interceptor about every activation and every completion, with the run's id. After the server
-//! has answered a completion that ends a run, core evicts the run, and the reason of the eviction is the answer: a refused
-//! completion has a reason of its own, which replaces any other. So nothing here waits, and nothing is guessed.
+//! The SDK tells a worker's interceptor about every activation and every completion, with the id of the run. When the server has
+//! answered a completion that ends a run, core evicts the run. The reason of the eviction tells the answer, because a refused
+//! completion has a reason of its own. So nothing here waits, and nothing is guessed.
 
 use std::{
     future::{Future, poll_fn},
@@ -51,10 +51,10 @@ pub(crate) struct Ends {
 pub(crate) struct Returned {
     pub(crate) workflow_type: String,
     pub(crate) ran: Duration,
-    /// Whether it returned in the first task after a replay. That may be the task of a query: for a closed run, core replays what
-    /// the run had not handled yet, and sends none of its commands.
+    /// Whether it returned in the first task after a replay. That may be the task of a query: for a closed run, core then replays
+    /// what the run had not handled yet, and does not send its commands.
     pub(crate) after_replay: bool,
-    /// The command that ends it, once it was handed to core.
+    /// What kind of command ends it, once that was handed to core.
     sent: Option<Sent>,
 }
 
@@ -64,7 +64,7 @@ enum Sent {
     Counted,
     /// A failure that core does not count.
     Benign,
-    /// One that core does not send: see `after_replay`.
+    /// One that core does not send to the server: see `after_replay`.
     ForQuery,
 }
 
@@ -75,11 +75,11 @@ impl Returned {
 }
 
 impl Ends {
-    /// For the worker that is made from these options, and from their clones.
+    /// For the workers that are made from these options and their clones.
     pub(crate) fn new(service: ServiceRef, options: &WorkerOptions) -> Self {
         let queue = service.ledger().queues.instrument(&options.task_queue);
         options.workflows().workflow_definitions().for_each(|workflow| queue.runs(&workflow.workflow_type));
-        // Not `new`, which allocates for the whole capacity at once.
+        // `LruCache::new` would allocate for the whole capacity at once.
         Self { service, queue, has_run: AtomicBool::new(false), returned: Mutex::new(LruCache::unbounded()) }
     }
 
@@ -96,7 +96,7 @@ impl Ends {
         remember(&mut self.runs(), run, returned);
     }
 
-    /// Before the worker looks at an activation.
+    /// Called before the worker handles an activation.
     fn activated(&self, activation: &WorkflowActivation) {
         for job in &activation.jobs {
             match &job.variant {
@@ -142,7 +142,7 @@ impl Ends {
         }
     }
 
-    /// Before a completion goes to core.
+    /// Called before a completion goes to core.
     fn completed(&self, completion: &WorkflowActivationCompletion) {
         // A failed task sends no commands, whatever the function returned.
         let Some(Status::Successful(success)) = &completion.status else { return };

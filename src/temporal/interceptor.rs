@@ -38,8 +38,8 @@ use crate::{
 };
 
 /// The constructor, for an instrumented worker, or (without `ends`) for a replayer or a worker to which it is added by hand.
-pub(crate) fn constructor(running: &Arc<Instance>, ends: Option<Arc<Ends>>) -> WorkflowInterceptorConstructor {
-    let service = ServiceRef::of(running);
+pub(crate) fn constructor(instance: &Arc<Instance>, ends: Option<Arc<Ends>>) -> WorkflowInterceptorConstructor {
+    let service = ServiceRef::of(instance);
     service.ledger().set_interceptor();
     WorkflowInterceptorConstructor::new(move |view| Interceptor::new(service.clone(), ends.clone(), view))
 }
@@ -79,8 +79,8 @@ impl Interceptor {
         self.is_replayer || ctx.is_replaying_history_events()
     }
 
-    /// Mutes workflow code, or not, and enters the scope of its service, as long as this lives. The scope is entered in a replay
-    /// too, because handles that are taken there are used afterwards.
+    /// Enters the scope of the service, and mutes the thread if that is asked for, until the result is dropped. The scope is entered
+    /// in a replay too, because handles that are taken there are used afterwards.
     fn inside(&self, muted: bool) -> Inside<'_> {
         let scope = self.service.scope();
         Inside { _muted: mute(muted), _scope: scope }
@@ -117,7 +117,7 @@ pub(super) fn running_time(
     task.zip(begins).and_then(|(task, begins)| task.duration_since(begins).ok()).unwrap_or_default()
 }
 
-/// What holds while workflow code runs.
+/// Workflow code runs: in the scope of its service, muted or not, until this is dropped.
 struct Inside<'a> {
     /// Dropped before the scope is left.
     _muted: Muted,
@@ -155,11 +155,11 @@ impl<T> Drop for Watched<'_, T> {
     }
 }
 
-/// The future of a run: does what [`Watched`] does, and reports to the ledger.
+/// The future of a run. It does what [`Watched`] does, and reports to the ledger.
 struct Execution<'a> {
     inner: Watched<'a, ExecuteWorkflowResult>,
     phase: Phase,
-    /// The length of the history at the first live poll.
+    /// The length of the history at the first poll that is no replay.
     at_start: u32,
     /// Whether there was a replay before it.
     has_replayed: bool,
@@ -181,7 +181,7 @@ enum Phase {
 }
 
 impl Execution<'_> {
-    /// Before a poll.
+    /// Called before a poll.
     fn before(&mut self, replaying: bool) {
         let (interceptor, ctx) = (self.inner.interceptor, &self.inner.ctx);
         let ledger = interceptor.service.ledger();
@@ -224,7 +224,7 @@ impl Execution<'_> {
         ends.returned(interceptor.run, Returned::new(ctx.workflow_type(), ran, after_replay));
     }
 
-    /// Reports to the ledger, if monitoring is on. A panic goes no further.
+    /// Runs `look`, which reports to the ledger, if monitoring is on. A panic goes no further.
     fn note(&mut self, look: impl FnOnce(&mut Self)) {
         let service = self.inner.interceptor.service.clone();
         if service.records() && !self.inner.interceptor.is_replayer {

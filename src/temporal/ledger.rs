@@ -71,7 +71,7 @@ struct Runs {
     passed: LruCache<RunKey, bool>,
     /// Runs that a reset made and that were counted as started. Their history does not show it.
     reset: LruCache<RunKey, ()>,
-    /// Which halves are in use, and whether the warning about a missing one was logged.
+    /// Whether the meter and the interceptor are in use, and whether the warning about a missing one was logged.
     has_meter: bool,
     has_interceptor: bool,
     warned: bool,
@@ -79,7 +79,7 @@ struct Runs {
 
 impl Default for Runs {
     fn default() -> Self {
-        // Not `new`, which allocates for the whole capacity at once.
+        // `LruCache::new` would allocate for the whole capacity at once.
         Self {
             started: LruCache::unbounded(),
             passed: LruCache::unbounded(),

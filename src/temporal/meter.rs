@@ -112,8 +112,8 @@ impl Signal {
 }
 
 impl Meter {
-    pub(crate) fn new(running: &Arc<Instance>) -> Self {
-        Self(Arc::new(Shared { service: ServiceRef::of(running), runs: Mutex::default() }))
+    pub(crate) fn new(instance: &Arc<Instance>) -> Self {
+        Self(Arc::new(Shared { service: ServiceRef::of(instance), runs: Mutex::default() }))
     }
 
     /// An instrument of this name, with its help.
@@ -170,7 +170,7 @@ impl Meter {
     }
 }
 
-/// An instrument that core asked for.
+/// An instrument that core has asked for.
 #[derive(Clone, Debug)]
 struct Instrument {
     meter: Meter,
@@ -184,15 +184,15 @@ struct Bound<C: Stored> {
     series: Arc<Resolved<C>>,
     signal: Signal,
     run: Option<Arc<Run>>,
-    /// The queue and whether the gauge was set, for a gauge.
+    /// For a gauge: its task queue, and whether it was set.
     queue: Option<Arc<Queue>>,
     is_set: AtomicBool,
     /// Where updates go once the workflow type is known to be registered.
     own: Option<Own<C>>,
 }
 
-/// The series of a workflow type that was not known to be registered when core made its instruments: it does so for the
-/// first run of a type before any of its code runs. They are made when they are used.
+/// The series of a workflow type that was not known to be registered when core made its instruments. For the first run of a type core
+/// makes them before any of its code runs. So the series are made when they are used.
 struct Own<C: Stored> {
     instrument: Instrument,
     queue: Arc<Queue>,
@@ -307,15 +307,15 @@ impl Bound<HistogramCell> {
     }
 }
 
-/// Whether the attributes name a workflow type that no worker of the queue is known to have. Those of an activity are left alone:
-/// its worker cannot know the workflow types of others.
+/// Whether the attributes name a workflow type that no worker of the queue is known to have. Not for the attributes of an activity: its
+/// worker cannot know the workflow types of other workers.
 fn is_foreign(queue: &Queue, attributes: &Attributes) -> bool {
     let is_unknown = attributes.get(WORKFLOW_TYPE).is_some_and(|workflow_type| !queue.has(workflow_type));
     is_unknown && !attributes.contains_key(ACTIVITY_TYPE)
 }
 
-/// Attributes as a map. Ours are the variant that core itself reads labels from for its worker heartbeats; the name
-/// says that it does nothing, which is up to the meter.
+/// Attributes as a map. Ours are the variant `NoOp`: core reads labels from it for its worker heartbeats. What is recorded with it is
+/// up to the meter.
 fn labels(attributes: &MetricAttributes) -> Attributes {
     match attributes {
         MetricAttributes::NoOp(labels) => labels.clone(),

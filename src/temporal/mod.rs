@@ -76,11 +76,11 @@ impl MonitoringService {
     /// result of their work.
     pub fn instrument_worker(&self, options: &mut WorkerOptions) {
         #[cfg(feature = "prometheus")]
-        if let Some(running) = self.running().filter(|running| running.is_on()) {
-            let ends = Arc::new(ends::Ends::new(ServiceRef::of(running), options));
-            options.workflow_interceptor(interceptor::constructor(running, Some(ends.clone())));
+        if let Some(instance) = self.instance_if_on() {
+            let ends = Arc::new(ends::Ends::new(ServiceRef::of(instance), options));
+            options.workflow_interceptor(interceptor::constructor(instance, Some(ends.clone())));
             options.worker_interceptor(ends::Hooks(ends));
-            if !running.is_global() {
+            if !instance.is_global() {
                 options.activity_inbound_interceptor(interceptor::ActivityScope(self.clone()));
             }
         }
@@ -94,8 +94,8 @@ impl MonitoringService {
     #[must_use]
     pub fn temporal_meter(&self) -> Arc<dyn CoreMeter> {
         #[cfg(feature = "prometheus")]
-        if let Some(running) = self.running().filter(|running| running.is_on()) {
-            return Arc::new(meter::Meter::new(running));
+        if let Some(instance) = self.instance_if_on() {
+            return Arc::new(meter::Meter::new(instance));
         }
         Arc::new(NoOpCoreMeter)
     }
@@ -106,8 +106,8 @@ impl MonitoringService {
     #[must_use]
     pub fn temporal_interceptor(&self) -> WorkflowInterceptorConstructor {
         #[cfg(feature = "prometheus")]
-        if let Some(running) = self.running().filter(|running| running.is_on()) {
-            return interceptor::constructor(running, None);
+        if let Some(instance) = self.instance_if_on() {
+            return interceptor::constructor(instance, None);
         }
         WorkflowInterceptorConstructor::new(|_| Delegate)
     }

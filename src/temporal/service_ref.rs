@@ -1,4 +1,4 @@
-//! A service as the worker's parts hold it: they record as long as it does, and do not keep it running.
+//! The service that a worker's parts record into. They record while it is on, and do not keep it running.
 
 use std::sync::Arc;
 

@@ -170,7 +170,7 @@ impl Told {
     fn of(service: &MonitoringService) -> Self {
         let options = WorkerOptions::new("queue").build();
         ledger(service.store().expect("on"));
-        let ends = Arc::new(Ends::new(ServiceRef::of(service.running().expect("on")), &options));
+        let ends = Arc::new(Ends::new(ServiceRef::of(service.instance().expect("on")), &options));
         Self { hooks: Hooks(ends.clone()), ends }
     }
 

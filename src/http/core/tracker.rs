@@ -68,7 +68,7 @@ pub(crate) struct RequestTracker<F: Framework> {
 
 impl<F: Framework> RequestTracker<F> {
     pub(crate) fn new(service: &MonitoringService, skip: &[String], framework: F) -> Self {
-        let instance = service.running();
+        let instance = service.instance();
         Self {
             service: service.clone(),
             skip: skip.to_vec(),
@@ -82,14 +82,14 @@ impl<F: Framework> RequestTracker<F> {
 
     #[inline]
     fn instance(&self) -> Option<&Instance> {
-        self.service.running().map(Arc::as_ref).filter(|instance| instance.is_on())
+        self.service.instance_if_on().map(Arc::as_ref)
     }
 
     /// Whether the service is not the process's one, so that its handlers run in its scope.
     #[inline]
     pub(crate) fn has_scope(&self) -> bool {
-        // Off or on: what the handlers of such a service record never is the process's.
-        self.service.running().is_some_and(|instance| !instance.is_global())
+        // Also while it is off: what its handlers record must not go to the process's service.
+        self.service.instance().is_some_and(|instance| !instance.is_global())
     }
 
     /// That scope; nothing otherwise.
@@ -109,8 +109,8 @@ impl<F: Framework> RequestTracker<F> {
         }
     }
 
-    /// The first time that a template, a method or a status is seen, and whatever does not fit what is kept. A skipped
-    /// template always gets here, because nothing is kept of it.
+    /// Counts a request whose template, method or status is new, or has no room among those that are kept. A skipped template
+    /// always gets here, because nothing is kept for it.
     #[cold]
     fn record_first(
         &self,
@@ -140,7 +140,7 @@ impl<F: Framework> RequestTracker<F> {
     }
 }
 
-/// Where the handler is while we are not looking.
+/// What the handler does now: it decides what a drop means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Its code runs, or is just being called: a drop now is a panic that unwinds through us.
