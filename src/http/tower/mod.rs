@@ -7,7 +7,5 @@ mod routes;
 pub(crate) mod scrape;
 #[cfg(feature = "prometheus")]
 pub(crate) mod service;
-#[cfg(feature = "view")]
-mod view;
 
 pub use routes::{DefaultRoutes, RequestHead, RouteFunction, Routes};

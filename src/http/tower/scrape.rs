@@ -1,4 +1,4 @@
-//! `/metrics` as a `tower::Service`.
+//! `/metrics`, and the page for people, as a `tower::Service`.
 
 use std::{
     convert::Infallible,
@@ -51,17 +51,27 @@ impl MonitoringService {
     }
 }
 
-impl<B> Service<Request<B>> for MetricsService {
-    type Response = Response<MetricsBody>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+/// `type, what in it has the method answer`
+macro_rules! service {
+    ($type:ty, |$this:ident| $answering:expr) => {
+        impl<B> Service<Request<B>> for $type {
+            type Response = Response<MetricsBody>;
+            type Error = Infallible;
+            type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+                Poll::Ready(Ok(()))
+            }
 
-    fn call(&mut self, req: Request<B>) -> Self::Future {
-        let answer = self.0.answer(req.method(), req.headers());
-        Box::pin(async { Ok(answer.await.map(MetricsBody::new)) })
-    }
+            fn call(&mut self, req: Request<B>) -> Self::Future {
+                let $this = &*self;
+                let answer = $answering.answer(req.method(), req.headers());
+                Box::pin(async { Ok(answer.await.map(MetricsBody::new)) })
+            }
+        }
+    };
 }
+
+service!(MetricsService, |service| service.0);
+#[cfg(feature = "view")]
+service!(crate::http::core::view::ViewEndpoint, |view| view);
