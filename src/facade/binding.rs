@@ -26,8 +26,8 @@ pub enum Binding<C: Stored> {
     Early(&'static Early),
     /// A series of the process's one service that can be removed.
     Counted(Held<Series<C>>),
-    /// Whatever the labels led to, or a handle of the `metrics` crate.
-    Elsewhere(Held<Gated<C>>),
+    /// Any other series, or a handle of the `metrics` crate: says itself when it takes records.
+    Gated(Held<Gated<C>>),
 }
 
 impl<C: Stored> Clone for Binding<C> {
@@ -39,19 +39,19 @@ impl<C: Stored> Clone for Binding<C> {
             Self::Kept(series) => Self::Kept(series),
             Self::Early(early) => Self::Early(early),
             Self::Counted(held) => Self::Counted(held.clone()),
-            Self::Elsewhere(held) => Self::Elsewhere(held.clone()),
+            Self::Gated(held) => Self::Gated(held.clone()),
         }
     }
 }
 
 impl<C: Stored> Binding<C> {
-    // Inlined whatever its size: the variant is known where a call site made it, and one arm remains. What a call site
-    // makes while monitoring is off is looked at first and by itself, so that the compiler follows it to its end and does
-    // not join it with what is made while it is on.
+    // Always inlined: where a call site makes the handle, the compiler knows the variant and keeps one arm. The variants of
+    // the off state are matched first and by themselves: otherwise the compiler merges them with the others, and a disabled
+    // record pays for a check that it does not need.
     #[inline(always)]
     pub(super) fn record(&self, op: C::Op) {
         match self {
-            // Known where labels were not even looked at: then the byte has been read already.
+            // The call site has read the switch already.
             Self::Off => return,
             Self::Early(early) => return early.record(),
             _ => {}
@@ -74,15 +74,16 @@ impl<C: Stored> Binding<C> {
                     record_counted(series, state, op);
                 }
             }
-            Self::Elsewhere(held) => {
+            Self::Gated(held) => {
                 if let Some(series) = held.get() {
-                    record_elsewhere(series, state, op);
+                    record_gated(series, state, op);
                 }
             }
         }
     }
 
-    /// The series, to keep; nothing where a record made now goes nowhere. Inlined as [`record`](Self::record) is.
+    /// The series, for a timer or a guard to keep; nothing if a record made now would go nowhere. Inlined as
+    /// [`record`](Self::record) is.
     #[inline(always)]
     pub(super) fn pin(&self) -> Option<Pinned<C>> {
         match self {
@@ -101,23 +102,23 @@ impl<C: Stored> Binding<C> {
             Self::LazyFamily(family, index) => family.pin(state, *index),
             Self::Kept(series) => is_global.then_some(Pinned::Series(series)),
             Self::Counted(held) => is_global.then(|| Pinned::Counted(held.clone())),
-            Self::Elsewhere(held) => is_open(held.get()?, state).then(|| Pinned::Elsewhere(held.clone())),
+            Self::Gated(held) => is_open(held.get()?, state).then(|| Pinned::Gated(held.clone())),
         }
     }
 
     pub(super) fn into_raw(self) -> C::Raw {
         match self {
             Self::Off => C::raw_noop(),
-            Self::Elsewhere(mut held) => held.take().map_or_else(C::raw_noop, |series| match series.as_foreign() {
+            Self::Gated(mut held) => held.take().map_or_else(C::raw_noop, |series| match series.as_foreign() {
                 Some(raw) => raw.clone(),
                 None => C::raw_from(series),
             }),
-            late => C::raw_from(Arc::new(AsTarget(late))),
+            binding => C::raw_from(Arc::new(AsTarget(binding))),
         }
     }
 }
 
-/// As with [`Binding::Kept`]; out of line, as only families that removed something have such handles.
+/// As for [`Binding::Kept`]. Out of line, because only families that have removed a series give out such handles.
 #[inline(never)]
 extern "C" fn record_counted<C: Stored>(series: &Series<C>, state: u8, op: C::Op) {
     if state & GLOBAL != 0 {
@@ -125,13 +126,13 @@ extern "C" fn record_counted<C: Stored>(series: &Series<C>, state: u8, op: C::Op
     }
 }
 
-/// Where the handle itself is a pointer to follow.
+/// Out of line, because the handle is a pointer to follow.
 #[inline(never)]
-extern "C" fn record_elsewhere<C: Stored>(series: &Gated<C>, state: u8, op: C::Op) {
+extern "C" fn record_gated<C: Stored>(series: &Gated<C>, state: u8, op: C::Op) {
     series.record(state, op);
 }
 
-/// As [`Gated::is_open`], which may ask what could unwind for all that the compiler knows.
+/// As [`Gated::is_open`]. For `extern "C"` see [`catch_panic`](crate::support::panics::catch_panic).
 #[inline(never)]
 extern "C" fn is_open<C: Stored>(series: &Gated<C>, state: u8) -> bool {
     series.is_open(state)

@@ -63,7 +63,7 @@ impl<C: Stored> SiteCore<C> {
             let is_global = matches!(target, Target::Global(_));
             let Some(store) = target.store().filter(|_| !is_global || self.kept.get().is_none()) else { return };
             let found = store.diagnostics.catch_and_report(self.key.name(), || store.present(&self.key));
-            // What is refused the first record is told.
+            // A refusal is not kept: the first record reports it.
             if let Some(found) = found.filter(|found| is_global && !matches!(found, Resolved::Nothing)) {
                 self.kept.get_or_init(|| found);
             }
@@ -99,7 +99,7 @@ impl<C: Stored> SiteCore<C> {
             let found = store.resolve(&self.key);
             match &target {
                 Target::Global(_) => Some(Pinned::Site(self.kept.get_or_init(|| found))),
-                _ => Gated::new(found, &target).map(|series| Pinned::Elsewhere(Held::new(Some(series)))),
+                _ => Gated::new(found, &target).map(|series| Pinned::Gated(Held::new(Some(series)))),
             }
         };
         store.diagnostics.catch_and_report(self.key.name(), found).flatten()

@@ -5,8 +5,8 @@ use crate::{
     support::panics::catch_panic,
 };
 
-/// What such a handle knows: its family, or where it was taken. A record after the start is lost, so it is counted and
-/// logged.
+/// Such a handle knows its family, or where it was taken, and no label values. A record through it after the start is lost, so
+/// it is counted and logged.
 #[derive(Debug)]
 pub struct Early(&'static str);
 
@@ -21,13 +21,13 @@ impl Early {
         self.0
     }
 
-    /// Whether somebody would miss a record.
+    /// Whether a record through it would be counted as lost.
     #[inline(always)]
     pub(super) fn is_missed(&self) -> bool {
         switch::is_anybody_on()
     }
 
-    /// Only asks whether anybody records, which costs less than who.
+    /// Asks only whether any service is on: that is cheaper than asking which.
     #[inline(always)]
     pub(super) fn record(&self) {
         if switch::is_anybody_on() {

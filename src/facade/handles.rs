@@ -48,7 +48,7 @@ impl Early {
     }
 }
 
-/// What `counter!` and its like put into a `static`.
+/// A call site: a small static that caches the series it records to.
 #[derive(Debug)]
 pub struct Site<H: Handle>(SiteCore<H::Cell>);
 
@@ -65,7 +65,7 @@ impl<H: Handle> Site<H> {
         Box::leak(Box::new(Self(SiteCore::of_this_run(name))))
     }
 
-    /// The handle, which asks the site at every record.
+    /// The handle, which asks the call site at every record.
     #[inline]
     pub fn handle(&'static self) -> H {
         self.0.take();
@@ -73,7 +73,7 @@ impl<H: Handle> Site<H> {
     }
 }
 
-/// What a [`Family`](crate::Family) keeps.
+/// The part of a [`Family`](crate::Family) that finds its series.
 #[derive(Debug)]
 pub struct LazyFamily<H: Handle>(LazyFamilyCore<H::Cell>);
 
@@ -98,7 +98,8 @@ impl<H: Handle> LazyFamily<H> {
         H::wrap(Binding::LazyFamily(&self.0, index))
     }
 
-    /// For a record of a family without labels: that shows the series by itself, unless its thread is muted.
+    /// A handle for one record of a family without labels. The record makes the series, so it need not be made here; only a
+    /// muted thread records nothing, and the series has to be there all the same.
     #[inline(always)]
     pub(crate) fn to_record(&'static self) -> H {
         if switch::CAN_MUTE {
@@ -107,7 +108,7 @@ impl<H: Handle> LazyFamily<H> {
         H::wrap(Binding::LazyFamily(&self.0, 0))
     }
 
-    /// A series whose labels are free text, looked up now; the values are not even lined up while monitoring is off.
+    /// A series whose labels are free text, looked up now. The values are not evaluated while monitoring is off.
     #[inline(always)]
     pub(crate) fn text<'a, const N: usize>(&'static self, values: impl FnOnce() -> [&'a str; N]) -> H {
         let state = switch::load_for_handle();
@@ -115,7 +116,7 @@ impl<H: Handle> LazyFamily<H> {
             None => Binding::Early(self.0.early()),
             Some(Found::Kept(series)) => Binding::Kept(series),
             Some(Found::Counted(series)) => Binding::Counted(series),
-            Some(Found::Elsewhere(series)) => Binding::Elsewhere(series),
+            Some(Found::Gated(series)) => Binding::Gated(series),
         })
     }
 
@@ -134,7 +135,7 @@ impl<H: Handle> LazyFamily<H> {
         }
     }
 
-    /// The same for a store that is being made: under the lock of the life cycle, where a slow path would not be entered.
+    /// The same for a store that is being made. There the lock of the life cycle is held, so a slow path would not be entered.
     pub(crate) fn declare_in(&self, store: &Store) {
         let _ = store.family::<H::Cell>(self.def());
     }
@@ -150,11 +151,11 @@ impl<H: Handle> LazyFamily<H> {
 #[derive(Debug)]
 pub struct Registrar<'a>(pub(crate) Option<&'a Store>);
 
-/// The handle of a key with computed labels. One pointer comes back, in a register: a call site need not keep its handle in
-/// memory for the state in which it is not made here.
+/// The handle of a key with computed labels. The function behind it returns one pointer, in a register: so the call site needs
+/// no memory for the handle of the off state.
 #[inline(always)]
 pub fn resolve<H: Handle>(key: &Key) -> H {
-    H::wrap(Binding::Elsewhere(resolve_held(key)))
+    H::wrap(Binding::Gated(resolve_held(key)))
 }
 
 #[inline(never)]
@@ -189,7 +190,7 @@ macro_rules! handle {
 
         impl From<metrics::$name> for $name {
             fn from(raw: metrics::$name) -> Self {
-                Self(Binding::Elsewhere(Held::new(Some(Gated::foreign(raw)))))
+                Self(Binding::Gated(Held::new(Some(Gated::foreign(raw)))))
             }
         }
 

@@ -1,11 +1,11 @@
-//! What a handle has to drop.
+//! A pointer in a handle that has to be dropped.
 
 use std::sync::Arc;
 
 use crate::support::reentrancy::drop_slowly;
 
-/// One pointer, by value, dropped out of line. A call site whose handle needs no drop must not keep it in memory for one:
-/// that would cost a disabled record more than its loads and branches.
+/// One pointer, dropped out of line. Inline drop code would make the compiler keep every handle in memory, also those that need
+/// no drop: a disabled record would cost more than its load and branch.
 #[derive(Debug)]
 pub struct Held<T>(Option<Arc<T>>);
 

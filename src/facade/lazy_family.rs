@@ -20,7 +20,7 @@ use crate::{
     support::{panics::catch_panic, sync::OnceLock},
 };
 
-/// The place of a value that its closed set does not have.
+/// The index of a value that its closed set does not have.
 pub(crate) const OUTSIDE: usize = usize::MAX;
 
 /// A family of one kind of value.
@@ -28,19 +28,19 @@ pub(crate) const OUTSIDE: usize = usize::MAX;
 pub struct LazyFamilyCore<C: Stored> {
     def: &'static FamilyDef,
     early: Early,
-    /// The slots of a family of closed sets of the process's one service. None for free text, and where the name is another
-    /// kind's or was used before it was declared: that is looked up each time.
+    /// The slots of a family of closed sets, in the process's one service. Empty for free text, and where the name belongs to
+    /// another kind or was used before it was declared: then the series is looked up each time.
     slots: OnceLock<Arc<[Slot<C>]>>,
     /// The same of a family of free text.
     text: OnceLock<Arc<TextFamily<C>>>,
 }
 
-/// What free text leads to while monitoring is on. A call site sees from the type which handles cannot come back from there,
-/// and that an early one is always its own.
+/// The result of a look-up of free text. It has the variants of [`Binding`](super::binding::Binding) that a look-up can give, so
+/// that the compiler need not handle the others at the call site.
 pub(super) enum Found<C: Stored> {
     Kept(&'static Series<C>),
     Counted(Held<Series<C>>),
-    Elsewhere(Held<Gated<C>>),
+    Gated(Held<Gated<C>>),
 }
 
 impl<C: Stored> LazyFamilyCore<C> {
@@ -58,7 +58,7 @@ impl<C: Stored> LazyFamilyCore<C> {
         self.def
     }
 
-    /// What a handle is that was taken while monitoring was off.
+    /// For the handles that are taken while monitoring is off.
     pub(super) fn early(&'static self) -> &'static Early {
         &self.early
     }
@@ -104,7 +104,7 @@ impl<C: Stored> LazyFamilyCore<C> {
         let store = target.store()?;
         let find = || Gated::new(self.series(&target, store, &self.values(index)), &target);
         let found = store.diagnostics.catch_and_report(self.def.name, find).flatten();
-        found.map(|series| Pinned::Elsewhere(Held::new(Some(series))))
+        found.map(|series| Pinned::Gated(Held::new(Some(series))))
     }
 
     #[cold]
@@ -121,13 +121,13 @@ impl<C: Stored> LazyFamilyCore<C> {
     /// The label values that a place in the dense table stands for.
     fn values(&self, index: usize) -> Vec<&'static str> {
         if index == OUTSIDE {
-            // What no set contains, so that the family puts it where it puts such values.
+            // No closed set has this value, so the family treats it as one that is outside.
             return vec!["\0"; self.def.labels.len()];
         }
         self.def.values_at(index)
     }
 
-    /// Found before it is kept: a fault logs, and a subscriber may come back to this family.
+    /// Found before it is kept: a fault is logged, and the subscriber may record into this very family.
     fn series(&'static self, target: &Target, store: &Store, values: &[&str]) -> Resolved<C> {
         let family = store.family(self.def);
         let series = store.series_of(&family, self.def, values);
@@ -168,7 +168,7 @@ impl<C: Stored> LazyFamilyCore<C> {
         });
     }
 
-    /// The series of free text; nothing where nobody records.
+    /// The series of these label values; nothing while no service is on.
     #[inline(never)]
     pub(super) fn find(&'static self, state: u8, values: &[&str]) -> Option<Found<C>> {
         if is_global(state)
@@ -188,10 +188,10 @@ impl<C: Stored> LazyFamilyCore<C> {
     fn find_slow(&'static self, values: &[&str]) -> Option<Found<C>> {
         let target = target();
         let store = target.store()?;
-        // The handle is made in there too: it allocates.
+        // The handle is made inside too, because it allocates.
         let find = || Held::new(Gated::new(self.series(&target, store, values), &target));
         let found = store.diagnostics.catch_and_report(self.def.name, find);
-        Some(Found::Elsewhere(found.unwrap_or_else(|| Held::new(None))))
+        Some(Found::Gated(found.unwrap_or_else(|| Held::new(None))))
     }
 
     #[inline(always)]

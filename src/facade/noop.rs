@@ -22,7 +22,7 @@ pub trait Handle: Sized + 'static {
     const NOOP: Self;
 }
 
-/// What `counter!` and its like put into a `static`: nothing.
+/// A call site: in this build an empty static.
 #[derive(Debug)]
 pub struct Site<H: Handle>(PhantomData<fn() -> H>);
 
@@ -40,7 +40,7 @@ impl<H: Handle> Site<H> {
     }
 }
 
-/// What a handle would know that was taken while monitoring was off: nothing.
+/// A handle that was taken while monitoring was off: in this build all are alike.
 #[derive(Debug)]
 pub struct Early;
 
@@ -58,7 +58,7 @@ impl Early {
     }
 }
 
-/// What a timer has that runs: there is none.
+/// A running timer: in this build there is none.
 #[derive(Debug)]
 pub(super) enum Running {}
 
@@ -66,7 +66,7 @@ impl Running {
     pub(super) fn record(self) {}
 }
 
-/// What a guard has that counted: there is none.
+/// A guard that counts: in this build there is none.
 #[derive(Debug)]
 pub(super) enum Taken {}
 
@@ -80,10 +80,10 @@ pub trait Observable: Send + 'static {}
 impl Observable for Gauge {}
 impl Observable for Counter {}
 
-/// The place of a value that its closed set does not have.
+/// The index of a value that its closed set does not have.
 pub(crate) const OUTSIDE: usize = usize::MAX;
 
-/// What a [`Family`](crate::Family) keeps: nothing.
+/// The part of a [`Family`](crate::Family) that would find its series.
 #[derive(Debug)]
 pub struct LazyFamily<H: Handle>(PhantomData<fn() -> H>);
 

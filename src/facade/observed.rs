@@ -1,4 +1,4 @@
-//! Handles whose value is read at each scrape.
+//! Handles that `observe` takes: their value is read at each scrape.
 
 use super::binding::Binding;
 use crate::storage::{
@@ -33,7 +33,7 @@ impl<C: Stored> Binding<C> {
                     series.apply(op);
                 }
             }
-            Self::Elsewhere(series) => {
+            Self::Gated(series) => {
                 if let Some(series) = series.get() {
                     series.apply(op);
                 }

@@ -1,6 +1,6 @@
-//! A series that something keeps from its start to its end: a timer, a guard.
+//! The series of a timer or a guard, from its start to its end.
 //!
-//! It is found at the start. So the end goes where the start went, whatever thread and whatever scope it is in.
+//! It is looked up at the start. So the end records into the same service, on whatever thread and in whatever scope.
 
 use super::{early::Early, held::Held};
 use crate::{
@@ -11,8 +11,8 @@ use crate::{
     storage::{anchor::Anchor, cell::Apply, dense::Slot, resolved::Resolved, series::Series, store::Stored},
 };
 
-/// A series, and while it is the process's one service's, only while that is on. Two words, which go from the start to the
-/// end in registers.
+/// A series. One of the process's one service takes records only while that is on. Two words, so that it is passed in
+/// registers.
 #[derive(Debug)]
 pub(super) enum Pinned<C: Stored> {
     /// A place of a dense table.
@@ -21,9 +21,9 @@ pub(super) enum Pinned<C: Stored> {
     Site(&'static Resolved<C>),
     Series(&'static Series<C>),
     Counted(Held<Series<C>>),
-    /// Also a series of a scope.
-    Elsewhere(Held<Gated<C>>),
-    /// A series whose labels nobody kept.
+    /// A series of a scope, or a handle of the `metrics` crate.
+    Gated(Held<Gated<C>>),
+    /// A handle that was taken while monitoring was off: its labels are unknown.
     Early(&'static Early),
 }
 
@@ -31,7 +31,7 @@ impl<C: Stored> Pinned<C> {
     pub(super) fn record(&self, op: C::Op) {
         match self {
             Self::Early(early) => return early.record(),
-            Self::Elsewhere(held) => {
+            Self::Gated(held) => {
                 let state = switch::load_for_record();
                 return held.get().filter(|_| state != 0).into_iter().for_each(|series| series.record(state, op));
             }
@@ -45,7 +45,7 @@ impl<C: Stored> Pinned<C> {
             Self::Site(series) => series.apply(op),
             Self::Series(series) => series.apply(op),
             Self::Counted(held) => held.get().into_iter().for_each(|series| series.apply(op)),
-            Self::Elsewhere(_) | Self::Early(_) => {}
+            Self::Gated(_) | Self::Early(_) => {}
         }
     }
 
@@ -56,7 +56,7 @@ impl<C: Stored> Pinned<C> {
             Self::Site(series) => Anchor::of(series),
             Self::Series(series) => Anchor::of_kept(series),
             Self::Counted(series) => Anchor::of(&Resolved::Series(series.share()?)),
-            Self::Elsewhere(series) => Anchor::of(series.get()?.series()),
+            Self::Gated(series) => Anchor::of(series.get()?.series()),
             Self::Early(early) => {
                 early.record();
                 None

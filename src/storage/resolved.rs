@@ -23,14 +23,14 @@ impl<C: Bridge> Resolved<C> {
         match self {
             Self::Series(series) => series.apply(op),
             Self::Dense(series) => series.apply(op),
-            Self::Raw(_) | Self::Nothing => self.apply_elsewhere(op),
+            Self::Raw(_) | Self::Nothing => self.apply_raw(op),
         }
     }
 
     /// A call through a pointer, which could unwind for all that the compiler knows.
     #[cold]
     #[inline(never)]
-    extern "C" fn apply_elsewhere(&self, op: C::Op) {
+    extern "C" fn apply_raw(&self, op: C::Op) {
         if let Self::Raw(raw) = self {
             catch_panic(|| C::apply_raw(raw, op));
         }

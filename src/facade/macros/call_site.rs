@@ -1,4 +1,4 @@
-//! What `counter!` and its like become.
+//! What `counter!`, `gauge!`, `histogram!` and the `describe_*!` macros expand to.
 
 #[doc(hidden)]
 #[macro_export]
@@ -31,7 +31,7 @@ macro_rules! __describe {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __handle {
-    // Where a metric comes from and how important it is: the exporter has no use for either.
+    // `target:` and `level:` of the `metrics` crate are accepted and not used.
     ($kind:ident, $describe:ident; $about:tt $unit:tt; target: $target:expr, $($rest:tt)*) => {{
         if false { let _: &str = $target; }
         $crate::__handle!($kind, $describe; $about $unit; $($rest)*)
@@ -80,7 +80,7 @@ macro_rules! __check {
     ($then:tt $head:tt [$($known:literal)*]; $label:literal => $value:expr $(, $($rest:tt)*)?) => {
         $crate::__check!($then $head [$($known)* $label]; $($($rest)*)?)
     };
-    // As in other languages and libraries.
+    // What people write who come from other libraries.
     ($then:tt $head:tt $known:tt; $label:literal $(, $($rest:tt)*)?) => {
         $crate::__no_site!()
     };
@@ -123,7 +123,7 @@ macro_rules! __no_site {
     };
 }
 
-/// `Kind, what to call it while its name is not evaluated; name and labels`
+/// `Kind, what the log calls it before its name is evaluated; name and labels`
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __computed {

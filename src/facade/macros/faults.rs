@@ -1,11 +1,10 @@
-//! What `families!` says to what it does not understand: one message that points at the word and says what to write.
+//! The errors of `families!`: one message for each mistake, which points at the word and says what to write.
 
 /// `at function(arguments)`: calls a function of `check` in a constant, and an error in it points at the word `at`.
 ///
-/// The compiler takes for the place of a call that of its first word. Here it is the user's own, under which the function
-/// is imported. The inner macro is what makes it count: it gives the word and the parentheses different contexts, and of
-/// two that it cannot join, the compiler takes the first. The word has to come as a `tt` all the way: it forgets the place
-/// of an `ident`.
+/// The compiler reports a call at the place of its first word. So the function is imported under the user's own word, and called by
+/// it. The inner macro is needed: it gives the word and the parentheses different contexts, and of two contexts that do not join the
+/// compiler takes the first. The word has to be passed as a `tt` all the way: an `ident` loses its place.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __at {
@@ -31,8 +30,8 @@ macro_rules! __error {
     };
 }
 
-/// `[attributes so far] [visibility] what is left of a block that does not read as one`: an error for what is wrong, and
-/// the families all the same, where they can be made out.
+/// `[attributes so far] [visibility] the rest of a block that cannot be read`: an error for each mistake, and a static for each family
+/// that can be recognised, so that its users compile.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __fault {
@@ -167,7 +166,7 @@ macro_rules! __fault {
     };
 }
 
-/// A family that reads as one, among others that do not.
+/// A family that can be read, among others that cannot.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __fault_aside {
@@ -176,7 +175,7 @@ macro_rules! __fault_aside {
     };
 }
 
-/// `[word] word`: what cannot be made out. A second copy tells whether it is a word that can be pointed at.
+/// `[word] word`: what cannot be recognised. The second copy tells whether it is an identifier, which an error can point at.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __fault_here {
