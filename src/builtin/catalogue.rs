@@ -10,7 +10,7 @@ use crate::{
 /// A family without labels.
 pub(crate) type Plain<H> = Family<H, ()>;
 
-/// What `families!` does, with names that the namespace stands in front of.
+/// As `families!`, for names behind the namespace of the build.
 macro_rules! own_families {
     ($(#[doc = $doc:literal] pub(crate) $kind:ident $name:ident = $rest:literal $({ $($labels:tt)* })?;)*) => {
         $(crate::__kind! { $kind [[[= $doc]] [] [] [pub(crate)] []] $name own_name!($rest); $($($labels)*)? })*
@@ -71,7 +71,7 @@ own_families! {
     pub(crate) gauge WORKERS_CONFIGURED = "temporal_workers_configured_total";
 }
 
-/// All of them, so that nobody else can take a name. Those without labels are exported as 0 from the first scrape.
+/// Declares all of them, so that no other family can take a name. Those without labels are exported as 0 from the first scrape.
 pub(super) fn declare(store: &Store) {
     for counter in [&UPTIME, &REJECTED_LABELS, &OVERFLOWED_SERIES, &EARLY_HANDLES, &ERRORS] {
         counter.lazy.declare_in(store);

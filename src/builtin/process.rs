@@ -17,7 +17,7 @@ impl Collector for ProcessCollector {
     }
 }
 
-/// What the system tells. Names and help are those of Prometheus' guide for client libraries.
+/// Names and help are those of Prometheus' guide for client libraries.
 fn read() -> impl Iterator<Item = Reading> {
     let Metrics {
         cpu_seconds_total,

@@ -16,7 +16,7 @@ use crate::{
 
 #[derive(Debug)]
 pub(super) struct SelfMetrics {
-    /// Weak, because the store has its collectors.
+    /// Weak, because the store owns its collectors.
     pub(super) store: Weak<Store>,
 }
 
@@ -27,7 +27,7 @@ impl Collector for SelfMetrics {
 
     fn collect(&self, _: &mut Vec<Reading>) {
         let Some(store) = self.store.upgrade() else { return };
-        // First: what it reports is counted below.
+        // First, because it changes the counts that are read below.
         let overflowed = store.report_losses();
         let set = |family: &'static Plain<Counter>, value| {
             family.lazy.series_in(&store, &[]).apply(CounterOp::Absolute(value));

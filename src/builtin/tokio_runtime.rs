@@ -4,7 +4,7 @@ use tokio::runtime::Handle;
 
 use crate::storage::collector::{Collector, Reading};
 
-/// Those of the runtime that runs a scrape; none outside of one.
+/// Reads the runtime that the scrape runs in; nothing outside of one.
 #[derive(Debug)]
 pub(super) struct TokioCollector;
 
@@ -26,7 +26,7 @@ impl Collector for TokioCollector {
             ),
             gauge("tokio_workers", "Worker threads of the runtime.", metrics.num_workers()),
         ]);
-        // Tokio counts it where there are atomics of 64 bits.
+        // Tokio has this count only where there are atomics of 64 bits.
         #[cfg(target_has_atomic = "64")]
         readings.push(Reading {
             name: "tokio_workers_busy_seconds_total",

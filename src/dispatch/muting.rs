@@ -10,15 +10,14 @@ use super::{
 };
 use crate::storage::{cell::Apply, counter::CounterCell, gauge::GaugeCell, histogram::HistogramCell, store::Stored};
 
-/// Silence on this thread, as long as it lives: for handles of ours, and for those that the macros of `metrics` give out
-/// meanwhile.
+/// Mutes this thread as long as it lives: handles of ours, and those that the macros of `metrics` give out meanwhile.
 pub(crate) struct Muted {
     before: bool,
     _recorder: metrics::LocalRecorderGuard<'static>,
 }
 
-/// Mutes this thread, or not: then only handles of the `metrics` crate that are taken meanwhile are of the kind that can be
-/// muted later.
+/// Mutes this thread, or ends its muting. In either case, handles of the `metrics` crate that are taken meanwhile can be muted
+/// later.
 pub(crate) fn mute(muted: bool) -> Muted {
     Muted { before: switch::set_muted(muted), _recorder: metrics::set_default_local_recorder(&MutingRecorder) }
 }
@@ -29,7 +28,7 @@ impl Drop for Muted {
     }
 }
 
-/// The recorder of a thread that is or was muted: its handles ask at each record.
+/// The recorder of a thread that is or was muted. Its handles check the switch at each record.
 #[derive(Debug)]
 pub(super) struct MutingRecorder;
 

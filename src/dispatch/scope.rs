@@ -10,10 +10,10 @@ use super::{
     target::{Scope, replace_scope, restore_scope},
 };
 
-/// The scope of a service, for this thread and as long as it lives. It is also the local recorder of `metrics`, so that
-/// libraries which use its macros record into the same service.
+/// The scope of a service on this thread, until this is dropped. It also sets the local recorder of `metrics`, so that libraries
+/// which use its macros record into the same service.
 pub(crate) struct Entered<'a> {
-    /// Nothing on a thread that is being torn down.
+    /// The scope before it; nothing on a thread that is being torn down.
     before: Option<Scope>,
     _recorder: metrics::LocalRecorderGuard<'a>,
 }

@@ -13,11 +13,11 @@ use crate::support::sync::{
 
 /// The process's one service is on.
 pub(crate) const GLOBAL: u8 = 1;
-/// A scope was used, or can be.
+/// A service other than the process's one was made, or a scope was entered.
 pub(crate) const LOCAL: u8 = 2;
 /// Workflow code runs in this process: while it replays, its thread records nothing.
 const MUTE: u8 = 4;
-/// Without the feature nobody mutes, and nobody has to ask.
+/// Without the feature `temporal` no thread is ever muted.
 pub(crate) const CAN_MUTE: bool = cfg!(feature = "temporal");
 
 shared! {
@@ -54,7 +54,7 @@ pub(crate) fn load_for_record() -> u8 {
     }
 }
 
-/// Whether anybody may record: the cheapest question.
+/// Whether any record may be taken: the cheapest check.
 #[inline(always)]
 pub(crate) fn is_anybody_on() -> bool {
     load() != 0
@@ -75,7 +75,7 @@ pub(crate) fn set_global(on: bool) {
     }
 }
 
-/// From now on the thread's scope has to be asked.
+/// From now on every record has to look at its thread's scope.
 pub(crate) fn allow_scopes() {
     STATE.fetch_or(LOCAL, Relaxed);
 }
@@ -85,7 +85,7 @@ pub(crate) fn is_muted() -> bool {
     CAN_MUTE && MUTED.get()
 }
 
-/// Mutes this thread, or not; says whether it was muted.
+/// Mutes this thread, or ends its muting; says whether it was muted before.
 #[cfg(feature = "temporal")]
 pub(crate) fn set_muted(muted: bool) -> bool {
     if load() & MUTE == 0 {

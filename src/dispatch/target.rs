@@ -16,7 +16,7 @@ use crate::{
 
 thread_local! {
     static SCOPE: RefCell<Scope> = const { RefCell::new(Scope::None) };
-    /// How many scopes this thread entered after `SCOPE` was destroyed: whose they are cannot be kept any more. Needs no
+    /// How many scopes this thread has entered after `SCOPE` was destroyed. Their services cannot be stored any more. Needs no
     /// destructor.
     static LATE_SCOPES: Cell<u32> = const { Cell::new(0) };
 }
@@ -56,8 +56,8 @@ pub(crate) fn target() -> Target {
     target_if(state, state & GLOBAL != 0)
 }
 
-/// Where a removal of this thread goes: as a record, but to the process's one service also while that is stopped, because
-/// the next one goes on with its store.
+/// Where a removal of this thread goes: as a record, but also to the store of the process's one service while that is stopped, because
+/// the next service goes on with it.
 pub(crate) fn target_to_remove() -> Target {
     if switch::is_muted() { Target::Off } else { target_if(switch::load_for_handle(), true) }
 }
@@ -76,7 +76,7 @@ fn target_if(state: u8, is_global_open: bool) -> Target {
             Ok(Scope::Of(instance)) if instance.is_global() => {}
             Ok(Scope::Of(instance)) => return Target::Scoped(instance.store().clone()),
             Ok(Scope::Off) => return Target::Off,
-            // In a thread that is being torn down, a record in a scope goes nowhere rather than to the wrong service.
+            // The thread is being torn down and in a scope: the record goes nowhere rather than to the wrong service.
             Err(_) if LATE_SCOPES.get() > 0 => return Target::Off,
             Ok(Scope::None) | Err(_) => {}
         }
@@ -131,7 +131,7 @@ pub(super) fn replace_scope(scope: Scope) -> Option<Scope> {
     before
 }
 
-/// Puts the scope of this thread back; with nothing, on a thread that is being torn down, one scope less.
+/// Puts the scope of this thread back. Nothing comes from a thread that is being torn down: then one scope less is counted.
 pub(super) fn restore_scope(before: Option<Scope>) {
     let Some(before) = before else {
         LATE_SCOPES.set(LATE_SCOPES.get().saturating_sub(1));
@@ -163,7 +163,7 @@ enum Gate {
     Global,
     /// Always: the scope was asked when the series was looked up.
     Scoped,
-    /// Somebody else's handle of the `metrics` crate: where anything records.
+    /// While a record of this thread would go anywhere: a foreign handle of the `metrics` crate.
     Foreign,
 }
 
@@ -191,7 +191,7 @@ impl<C: Bridge> Gated<C> {
         &self.series
     }
 
-    /// Whether it takes a record that is made in this state.
+    /// Whether it takes a record that is made in this state of the switch.
     pub(crate) fn is_open(&self, state: u8) -> bool {
         match self.gate {
             Gate::Global => state & GLOBAL != 0,
@@ -208,7 +208,7 @@ impl<C: Bridge> Gated<C> {
     }
 }
 
-/// Whatever the state is.
+/// Takes a change whatever the state of the switch is.
 impl<C: Bridge> Apply<C> for Gated<C> {
     fn apply(&self, op: C::Op) {
         self.series.apply(op);

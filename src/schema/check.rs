@@ -1,7 +1,7 @@
 //! What the macros assert while they compile, and what they say when it does not hold.
 //!
-//! Nothing of it is left in a binary: the macros call these functions in constants. Each is `track_caller`, so that the
-//! compiler points at the user's code and at nothing in here; `__at!` chooses the word.
+//! The macros call these functions in constants, so nothing of them is left in a binary. Each is `track_caller`, so that the compiler
+//! points at the user's code; `__at!` chooses the word.
 
 use super::{
     family::LabelDef,
@@ -44,8 +44,7 @@ pub const fn check_labels(name: &str, labels: &[&str]) {
     }
 }
 
-/// Of the families of one `families!`, each with its static: the static of the first that declares a family again. Empty
-/// when there is none.
+/// The static of the first family in a `families!` whose name an earlier one has. Empty if there is none.
 #[must_use]
 pub const fn declared_again<'a>(families: &[&str], statics: &[&'a str]) -> &'a str {
     match repeated(families) {
@@ -65,7 +64,7 @@ pub const fn check_declared_once(again: &str, name: &str, family: &str) {
     }
 }
 
-/// Checks a declared family, its labels' own rules apart.
+/// Checks a declared family, without the rules for each label: see [`check_family_label`].
 ///
 /// # Panics
 /// At compile time: a name that breaks a rule, too many labels, too many series.
@@ -148,7 +147,7 @@ pub const fn check_help(name: &str, help: &str) {
 /// At compile time: a label or a closed set that breaks a rule.
 #[track_caller]
 pub const fn check_family_label(name: &str, all: &[LabelDef], index: usize) {
-    // One more than may be, which `check_family` finds.
+    // Room for one more than are allowed: `check_family` reports it.
     let (mut names, mut sets) = ([""; MOST_LABELS + 1], [false; MOST_LABELS + 1]);
     let mut i = 0;
     while i < all.len() && i < names.len() {
@@ -192,7 +191,7 @@ impl Labels<'_> {
         }
     }
 
-    /// Whether the label at this place could be allowed and is not; of two alike, the first.
+    /// Whether the label at this place is a good name that no list has; of two alike, only the first.
     const fn is_off_the_list(self, index: usize) -> bool {
         let label = self.names[index];
         labels::is_plain_label(label)
@@ -224,7 +223,7 @@ const fn check_label(all: Labels<'_>, index: usize) {
             " speaks of a person or of one request: no metric has it, whatever its type, and no list can allow it",
         ));
     }
-    // The first of them speaks for all.
+    // One message, at the first of them, names all.
     let mut i = 0;
     while i < index {
         if all.is_off_the_list(i) {
@@ -235,7 +234,7 @@ const fn check_label(all: Labels<'_>, index: usize) {
     fail(not_allowed(all));
 }
 
-/// What to say of all labels that are off the list.
+/// The message about all labels that are not on the list.
 const fn not_allowed(all: Labels<'_>) -> Message {
     let name = all.family;
     let mut named = Message::new("");
@@ -314,7 +313,7 @@ const fn check_set(name: &str, label: &str, values: &[&str]) {
     }
 }
 
-/// The application's own labels are checked where they are built in.
+/// The list of the application's own labels is checked when this crate is built.
 const _: () = check_application(labels::APPLICATION);
 
 #[track_caller]

@@ -24,7 +24,7 @@ impl LabelDef {
     }
 }
 
-/// What a family is, before anything is stored.
+/// The definition of a family.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
 pub struct FamilyDef {
@@ -65,9 +65,9 @@ impl FamilyDef {
 impl FamilyDef {
     /// The labels, by place, whose values are outside their closed sets.
     pub(crate) fn invalid_labels(&self, values: &[&str]) -> Vec<usize> {
-        let is_stray = |label: &LabelDef, value| label.values.is_some_and(|known| !known.contains(value));
+        let is_invalid = |label: &LabelDef, value| label.values.is_some_and(|known| !known.contains(value));
         let places = self.labels.iter().zip(values).enumerate();
-        places.filter(|(_, (label, value))| is_stray(label, value)).map(|(place, _)| place).collect()
+        places.filter(|(_, (label, value))| is_invalid(label, value)).map(|(place, _)| place).collect()
     }
 
     /// The place of these values in the dense table.

@@ -1,4 +1,4 @@
-//! How long and how many.
+//! The limits: how many series a family has, how long a label value is.
 
 /// How many series a family may have, unless the configuration says otherwise.
 pub(crate) const SERIES_CAP: usize = 2_000;

@@ -19,7 +19,7 @@ impl Message {
         Self { bytes: [0; LONGEST], len: 0 }.and(text)
     }
 
-    /// What does not fit any more is left out.
+    /// Adds a text; what does not fit is left out.
     pub(super) const fn and(mut self, text: &str) -> Self {
         let text = text.as_bytes();
         let mut i = 0;
@@ -31,7 +31,7 @@ impl Message {
         self
     }
 
-    /// In quotes, and on one line.
+    /// Adds a text in quotes, on one line.
     pub(super) const fn quote(self, text: &str) -> Self {
         let mut message = self.and(" `");
         let start = message.len;

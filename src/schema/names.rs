@@ -147,8 +147,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether series can be added up in one. Two gauges in one series would overwrite each other, so a gauge that has no
-    /// series of its own is dropped.
+    /// Whether several series can be added up in one. Two gauges in one series would overwrite each other, so a gauge over the cap
+    /// is dropped.
     #[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
     pub(crate) const fn adds_up(self) -> bool {
         !matches!(self, Self::Gauge)

@@ -1,8 +1,8 @@
-//! Texts that are there twice, found in constant functions.
+//! Finds a repeated text in a list, in constant functions.
 
 use super::text::{holds, same};
 
-/// Where a text is there for the second time.
+/// The index of the first text that stands earlier in the list too.
 pub(super) const fn repeated(all: &[&str]) -> Option<usize> {
     if all.len() > 16 {
         return repeated_in_many(all);
@@ -17,7 +17,7 @@ pub(super) const fn repeated(all: &[&str]) -> Option<usize> {
     None
 }
 
-/// The same by hash: with some hundred, comparing each with each takes longer than the compiler allows a constant.
+/// The same by hash. From some hundred texts on, comparing each with each takes longer than the compiler allows a constant.
 const fn repeated_in_many(all: &[&str]) -> Option<usize> {
     const SLOTS: usize = 8_192;
     assert!(all.len() <= SLOTS / 2, "more than 4096 in one place");

@@ -1,4 +1,4 @@
-//! Texts in constant functions.
+//! Comparing and splitting texts, in constant functions.
 
 pub(crate) const fn begins(text: &str, start: &str) -> bool {
     let (text, start) = (text.as_bytes(), start.as_bytes());

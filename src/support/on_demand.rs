@@ -1,4 +1,4 @@
-//! What a value gets when it is first needed.
+//! A part of a value that is made when it is first needed.
 
 use std::fmt;
 
@@ -26,8 +26,8 @@ impl<T> OnDemand<T> {
         self.0.get()
     }
 
-    /// What is there, or is made now. Never waits: of two threads that make it at once, one is too late. Nothing where memory
-    /// must not be asked for, or where `make` says that there is too much of it.
+    /// The part, made now if it is not there yet. Never waits: if two threads make it at once, the first one is kept. Nothing on a
+    /// thread that must not enter a slow path, and nothing if `make` gives nothing.
     #[inline]
     pub(crate) fn get_or_make(&self, make: impl FnOnce() -> Option<T>) -> Option<&T> {
         if self.get().is_none() {

@@ -5,18 +5,18 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// Runs what a record calls and what must not unwind. A panic ends here.
+/// Runs a part of a record. A panic ends here.
 ///
-/// Functions on the way of a record that call this are `extern "C"`, which tells the compiler that they never unwind.
-/// Otherwise every call site would keep its handle in memory, to drop it in a panic that never comes. That costs a disabled
-/// record more than its load and branch.
+/// The out-of-line functions of a record that call this are `extern "C"`, which tells the compiler that they never unwind.
+/// Otherwise every call site would keep its handle in memory, to drop it in a panic that never comes, and a disabled record would
+/// cost more than its load and branch.
 pub(crate) fn catch_panic(run: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
         discard(payload);
     }
 }
 
-/// Runs something; a panic becomes its message.
+/// Runs something. The error is the message of a panic.
 pub(crate) fn catch_message<R>(run: impl FnOnce() -> R) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
         let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);

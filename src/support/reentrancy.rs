@@ -1,14 +1,13 @@
-//! Slow paths that come back to themselves.
+//! Slow paths that are entered again from within themselves.
 //!
-//! An allocator or a log subscriber may record metrics, and a slow path allocates and logs. So a record can come from within
-//! another one on the same thread. Where it would wait for a lock that its own thread holds, or go deeper without end, it is
-//! left out.
+//! A slow path allocates and logs, and an allocator or a log subscriber may record metrics. So a record can begin inside another
+//! one, on the same thread. It is left out where it would wait for a lock that its own thread holds, or nest without end.
 
 use std::cell::Cell;
 
 use super::{panics::catch_panic, sync};
 
-/// How deep slow paths may lie in each other: a log line of one may record, and that may have something to log itself.
+/// How deep slow paths may nest: the log line of one may record, and that record may log in its turn.
 const DEEPEST: u32 = 3;
 
 thread_local! {
@@ -16,11 +15,11 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// One slow path that this thread is in.
+/// A slow path that this thread is in, until this is dropped.
 pub(crate) struct Level;
 
 impl Level {
-    /// Enters; nothing where this thread must not: it holds a lock of ours, or it is too deep.
+    /// Enters one; nothing if this thread holds a lock of ours, or is too deep.
     pub(crate) fn enter() -> Option<Self> {
         if cfg!(models) {
             return Some(Self);
@@ -55,7 +54,8 @@ pub(crate) fn slow(run: impl FnOnce()) {
     }
 }
 
-/// Drops what a handle holds: its destructor may be somebody else's, and an allocator may record that memory is freed.
+/// Drops what a handle holds. That counts as a slow path: the destructor may be foreign code, and an allocator may record that
+/// memory is freed.
 pub(crate) fn drop_slowly(held: impl Sized) {
     let _level = Level::one_more();
     catch_panic(|| drop(held));

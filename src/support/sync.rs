@@ -8,8 +8,8 @@ pub(crate) use once_cell::race::OnceBox;
 #[cfg(not(models))]
 pub(crate) use std::sync::{OnceLock, atomic};
 
-/// Whether this thread holds one of this module's locks. Then a record that would take one is left out: it comes from
-/// within, by way of the program's allocator, and would wait for itself.
+/// Whether this thread holds one of this module's locks. Then a record that would take one is left out: it comes from the program's
+/// allocator, inside another record, and would wait for itself.
 pub(crate) fn is_held() -> bool {
     #[cfg(not(models))]
     return marked::HELD.get() > 0;
@@ -74,7 +74,7 @@ mod marked {
         }
     }
 
-    /// Marks the thread before it waits for the lock: what is between must not record either.
+    /// Marks the thread before it takes the lock, because taking it may run code that records.
     #[inline]
     fn marked<G>(lock: impl FnOnce() -> LockResult<G>) -> LockResult<Guard<G>> {
         let mark = Mark::new();

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use super::in_flight::InFlight;
 
 pin_project! {
-    /// The body of an answer. One whose length is known is not counted: its request left at the head.
+    /// The body of an answer. If its length is known, it holds nothing: its request has left with the response head.
     #[derive(Debug)]
     pub struct CountedBody<B> {
         #[pin]

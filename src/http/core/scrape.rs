@@ -50,7 +50,7 @@ impl Scrape {
         }
     }
 
-    /// For a place that is there longer than the service.
+    /// For a listener: it has its own handle on the shared renders, and may be there longer than the service.
     #[cfg(all(feature = "prometheus", feature = "serve"))]
     pub(crate) fn of(service: MonitoringService, shared: std::sync::Arc<SharedRender>) -> Self {
         Self { service, gzip: true, shared }
@@ -134,7 +134,7 @@ pub(super) fn answer<F: Future<Output = Response<Bytes>> + Send>(
     }
 }
 
-/// In words for whoever asked.
+/// Why the service is off, for the body of the answer.
 pub(super) fn why_off(service: &MonitoringService) -> &'static str {
     service.off_reason().unwrap_or("no metrics just now")
 }
@@ -155,7 +155,7 @@ fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Bytes> {
     response(status, HeaderValue::from_static("text/plain; charset=utf-8"), text.into())
 }
 
-/// The length is a header, so that it is there where the body of a HEAD is taken away.
+/// The length is set as a header, so that it stays when the body of a HEAD is taken away.
 pub(super) fn response(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Bytes> {
     let length = HeaderValue::from(body.len());
     let mut response = Response::new(body);

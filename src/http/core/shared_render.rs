@@ -21,7 +21,7 @@ use crate::{
 /// What scrapes share.
 #[derive(Debug, Default)]
 pub(crate) struct SharedRender {
-    /// The render of each format that has not started yet: whoever arrives now joins it.
+    /// For each format the render that has not started yet: scrapes that arrive now join it.
     waiting: Mutex<Waiting>,
     /// Held while one runs, so that no more than one core is busy with it.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -88,8 +88,8 @@ impl Rendered {
     }
 }
 
-/// Runs on a thread of its own, which ends with it. Not on Tokio's blocking pool: the application can have filled that, and
-/// a scrape must be answered just then. Nothing waits for the thread, so a runtime that shuts down is not held up either.
+/// Runs work on a thread of its own, which ends with it. Not on Tokio's blocking pool: the application may have filled that, and
+/// that is when a scrape must be answered. Nothing waits for the thread, so it does not hold up a runtime that shuts down.
 /// Nothing comes back from work that panicked.
 async fn off_the_runtime<R: Send + 'static>(run: impl FnOnce() -> R + Send + 'static) -> Option<R> {
     #[cfg(test)]

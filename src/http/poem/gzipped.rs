@@ -1,4 +1,4 @@
-//! A gzipped answer, and poem's `Compression`, which compresses what is compressed already. Prometheus cannot read that.
+//! Keeps poem's `Compression` from compressing a gzipped answer a second time: Prometheus cannot read that.
 //!
 //! An endpoint cannot see what is around it. The middleware of this crate sees the answer afterwards, and undoes it. Where
 //! `Compression` is outside of that, or there is no middleware, a log line says so.
@@ -48,7 +48,7 @@ pub(crate) fn restore(response: &mut Response) -> bool {
     true
 }
 
-/// A body that knows who reads it: a server asks whether it is at its end before it reads, what encodes it again does not.
+/// A body that notices who reads it. A server asks for its end before it reads; code that encodes it again does not.
 struct Watched {
     body: Full<Bytes>,
     is_asked: AtomicBool,

@@ -1,8 +1,8 @@
 //! What paths fit a route template of poem: for requests that lost their template on the way.
 //!
-//! A panic, a dropped future and a middleware that answers in the router's place leave no `PathPattern`. Such a request
-//! is counted under the most specific template, among those that the middleware has seen, that its path fits. A client
-//! can bring this about, so it is a walk along the path, and a regex is only asked when everything before it fits.
+//! A panic, a dropped future and a middleware that answers in the router's place leave no `PathPattern`. Such a request is counted
+//! under the most specific template that its path fits, of those that the middleware has seen. A client can cause this as often as it
+//! likes, so it has to be cheap: one walk along the path, and a regex only if everything before it fits.
 
 use std::sync::OnceLock;
 
@@ -115,8 +115,8 @@ mod tests {
     use super::*;
 
     fn best<'a>(templates: &[&'a str], path: &str) -> Option<&'a str> {
-        let shapes: Vec<_> = templates.iter().filter_map(|text| Some((*text, PathMatcher::new(text)?))).collect();
-        let fits = shapes.iter().filter_map(|(text, shape)| Some((shape.rank(path)?, *text)));
+        let matchers: Vec<_> = templates.iter().filter_map(|text| Some((*text, PathMatcher::new(text)?))).collect();
+        let fits = matchers.iter().filter_map(|(text, matcher)| Some((matcher.rank(path)?, *text)));
         fits.min_by(|a, b| a.0.cmp(b.0)).map(|(_, text)| text)
     }
 

@@ -54,11 +54,11 @@ pub(crate) struct Asked {
     given: Option<PathPattern>,
 }
 
-/// A template as poem has it, whole, and what paths fit it.
+/// A template as poem has it, and the paths that fit it.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     whole: OnceLock<(Box<str>, Option<PathMatcher>)>,
-    /// What is below it, once a path was: then it is a mount.
+    /// The paths below it, once there was one: then the template is a mount.
     below: OnceLock<Option<PathMatcher>>,
 }
 
@@ -141,7 +141,7 @@ impl Framework for Poem {
     }
 }
 
-/// With the template of a mount at the most.
+/// The path of a request that has no template, or only that of a mount.
 #[cold]
 fn path_of_no_route<'a>(
     templates: &'a Templates,

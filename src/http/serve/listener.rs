@@ -32,9 +32,9 @@ use crate::{
 
 /// Connections at once; further ones wait in the queue of the operating system.
 const CONNECTIONS: usize = 32;
-/// How long one may take, to ask and to read: three times what Prometheus waits.
+/// How long a connection may take, from its request to the end of the answer: three times what Prometheus waits.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Until the next try where a connection could not be accepted, because the process has no file descriptor left.
+/// The pause after a connection that could not be accepted, because the process has no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Takes one of these addresses and serves there.
@@ -52,7 +52,7 @@ pub(super) fn start(service: WeakService, addresses: &[SocketAddr]) -> io::Resul
 }
 
 struct Listener {
-    /// The listener is there as long as the service, and not the other way round.
+    /// Weak: the listener must not keep the service running.
     service: WeakService,
     shared: Arc<SharedRender>,
 }
@@ -75,7 +75,7 @@ async fn accept(listener: Arc<Listener>, socket: TcpListener) {
 }
 
 impl Listener {
-    /// What a future gives before the service stops.
+    /// The output of a future; nothing if the service stops first.
     async fn while_on<F: Future>(&self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         poll_fn(|cx| match self.service.poll_stopped(cx) {
@@ -89,7 +89,7 @@ impl Listener {
     async fn answer(&self, stream: TcpStream) {
         let answer = service_fn(async |req| Ok::<_, Infallible>(self.answer_to(req).await));
         let connection = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), answer);
-        // A client that leaves, or speaks something else.
+        // An error is a client that has left, or that does not speak HTTP.
         let _ = connection.await;
     }
 

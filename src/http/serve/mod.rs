@@ -1,6 +1,6 @@
 //! A listener of its own for the scrape: for a worker without a web framework.
 //!
-//! One request a connection, HTTP/1. It ends with the service, so it does not keep it running.
+//! One request a connection, HTTP/1. The listener ends with the service and does not keep it running.
 
 mod address;
 #[cfg(feature = "prometheus")]
