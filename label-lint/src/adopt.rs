@@ -1,4 +1,4 @@
-//! Adoption in a tree that has findings: a baseline of those that are known, and only the lines that changed.
+//! Adoption in a tree that has findings already: leaves out those of a baseline, and those on lines that did not change.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,10 +15,10 @@ use crate::{
     lint::{Outcome, Request},
 };
 
-/// What makes a finding of tomorrow the same as one of today: not its line.
+/// A finding in the baseline: file, rule and message. Without the line, which moves.
 type Entry = (String, String, String);
 
-/// Drops the findings that the request does not want told, or writes them down.
+/// Drops the findings that the request leaves out, or writes a baseline.
 pub fn apply(
     request: &Request,
     baseline: Option<&Path>,

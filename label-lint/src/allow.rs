@@ -13,12 +13,12 @@ use crate::{
 const MARKER: &str = "label-lint:";
 
 struct Allow {
-    /// The lines that it speaks of; none for the whole file.
+    /// The lines that it applies to; none for the whole file.
     lines: Option<Vec<Range<usize>>>,
     names: Vec<(String, Range<usize>, bool)>,
 }
 
-/// Drops the findings that comments allow, and adds those about the comments themselves.
+/// Drops the findings that comments allow, and adds findings about the comments themselves.
 pub fn apply(text: &Text<'_>, display: &Arc<str>, findings: Vec<Finding>) -> Vec<Finding> {
     if !text.source.contains(MARKER) {
         return findings;
@@ -84,7 +84,7 @@ fn read(text: &Text<'_>, display: &Arc<str>, findings: &mut Vec<Finding>) -> Vec
     allows
 }
 
-/// The range of the directive's comment on a line: behind the last token that touches it.
+/// The range of the directive's comment on a line: it follows the last token of the line.
 fn comment(text: &str, line: Range<usize>, tokens: &[Token]) -> Option<Range<usize>> {
     let marker = line.start + text[line.clone()].find(MARKER)?;
     let before = &text[line.start..marker];
@@ -123,7 +123,7 @@ struct Token {
     depth: usize,
     /// What ends a statement, an argument or a field: `;`, `,`, a bracket that opens or closes.
     kind: Kind,
-    /// Whether it goes on with what a block ends: `else`, `.method()`, `?`.
+    /// Whether it continues the expression before it, which a block has ended: `else`, `.method()`, `?`.
     continues: bool,
     is_function: bool,
 }
@@ -139,8 +139,8 @@ enum Kind {
     Other,
 }
 
-/// The lines, from 1, that a comment on the line with this index speaks of: those of the statement (or the argument,
-/// or the field) that ends before it on the line, else of the next. The statements within are not meant.
+/// The lines, from 1, that a comment on the line with this index applies to: those of the statement (or the argument, or the
+/// field) that ends before it on the line, else of the next one. It does not apply to statements inside of that one.
 fn lines_meant(text: &Text<'_>, index: usize, tokens: &[Token]) -> Vec<Range<usize>> {
     let line_of = |offset: usize| text.line(offset) - 1;
     let on_line =
@@ -165,7 +165,7 @@ fn lines_meant(text: &Text<'_>, index: usize, tokens: &[Token]) -> Vec<Range<usi
 
 /// The tokens of the statement around one, without the blocks in it that have statements of their own.
 fn statement(tokens: &[Token], at: usize, is_end: bool) -> Vec<&Token> {
-    // A bracket that opens at the end of a line begins what is in it; one that closes ends what it is part of.
+    // An opening bracket at the end of a line begins a statement inside of it. A closing one ends the statement around it.
     let depth = tokens[at].depth;
     let ends = |token: &Token| token.depth == depth && matches!(token.kind, Kind::Semicolon | Kind::Comma);
     let leaves = |token: &Token| token.depth < depth;

@@ -190,7 +190,7 @@ fn some(count: usize, word: &str) -> Option<String> {
     (count > 0).then(|| plural(count, word))
 }
 
-/// A pipe that was closed early is no fault: `label-lint | head`.
+/// Writes to the standard output. A pipe that is closed early is no error: `label-lint | head`.
 fn write(text: &str) -> Result<(), String> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("cannot write: {error}")),

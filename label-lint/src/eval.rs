@@ -1,4 +1,4 @@
-//! The texts that a value may be, where that is certain.
+//! Evaluates expressions to the texts that they may be, where that is certain.
 
 use crate::{
     resolve::{Answer, Env, Space, Target},
@@ -25,7 +25,7 @@ const MAX_HOPS: usize = 16;
 const MAX_TEXTS: usize = 64;
 
 impl Known {
-    /// The texts, if that is what it is.
+    /// The texts, if it is texts.
     pub fn texts(self) -> Option<Vec<String>> {
         match self {
             Self::Texts(texts) => Some(texts),

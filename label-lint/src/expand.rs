@@ -1,6 +1,6 @@
 //! Expands `macro_rules!` of the tree, so that a wrapper of `counter!` is checked where it is called.
 //!
-//! Tokens of the call keep their places; those of the definition get an empty one, which also tells whose a name is.
+//! Tokens of the call keep their places. Those of the definition get an empty place, which also tells that the macro wrote a name.
 
 use std::{collections::HashMap, rc::Rc};
 

@@ -53,7 +53,7 @@ pub struct Outcome {
     pub metrics: usize,
     pub labels: usize,
     pub excluded: usize,
-    /// Findings that are not told: of the baseline, and on lines that did not change.
+    /// Findings that are left out: those of the baseline, and those on lines that did not change.
     pub known: usize,
     pub unchanged: usize,
     /// Entries of the baseline that are no longer found.
@@ -80,7 +80,7 @@ impl std::fmt::Display for Error {
     }
 }
 
-/// Checks what is below the paths. `progress` is told how many files were read, of how many.
+/// Checks what is below the paths. `progress` gets how many files were read, and how many there are.
 pub fn run(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Outcome, Error> {
     let mut tree = Tree::find(&request.paths).map_err(Error::Tree)?;
     let mut reader = Reader::new(request.max_bytes, progress);
@@ -183,7 +183,7 @@ fn check_all(tree: &Tree, names: &Names, reader: &Reader<'_>, max_bytes: u64) ->
     })
 }
 
-/// The findings of all files that are told, and what was looked at.
+/// The findings of all files without those that are left out, and counts of what was looked at.
 fn gathered(checked: Vec<Checked>, outcome: &mut Outcome) -> Vec<Finding> {
     let expanded: HashSet<check::MacroId> = checked.iter().flat_map(|one| one.expanded.iter().copied()).collect();
     let mut findings = Vec::new();

@@ -1,4 +1,4 @@
-//! Two versions of `metrics` in one `Cargo.lock`: what goes to the other one is silently lost.
+//! Finds two versions of `metrics` in one `Cargo.lock`: what is recorded by the other one is silently lost.
 
 use std::{ops::Range, path::Path, sync::Arc};
 
@@ -66,7 +66,7 @@ pub fn check(path: &Path, display: &Arc<str>) -> Vec<Finding> {
 struct Package<'a> {
     name: &'a str,
     version: &'a str,
-    /// Whether it comes from a registry or a repository: a package of one's own may have any name.
+    /// Whether it comes from a registry or a repository. A package of the tree may have any name.
     is_elsewhere: bool,
     range: Range<usize>,
     dependencies: Vec<&'a str>,

@@ -16,7 +16,7 @@ pub const FACADE: &str = "compozy-monitoring";
 #[derive(Clone, Debug, PartialEq)]
 pub enum Extern {
     Metrics,
-    /// A package called `metrics` from elsewhere than crates.io: its macros are known by their shape only.
+    /// A package called `metrics` that is not from crates.io: only the shape of a call tells whether it records a metric.
     PerhapsMetrics,
     Facade,
     /// One of the packages in [`OTHERS`].
@@ -61,7 +61,7 @@ pub struct Package {
     /// The roots of its crates; the first is the library's.
     pub roots: Vec<PathBuf>,
     pub externs: HashMap<String, Extern>,
-    /// Whether it is the package that everybody means by `metrics`, and no other of that name.
+    /// Whether it is the package `metrics` of crates.io, and no other of that name.
     pub is_metrics: bool,
     /// Whether paths in a `use` start at the root of the crate.
     pub is_2015: bool,
@@ -199,7 +199,7 @@ fn dependency(directory: &Path, key: &str, value: &DeValue<'_>) -> Extern {
     }
 }
 
-/// Whether a directory has the sources of the package that everybody means by `metrics`.
+/// Whether a directory has the sources of the package `metrics` of crates.io.
 fn is_real_metrics(directory: &Path) -> bool {
     let text = std::fs::read_to_string(directory.join("Cargo.toml")).unwrap_or_default();
     let Ok(manifest) = DeTable::parse(&text) else { return false };

@@ -1,4 +1,4 @@
-//! Which files have something to check, by their text alone: most have not, and are not parsed as a whole.
+//! Tells by the text of a file whether it has something to check. Most files have not, and are not parsed as a whole.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -62,8 +62,7 @@ fn identifiers(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The packages that have to do with metrics, by directory: they name a package that is known, or one of the tree that
-/// does.
+/// The packages that may record metrics, by directory: they depend on a package that is known, or on one of the tree that does.
 #[derive(Debug, Default)]
 pub struct Reach(HashSet<PathBuf>);
 

@@ -1,4 +1,4 @@
-//! The modules of a tree: which file is which module of which crate, as `mod` says, and not as its path looks.
+//! The modules of a tree: which file is which module of which crate. That is decided by `mod`, not by the path of the file.
 //!
 //! A file that no crate root leads to is placed by its path where that is possible, and is a crate of its own otherwise.
 
@@ -59,11 +59,11 @@ pub struct MacroRef {
 /// The constants of a type: each with the module that it is written in, and whether a trait gives it.
 type Associated = HashMap<(ModuleId, String), HashMap<String, Vec<(Value, ModuleId, bool)>>>;
 
-/// A file, as far as names are concerned.
+/// A source file.
 pub struct Source<'a> {
     pub path: &'a FilePath,
     pub package: Option<Arc<Package>>,
-    /// Whether its facts are known; one that cannot be read defines names that are not.
+    /// Whether it could be read. Otherwise the names that it defines are unknown.
     pub is_read: bool,
     /// Whether it is no file of its own, but part of those that include it.
     pub is_fragment: bool,
@@ -125,7 +125,7 @@ impl Names {
         let mut names = linker.names;
         let asked_for = names.asked_for();
         names.associate();
-        // The type of each `impl` is no reason to load a package: who names the type asks for it.
+        // The type of an `impl` is no reason to load its package: code that names the type asks for it.
         names.asked_for = Mutex::new(asked_for);
         names
     }

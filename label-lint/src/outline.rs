@@ -1,4 +1,4 @@
-//! Empties the bodies of functions in a text, which say nothing about names: most of a source is never made tokens.
+//! Empties the bodies of functions in a text: they say nothing about names, so most of a source need not be parsed.
 
 use crate::skip::opaque_end;
 

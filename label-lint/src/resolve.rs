@@ -1,7 +1,7 @@
 //! What a path stands for where it is written, by Rust's own scoping: blocks, modules, imports, globs, other crates.
 //!
-//! `cfg` is not evaluated, so one name may have several targets; and what another package's glob brings is not known. An
-//! [`Answer`] says so: who asks for a value wants one that is certain, who asks for a macro takes what may be.
+//! `cfg` is not evaluated, so one name may have several targets. What the glob of another package brings is not known. An
+//! [`Answer`] says whether it is certain: a value has to be, a macro need not.
 
 mod answer;
 mod lookup;
@@ -33,7 +33,7 @@ pub struct Frame {
     pub variables: HashMap<(String, bool), Known>,
     /// Parameters of generics, which are types.
     pub types: HashSet<String>,
-    /// Whether variables around it are not seen: an item, or tokens that nobody understands.
+    /// Whether variables around it are not seen: an item, or tokens that cannot be parsed.
     pub is_barrier: bool,
     /// Whether any variable may be bound anew, or constants with these names defined.
     pub unknown: HashSet<String>,
@@ -49,7 +49,7 @@ pub struct Env<'a> {
     pub sees_variables: bool,
 }
 
-/// How much one path may cost.
+/// How many look-ups one path may take.
 const MAX_STEPS: usize = 4_000;
 const MAX_SEGMENTS: usize = 16;
 

@@ -1,11 +1,11 @@
-//! The rules: their names, how bad a break is, and what `--explain` says.
+//! The rules: their names, their levels, and what `--explain` says.
 
-/// How bad a finding is.
+/// The level of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Not told.
+    /// Not reported.
     Off,
-    /// Told, and never fails the run.
+    /// Reported, and never fails the run.
     Note,
     /// Fails the run with `--deny-warnings`.
     Warning,
@@ -28,7 +28,7 @@ impl Level {
         }
     }
 
-    /// The level of this name; else what to say.
+    /// The level of this name, or the message that there is none.
     pub fn by_name(name: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().find(|(known, _)| *known == name);
         found.map(|(_, level)| *level).ok_or_else(|| {
@@ -40,7 +40,7 @@ impl Level {
 
 macro_rules! rules {
     ($($variant:ident, $name:literal, $level:ident, $summary:literal;)*) => {
-        /// What a finding breaks.
+        /// The rule that a finding breaks.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Rule {
             $(#[doc = $summary] $variant,)*
@@ -55,7 +55,7 @@ macro_rules! rules {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// How bad a break is, unless the settings say otherwise.
+            /// The level, unless the settings say otherwise.
             pub const fn level(self) -> Level {
                 match self { $(Self::$variant => Level::$level,)* }
             }
@@ -100,7 +100,7 @@ rules! {
 }
 
 impl Rule {
-    /// The rule of this name; else what to say.
+    /// The rule of this name, or the message that there is none.
     pub fn by_name(name: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().copied().find(|rule| rule.name() == name);
         found.ok_or_else(|| format!("`{name}` is no rule, there are: {}", Self::names()))

@@ -75,7 +75,7 @@ pub struct Scope {
     pub names: HashMap<String, Vec<(Def, Sight)>>,
     pub globs: Vec<(Path, Sight)>,
     pub macros: Vec<Macro>,
-    /// Identifiers in item macros that nobody expands: what they define is not known.
+    /// Identifiers in item macros that are not expanded: what these define is not known.
     pub opaque: HashSet<String>,
     /// Whether a part of the scope could not be read at all.
     pub is_open: bool,

@@ -1,5 +1,4 @@
-//! What a tree says about itself: `[workspace.metadata.label-lint]` of its root manifest, and the application's own
-//! labels as the compiler will see them.
+//! The settings of a tree: `[workspace.metadata.label-lint]` of its root manifest, and the variables of its build.
 
 mod manifest;
 mod variables;
@@ -34,7 +33,7 @@ impl Levels {
     }
 }
 
-/// What holds for some paths only.
+/// Settings for some paths only.
 #[derive(Debug)]
 struct Override {
     paths: Vec<GlobMatcher>,

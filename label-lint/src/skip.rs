@@ -1,4 +1,4 @@
-//! Skips what is no code in a text: comments, strings and characters.
+//! Skips comments, strings and characters in a text.
 
 /// The end of a comment, a string or a character that starts here; just behind the quote of a lifetime.
 pub fn opaque_end(bytes: &[u8], at: usize) -> Option<usize> {

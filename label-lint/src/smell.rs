@@ -12,7 +12,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("a raw path", &["uri", "url", "querystring", "rawpath"]),
 ];
 
-/// Pairs of words that smell only together.
+/// Pairs of words that are suspicious only together.
 const PAIRS: &[(&str, &str, &str)] = &[
     ("api", "key", "a token or a secret"),
     ("raw", "path", "a raw path"),

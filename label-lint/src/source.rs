@@ -1,4 +1,4 @@
-//! From a path to a syntax tree; every way in which that fails is a finding of its own.
+//! Reads and parses a file. Each way in which that can fail is a finding of its own.
 
 use std::{
     ops::Range,
@@ -115,7 +115,7 @@ pub fn frontmatter_of(path: &Path) -> Option<String> {
     Some(inner.join("\n"))
 }
 
-/// That an item is too large to be parsed.
+/// The problem of an item that is too large to be parsed.
 pub fn too_large(part: &str) -> Problem {
     Problem {
         rule: Rule::FileTooLarge,
@@ -128,7 +128,7 @@ pub fn too_large(part: &str) -> Problem {
 /// Parses a file but for the bodies of its functions. Call it on a thread with [`STACK`].
 pub fn parse_outline(text: &str, is_fragment: bool) -> Result<Vec<syn::Item>, Problem> {
     let outline = if is_fragment { None } else { outline::without_bodies(text) };
-    // What is wrong is told of the text as it is.
+    // A problem is reported for the text as it is, with its bodies.
     match outline.map(|outline| parse(&outline, false)) {
         Some(Ok(items)) => Ok(items),
         _ => parse(text, is_fragment),

@@ -1,4 +1,4 @@
-//! Calls in tokens that no parser has put in order: the arguments of macros and the bodies of `macro_rules!`.
+//! Finds calls in tokens that cannot be parsed: the arguments of macros and the bodies of `macro_rules!`.
 
 use std::{collections::HashSet, ops::Range};
 

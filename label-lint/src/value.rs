@@ -1,4 +1,4 @@
-//! What an expression says about a name, by its syntax alone; `eval` looks up what it refers to.
+//! The value of an expression, as far as its syntax tells. `eval` looks up the names in it.
 
 use proc_macro2::TokenTree;
 use syn::{Expr, ExprLit, Lit, Pat, Token, Type, parse::Parser, punctuated::Punctuated, visit::Visit};

@@ -1,4 +1,4 @@
-//! The ways to attach a label.
+//! The calls that attach labels or name a metric: macros of `metrics`, of the facade and of the tree, and functions.
 
 use std::rc::Rc;
 
@@ -54,7 +54,7 @@ fn is_text(expr: &Expr) -> bool {
 }
 
 impl Metric {
-    /// Whether it can be nothing but a metric: its macro is known by its name only.
+    /// Whether the arguments can only be those of a metric. For macros that are known by name only.
     fn is_typical(&self) -> bool {
         let pairs = self.labels.iter().all(|(_, value)| value.is_some());
         pairs && (is_text(&self.name) || self.labels.iter().any(|(label, _)| is_text(label)))

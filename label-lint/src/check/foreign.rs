@@ -21,8 +21,8 @@ impl Checker<'_> {
         })
     }
 
-    /// `register_int_counter_vec!("name", "help", &["label"])`, `labels! { "label" => value }`. Never the last word on
-    /// a call: its arguments are looked through as well.
+    /// `register_int_counter_vec!("name", "help", &["label"])`, `labels! { "label" => value }`. The arguments of the call are
+    /// looked through afterwards too.
     pub(super) fn foreign_macro(&mut self, path: &[String], arguments: &TokenStream) -> bool {
         let Some(last) = path.last() else { return false };
         let is_vector = last.starts_with("register_") && (last.ends_with("_vec") || last.contains("_vec_with"));

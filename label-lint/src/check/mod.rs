@@ -1,7 +1,7 @@
 //! Finds the places of a file that attach a label or name a family, and holds them against the rules.
 //!
-//! This module keeps what is around each place, and `visit` walks through the file; `calls` and `built` know the ways to
-//! attach a label, `foreign` those of other packages, and `rules` what a name and a label may be.
+//! `visit` walks through the file, and this module keeps what is in scope at each place. `calls` and `built` know the ways to
+//! attach a label, `foreign` those of other packages. `rules` decides what a name and a label may be, `report` makes the findings.
 
 mod built;
 mod calls;
@@ -39,7 +39,7 @@ pub struct Context<'a> {
     /// The number of the file.
     pub file: usize,
     pub display: Arc<str>,
-    /// What every file is called, by number, and how to find a line in it.
+    /// The paths of all files as they are shown, by number.
     pub displays: &'a [Arc<str>],
     /// The application's own labels.
     pub extension: &'a str,
@@ -66,7 +66,7 @@ pub struct Checked {
     pub not_looked_at: BTreeSet<&'static str>,
 }
 
-/// Checks a file as one module; `allow` comments are not yet heeded.
+/// Checks a file as one module. `allow` comments are applied later.
 pub fn check(context: &Context<'_>, module: ModuleId, text: &Text<'_>, items: &[syn::Item], checked: &mut Checked) {
     let mut checker = Checker {
         context,
@@ -86,7 +86,7 @@ pub fn check(context: &Context<'_>, module: ModuleId, text: &Text<'_>, items: &[
     };
     items.iter().for_each(|item| checker.visit_item(item));
     *checked = checker.checked;
-    // What may be a label, and is checked as one as well, is told once.
+    // A place that is reported as a label is not reported as a possible label too.
     let places: HashSet<(usize, Option<String>)> =
         checked.findings.iter().filter(|one| !one.is_guess).filter_map(told_at).collect();
     checked.findings.retain(|one| !one.is_guess || told_at(one).is_none_or(|at| !places.contains(&at)));
@@ -107,7 +107,7 @@ struct Checker<'a> {
     /// What `Self` is, within an `impl`.
     self_type: Option<Path>,
     frames: Vec<Frame>,
-    /// How many inline modules of one name were met.
+    /// How many inline modules of each name were seen.
     twins: HashMap<(ModuleId, String), usize>,
     /// The calls of macros that are being expanded.
     expansion: Vec<Range<usize>>,
@@ -129,7 +129,7 @@ fn expressions(tokens: TokenStream) -> Option<Vec<Expr>> {
     parsed.ok().map(|all| all.into_iter().collect())
 }
 
-/// Where it is.
+/// Places.
 impl Checker<'_> {
     fn env(&self) -> Env<'_> {
         Env { names: self.context.names, module: self.module, frames: &self.frames, sees_variables: true }
@@ -219,7 +219,7 @@ impl Checker<'_> {
         let mut idents = Idents(Vec::new());
         idents.visit_pat(pat);
         let Some(frame) = self.frames.last_mut() else { return };
-        // What a macro within a macro binds is told apart from the names of the call only.
+        // A name that a macro binds is another than that of its call. Macros within the macro are not told apart.
         let depth = self.expansion.len();
         for ident in idents.0 {
             let by_macro = depth > 0 && ident.span().byte_range().is_empty();
@@ -258,7 +258,7 @@ impl Checker<'_> {
         self.within(Frame { is_barrier: true, types, ..Frame::default() }, run);
     }
 
-    /// Tokens that nobody understands: variables may be others there, and constants that they define are not known.
+    /// Goes through tokens that cannot be parsed: variables may be bound anew in them, and constants that they define are unknown.
     fn unordered(&mut self, tokens: TokenStream) {
         let mut unknown = HashSet::new();
         tokens::defined(tokens.clone(), &mut unknown);

@@ -1,4 +1,4 @@
-//! How a finding comes about, and what is said of calls that cannot be checked.
+//! Makes findings, also of calls that cannot be checked.
 
 use std::ops::Range;
 

@@ -10,7 +10,7 @@ use super::Checker;
 use crate::{eval::Known, rules::Rule, scope::are_opposite, smell, tokens, value};
 
 impl Checker<'_> {
-    /// Checks the name of a metric and gives what it may be.
+    /// Checks the name of a metric; gives the names that it may be.
     pub(super) fn name(&mut self, kind: Option<Kind>, expr: &Expr) -> Vec<String> {
         let known = self.known(&value::of(expr));
         let place = self.place(expr);
@@ -107,7 +107,7 @@ impl Checker<'_> {
         let names = self.context.names;
         let all = names.crates[names.modules[self.module].krate].families.get(name).into_iter().flatten();
         let all: Vec<_> = all.map(|(file, family)| ((*file, family.at), family)).collect();
-        // One in the body of a function is not among them.
+        // A declaration in the body of a function is not in the list.
         let own = all.iter().find(|(at, _)| *at == here).map(|(_, own)| own.conditions.clone()).unwrap_or_default();
         let earlier = all.iter().filter(|(at, one)| *at < here && !are_opposite(&one.conditions, &own));
         let Some(((file, _), first)) = earlier.min_by_key(|(at, _)| *at) else { return };
@@ -158,7 +158,7 @@ impl Checker<'_> {
         }
     }
 
-    /// `depends`: it is computed from the arguments of the macro around, and so checked where that is called.
+    /// `depends`: it is computed from the arguments of the macro around it, and so checked where that macro is called.
     pub(super) fn unresolved_label(&mut self, place: Range<usize>, shown: &str, depends: bool) {
         self.report_at(
             Rule::UnresolvedLabel,
@@ -171,7 +171,7 @@ impl Checker<'_> {
         );
     }
 
-    /// A label that is checked where it is written, here against its family.
+    /// A label that is checked by itself where it is written: here it is checked against its family.
     fn built(&mut self, names: &[String], place: Range<usize>, label: &Known, seen: &mut Vec<String>) {
         for text in label.clone().name().unwrap_or_default() {
             let is_fine_alone = self.is_allowed("", &text);
@@ -241,7 +241,7 @@ impl Checker<'_> {
         self.context.namespace.allows(name, label, self.context.extension)
     }
 
-    /// A text of the facade about names, which are in the namespace of this program's build, for this tree.
+    /// A text of the facade with the namespace of this tree: the facade has that of this program's build in it.
     fn in_namespace(&self, text: &str) -> String {
         let quoted = |namespace: Namespace<'_>| format!("`{}_", namespace.as_str());
         text.replace(&quoted(Namespace::BUILD), &quoted(self.context.namespace))
@@ -275,7 +275,7 @@ impl Checker<'_> {
         self.report(rule, at, format!("the label `{label}` is not allowed{on}"), "not on the list", help, Some(label));
     }
 
-    /// A pair that goes into something whose type is not known, while `Label` is at hand.
+    /// A pair that goes into something of unknown type, in a place where `Label` is in scope.
     pub(super) fn perhaps_a_label(&mut self, at: &Expr, texts: &[String]) {
         let Some(place) = self.place(at) else { return };
         for text in texts {

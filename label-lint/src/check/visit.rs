@@ -1,4 +1,4 @@
-//! The walk through a file: what is bound where, and which calls there are.
+//! The walk through a file: finds the calls, and keeps track of what each name is bound to.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use crate::{
     value::{self, Path, Value, plain, segments},
 };
 
-/// Macros of the standard library, and a few of everybody's, whose arguments are expressions and nothing else.
+/// Macros of the standard library and of common packages whose arguments are expressions and nothing else.
 const ORDINARY: &[&str] = &[
     "assert",
     "assert_eq",

@@ -105,7 +105,7 @@ fn read_entry(file: &File, name: &str, accepted: &str, entry: &mut Entry) -> Res
         return Err(file.error(value.span().start, message));
     };
     let line = file.error(value.span().start, "").line;
-    // A text in a nearer file and a table above it do not merge: cargo takes the nearer one's.
+    // A text in a nearer file and a table in a file above it do not merge: cargo takes the nearer one.
     if entry.value.is_none() {
         entry.value = Some(Variable { text: text.to_owned(), file: file.path.clone(), line });
         (entry.force, entry.relative) = (flag("force"), flag("relative"));
