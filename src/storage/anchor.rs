@@ -1,4 +1,4 @@
-//! One value, for somebody who changes it now and changes it back later.
+//! The value that a guard changes when it begins, and changes back when it ends.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use super::{
 };
 use crate::support::panics::catch_panic;
 
-/// The very value that a series has now. Both changes go to it: where the series is removed in between, both are removed with
-/// it, and the value that comes after begins at 0 and stays there.
+/// The value that a series has now. Both changes go to this one: if the series is removed in between, both are removed with it, and the
+/// value that comes after it stays at 0.
 #[derive(Debug)]
 pub(crate) enum Anchor<C: Bridge> {
-    /// One that lives as long as the process.
+    /// A value that lives as long as the process.
     Kept(&'static C),
     /// The first value of a slot.
     First(DenseSeries<C>),
-    /// A later one.
+    /// The value of a slot after a removal.
     Later(Arc<C>),
     Series(Arc<Series<C>>),
-    /// Somebody else's, of which nothing is known.
+    /// A foreign handle of the `metrics` crate, whose value is not known.
     Foreign(C::Raw),
 }
 
@@ -37,17 +37,17 @@ impl<C: Bridge> Anchor<C> {
         }
     }
 
-    /// The same of a series that lives as long as the process.
+    /// The value of a series that lives as long as the process.
     pub(crate) fn of_kept(series: &'static Series<C>) -> Option<Self> {
         if series.is_removed() { series.successor().map(Self::Series) } else { Some(Self::Kept(&series.cell)) }
     }
 
-    /// The same of a slot.
+    /// The value of a slot.
     pub(crate) fn of_slot(slot: &'static Slot<C>) -> Self {
         slot.later().map_or_else(|| Self::Kept(slot.first()), Self::Later)
     }
 
-    /// Changes the value, whatever the state of monitoring is.
+    /// Changes the value, also while monitoring is off.
     pub(crate) fn apply(&self, op: C::Op) {
         match self {
             Self::Kept(value) => value.apply(op),

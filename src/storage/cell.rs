@@ -14,9 +14,9 @@ pub trait Cell: Default + Debug + Send + Sync + Sized + 'static {
 
     /// Changes the value.
     fn apply(&self, op: Self::Op);
-    /// Whether nothing was ever recorded, as far as the value tells.
+    /// Whether the value is as if nothing was ever recorded.
     fn is_untouched(&self) -> bool;
-    /// What makes the values of a family.
+    /// Makes the values of a family.
     fn maker(_: &FamilyDef) -> Maker<Self> {
         Maker::default()
     }
@@ -24,7 +24,7 @@ pub trait Cell: Default + Debug + Send + Sync + Sized + 'static {
     fn alike(&self) -> Self {
         Self::default()
     }
-    /// How many samples were dropped because they are not numbers, since this was last asked.
+    /// How many samples were dropped because they are not numbers, since the last call.
     fn take_dropped(&self) -> u64 {
         0
     }
@@ -32,9 +32,9 @@ pub trait Cell: Default + Debug + Send + Sync + Sized + 'static {
 
 /// Makes values that begin at 0.
 pub enum Maker<T> {
-    /// All alike.
+    /// The same for all families.
     Plain(fn() -> T),
-    /// Of one family.
+    /// For the bounds of one family.
     Shaped(Box<dyn Fn() -> T + Send + Sync>),
 }
 

@@ -1,4 +1,4 @@
-//! What is not recorded but read at each scrape.
+//! Values that are not recorded but read at each scrape.
 
 use std::fmt::Debug;
 
@@ -6,7 +6,7 @@ use std::fmt::Debug;
 pub(crate) trait Collector: Debug + Send + Sync {
     /// The name under which its faults are logged.
     fn name(&self) -> &'static str;
-    /// Reads: sets series of a store, or adds families that are not stored.
+    /// Reads the values. Sets series of a store, or adds readings of families that are not stored.
     fn collect(&self, readings: &mut Vec<Reading>);
 }
 

@@ -1,4 +1,4 @@
-//! A declared family in one store: its series, in the table that fits its labels.
+//! A declared family in one store: its series, in a dense table or a table of texts.
 
 use std::sync::Arc;
 
@@ -46,8 +46,8 @@ impl<C: Bridge> DeclaredFamily<C> {
         (invalid, values)
     }
 
-    /// The series of these label values, which come in the order of the declaration. Without `diagnostics` nothing is
-    /// logged, nor counted as refused: then there is no series for what has none of its own.
+    /// The series of these label values, which come in the order of the declaration. Without `diagnostics` nothing is logged, and
+    /// nothing is folded into the overflow series: there is no result for values outside a closed set or over the cap.
     pub(crate) fn series(&self, values: &[&str], diagnostics: Option<&Diagnostics>) -> Resolved<C> {
         failpoint::point("series");
         let (invalid, values) = self.folded(values);
@@ -105,7 +105,7 @@ impl<C: Cell> DeclaredFamily<C> {
         }
     }
 
-    /// How many look-ups found no place of their own.
+    /// How many look-ups were over the cap.
     pub(crate) fn overflowed(&self) -> u64 {
         match &self.table {
             Table::Dense(_) => 0,

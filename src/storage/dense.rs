@@ -23,9 +23,9 @@ pub(crate) struct DenseTable<C> {
     slots: Arc<[Slot<C>]>,
     /// When the first values of all slots began.
     created: u64,
-    /// Combinations.
+    /// How many combinations there are.
     size: usize,
-    /// Where values outside the sets go: a slot behind the combinations, or the one that is called `other` anyway.
+    /// The slot for values outside the sets: one behind the combinations, or the combination whose values are all `other`.
     overflow: usize,
     label_texts: Box<[Box<str>]>,
     /// Slots sorted by label text.
@@ -64,7 +64,7 @@ impl<C: Cell> DenseTable<C> {
         &self.slots
     }
 
-    /// The place of these values, which are of a family with this definition.
+    /// The series of these values, in a family with this definition.
     pub(crate) fn series(&self, def: &FamilyDef, values: &[&str]) -> DenseSeries<C> {
         DenseSeries { slots: self.slots.clone(), index: def.index_of(values).unwrap_or(self.overflow) }
     }
@@ -80,8 +80,8 @@ impl<C: Cell> DenseTable<C> {
         self.slots.iter().map(Slot::take_dropped).sum()
     }
 
-    /// Shows label texts, when each value began, and values, sorted by text. The place for values outside the sets is left
-    /// out until it is used.
+    /// Shows label texts, when each value began, and values, sorted by text. The slot for values outside the sets is left out until
+    /// something is recorded in it.
     pub(crate) fn for_each(&self, mut show: impl FnMut(&str, u64, &C)) {
         for &index in &self.order {
             let shown = self.slots.get(index).and_then(Slot::shown);
@@ -165,7 +165,7 @@ pub(crate) enum Shown<'a, C> {
 }
 
 impl<C> Shown<'_, C> {
-    /// When it began; nothing of a first one.
+    /// When it began; nothing for a first value.
     fn created(&self) -> Option<u64> {
         match self {
             Self::First(_) => None,
@@ -231,8 +231,8 @@ impl<C: Cell> Slot<C> {
         }
     }
 
-    /// Forgets the value; says how many of its samples were dropped. A record that has just looked whether there was a
-    /// removal goes to the value that is forgotten: it came before.
+    /// Removes the value; says how many of its samples were dropped. A record that has already checked for a removal still goes to the
+    /// removed value: it counts as made before.
     pub(crate) fn remove(&self) -> u64 {
         let later = match self.later.get() {
             Some(later) => later,

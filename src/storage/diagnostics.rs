@@ -1,4 +1,4 @@
-//! The faults of monitoring itself: counted each time, logged once for each family, and a health gauge that recovers.
+//! The faults of monitoring itself. Each is counted, the first of a family is logged, and the health gauge is 0 for a minute.
 
 use std::{
     collections::HashSet,
@@ -30,14 +30,14 @@ pub(crate) struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Runs a slow path of instrumentation. A panic is reported and goes no further. Nothing is run, and nothing returned,
-    /// where this thread would wait for itself.
+    /// Runs a slow path. A panic is reported and goes no further. On a thread that must not enter a slow path, nothing is run: see
+    /// [`Level::enter`].
     pub(crate) fn catch_and_report<R>(&self, metric: &str, run: impl FnOnce() -> R) -> Option<R> {
         let _level = Level::enter()?;
         self.catch_part(metric, run)
     }
 
-    /// The same within a slow path, for a part that has a name of its own.
+    /// The same inside a slow path, for a part that is reported under its own name.
     pub(crate) fn catch_part<R>(&self, metric: &str, run: impl FnOnce() -> R) -> Option<R> {
         catch_message(run).map_err(|message| self.fault(metric, &format!("panic: {message}"))).ok()
     }
@@ -128,12 +128,13 @@ impl Diagnostics {
         }
     }
 
-    /// Whether this is the first time. Nothing is logged under the lock: a subscriber may record metrics itself.
+    /// Whether this is the first finding of this kind for this metric. Nothing is logged under the lock, because a subscriber may
+    /// record metrics.
     fn first(&self, what: &'static str, metric: &str) -> bool {
         self.logged.lock().unwrap_or_else(PoisonError::into_inner).insert((metric.to_owned(), what))
     }
 
-    /// What there was to log, once for each family.
+    /// Everything that was logged: metric and kind of finding.
     #[cfg(feature = "view")]
     pub(crate) fn findings(&self) -> Vec<(String, &'static str)> {
         let mut findings: Vec<_> = self.logged.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
@@ -159,7 +160,7 @@ impl Diagnostics {
     }
 }
 
-/// The monotonic clock; a test may be ahead of it.
+/// The monotonic clock. Tests can set it ahead.
 fn now() -> Instant {
     #[cfg(test)]
     return Instant::now() + tests::AHEAD.get();

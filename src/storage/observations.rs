@@ -1,6 +1,7 @@
 //! Callbacks of the application that are read at each scrape.
 //!
-//! They run on a thread of the scrape's own, because one may block: then the scrape goes on without it.
+//! A callback may block, so callbacks run on a thread that the scrape starts for them. If one takes too long, the scrape goes on without
+//! it.
 
 use std::{
     collections::VecDeque,
@@ -29,9 +30,9 @@ const LONGEST_TOGETHER: Duration = Duration::from_secs(2);
 pub(crate) struct Observation {
     /// Where it was registered, for the log.
     name: String,
-    /// Reads the value and gives what sets it: that runs only if nobody has ended the observation meanwhile.
+    /// Reads the value, and returns a function that sets it. That is called only if the observation has not ended meanwhile.
     read: Mutex<Read>,
-    /// It runs, perhaps for a scrape that does not wait for it any more.
+    /// Whether it runs now, perhaps for a scrape that has given up waiting.
     is_running: AtomicBool,
     has_ended: AtomicBool,
 }
@@ -45,7 +46,7 @@ impl fmt::Debug for Observation {
 }
 
 impl Observation {
-    /// Reads and sets, on whatever thread. A panic is its message.
+    /// Reads the value and sets it. The error is the message of a panic.
     fn run(&self) -> Result<(), String> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_ended.load(Acquire) {
@@ -64,7 +65,7 @@ impl Observation {
 #[derive(Debug, Default)]
 pub(crate) struct Observations(Mutex<Vec<Arc<Observation>>>);
 
-/// What is left of one scrape's round, and for which of its threads.
+/// The callbacks that one scrape has still to run, and the number of the thread that runs them.
 struct Round {
     left: VecDeque<Arc<Observation>>,
     thread: u32,
@@ -93,8 +94,8 @@ impl Observations {
         catch_panic(|| drop(removed));
     }
 
-    /// Reads all of them, in the order in which they came. What does not answer in time is named in the log, keeps the value
-    /// that it had, and is not called again until it has returned.
+    /// Reads all of them, in the order in which they were added. One that does not return in time is named in the log, its series
+    /// keeps its value, and it is not called again until it has returned.
     pub(crate) fn read(&self, diagnostics: &Diagnostics) {
         let left: VecDeque<_> = self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
         if left.is_empty() {
@@ -103,7 +104,7 @@ impl Observations {
         let until = Instant::now().checked_add(LONGEST_TOGETHER);
         let round = Arc::new(Mutex::new(Round { left, thread: 0 }));
         let mut number = 0_u32;
-        // A thread for all of them, and one more behind each that hangs.
+        // One thread runs all callbacks. If one hangs, a new thread runs those behind it.
         loop {
             let (sender, answers) = channel();
             let thread = {
@@ -120,7 +121,7 @@ impl Observations {
                 let answer = match answers.recv_timeout(longest) {
                     Ok(answer) => Some(answer),
                     Err(RecvTimeoutError::Disconnected) => return,
-                    // Under the lock nobody answers: so what stands in front is what hangs, and has not only just begun.
+                    // Under the lock no answer can come. So the callback in front is the one that hangs.
                     Err(RecvTimeoutError::Timeout) => {
                         let mut round = round.lock().unwrap_or_else(PoisonError::into_inner);
                         let answer = answers.try_recv().ok();
@@ -152,7 +153,8 @@ impl Observations {
     }
 }
 
-/// Runs what is left, one after the other. The one that runs stays in front, so that the scrape knows which it is.
+/// Runs the callbacks that are left, one after the other. The one that runs stays in front, so that the scrape knows which one
+/// hangs.
 fn work(round: &Mutex<Round>, number: u32, answers: &Sender<(Arc<Observation>, Result<(), String>)>) {
     let mine = || {
         let round = round.lock().unwrap_or_else(PoisonError::into_inner);

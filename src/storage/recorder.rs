@@ -15,7 +15,7 @@ use super::{
 pub(crate) struct StoreRecorder(pub(crate) Arc<Store>);
 
 impl StoreRecorder {
-    /// Whatever goes wrong in here, a library that only wanted to count does not notice.
+    /// A handle on the series of a key. After a fault it is one that does nothing.
     fn register<C: Stored>(&self, key: &Key) -> C::Raw {
         let find = || self.0.resolve::<C>(key).into_raw();
         self.0.diagnostics.catch_and_report(key.name(), find).unwrap_or_else(C::raw_noop)

@@ -10,7 +10,7 @@ use crate::support::panics::catch_panic;
 pub(crate) enum Resolved<C: Bridge> {
     Dense(DenseSeries<C>),
     Series(Arc<Series<C>>),
-    /// A series of another type, or somebody else's: behind a handle of the `metrics` crate.
+    /// A summary, or a foreign series: behind a handle of the `metrics` crate.
     Raw(C::Raw),
     /// Refused, and the reason was logged.
     Nothing,
@@ -19,7 +19,7 @@ pub(crate) enum Resolved<C: Bridge> {
 impl<C: Bridge> Resolved<C> {
     #[inline(always)]
     pub(crate) fn apply(&self, op: C::Op) {
-        // What is recorded to all the time. The rest is one call: a jump table would be paid by these two.
+        // The common cases come first. The others are one call: a jump table would cost these two time as well.
         match self {
             Self::Series(series) => series.apply(op),
             Self::Dense(series) => series.apply(op),
@@ -27,7 +27,7 @@ impl<C: Bridge> Resolved<C> {
         }
     }
 
-    /// A call through a pointer, which could unwind for all that the compiler knows.
+    /// A call through a pointer. For `extern "C"` see [`catch_panic`].
     #[cold]
     #[inline(never)]
     extern "C" fn apply_raw(&self, op: C::Op) {

@@ -17,7 +17,7 @@ use crate::support::{
 /// One series: its label values and the value.
 #[derive(Debug)]
 pub struct Series<T> {
-    /// Half of it: enough to tell series apart before their values are compared.
+    /// Half of the hash: enough to tell series apart before their values are compared.
     hash: u32,
     values: Box<[Box<str>]>,
     /// `a="x",b="y"`, sorted by label name and escaped.
@@ -25,28 +25,27 @@ pub struct Series<T> {
     pub(crate) cell: T,
     /// Whether the series was removed. Then `cell` is not read any more.
     removed: AtomicBool,
-    /// When it began, as [`now`] has it.
+    /// When it began: see [`counts_since`].
     pub(crate) created: u64,
-    /// The family, where a handle that outlives its series finds it again.
+    /// The family. After a removal, a handle finds the new series of these labels there.
     home: Option<HomeRef<T>>,
 }
 
-/// How a series keeps its family. The outer pointer is thin: the series has room for the time in what that saves.
+/// How a series refers to its family. The outer pointer is thin, which saves as much memory as `created` takes.
 pub(crate) type HomeRef<T> = Arc<Weak<dyn Home<T>>>;
 
-/// Prometheus dates a scrape by its own clock, before it asks. A series that is made between that and the answer must not say that it
-/// began after the sample: Prometheus would put a 0 behind the sample and count it twice. Nothing was counted a moment ago
-/// either, so it says that.
+/// How much earlier a series says that it began, in milliseconds. Prometheus dates a scrape by its own clock, before it asks. If a series
+/// is made between that and the answer, it must not say that it began after the sample: Prometheus would put a 0 behind the sample and
+/// count it twice. A moment ago the count was 0 too, so an earlier time is also right.
 const MOMENT: u64 = 250;
 
-/// Since when something that is made now counts from 0, in milliseconds since 1970 by the wall clock. 0 while the clock is before
-/// that.
+/// The time since when a series that is made now counts, in milliseconds since 1970 by the wall clock.
 pub(crate) fn counts_since() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     now.saturating_sub(MOMENT)
 }
 
-/// A family, as its removed series see it.
+/// What a removed series needs of its family.
 pub(crate) trait Home<T>: Send + Sync {
     /// The series with the labels of a removed one. A new one is added; nothing for a gauge over the cap.
     fn anew(&self, removed: &Series<T>) -> Option<Arc<Series<T>>>;
@@ -100,7 +99,7 @@ impl<T> Series<T> {
         self.removed.load(Relaxed)
     }
 
-    /// The caller holds the lock of the family and takes the series out of it.
+    /// Marks the series. The caller holds the lock of the family and takes the series out of it.
     pub(crate) fn set_removed(&self) {
         self.removed.store(true, Release);
     }
@@ -114,7 +113,7 @@ impl<T> Series<T> {
         Self: Apply<C>,
     {
         slow(|| {
-            // Acquire: the search below must see the removal, or it would find this very series.
+            // Acquire: the search below must see the removal, or it would find this same series.
             if !self.removed.load(Acquire) {
                 return;
             }
@@ -127,7 +126,7 @@ impl<T> Series<T> {
 }
 
 impl<C: Cell> Series<C> {
-    /// The series that a removed one begins anew as; nothing for a gauge over the cap.
+    /// The new series in place of a removed one; nothing for a gauge over the cap.
     pub(crate) fn successor(&self) -> Option<Arc<Self>> {
         // As in `apply_anew`.
         let _ = self.removed.load(Acquire);

@@ -8,10 +8,10 @@ use super::series::Series;
 #[derive(Debug)]
 pub(crate) struct Sorted<T> {
     series: Vec<Arc<Series<T>>>,
-    /// Their label texts one after the other, and where each ends: what is printed together lies together in memory.
+    /// Their label texts in one buffer, and where each ends: a scrape reads them in this order, from memory that lies together.
     texts: String,
     ends: Vec<usize>,
-    /// The version of the family with removals that this order is of.
+    /// The version of the family that this order is of; 0 until its first removal.
     pub(crate) version: u64,
 }
 

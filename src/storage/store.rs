@@ -1,6 +1,6 @@
-//! Everything that one service recorded: a map from the name of each family to where it lives.
+//! Everything that one service has recorded: a map from names to families.
 //!
-//! A name has one owner, for good. So no family is exported twice, and no handle writes where nobody reads.
+//! A name has one owner, for good. So no family is exported twice, and no handle records into a family that is not exported.
 
 #[cfg(feature = "temporal")]
 use std::any::Any;
@@ -44,7 +44,7 @@ use crate::{
 /// from data.
 pub(crate) const NAMES_CAP: usize = if cfg!(models) { 2 } else { 2_000 };
 
-/// Where a name lives.
+/// The family that owns a name.
 #[derive(Clone, Debug)]
 pub enum Owner {
     /// A declared counter.
@@ -53,7 +53,7 @@ pub enum Owner {
     Gauge(Arc<DeclaredFamily<GaugeCell>>),
     /// A declared histogram.
     Histogram(Arc<DeclaredFamily<HistogramCell>>),
-    /// Nobody declared it.
+    /// A family without a declaration.
     Undeclared(UndeclaredFamilies),
 }
 
@@ -67,7 +67,7 @@ impl Owner {
         }
     }
 
-    /// How many look-ups found no place of their own, and how many samples were dropped since this was last asked.
+    /// How many look-ups were over the cap, and how many samples were dropped since the last call.
     pub(crate) fn losses(&self) -> (u64, u64) {
         match self {
             Self::Counter(family) => (family.overflowed(), family.take_dropped()),

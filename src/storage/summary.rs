@@ -44,7 +44,7 @@ impl Default for SummaryCell {
 }
 
 impl SummaryCell {
-    /// Samples dropped since this was last asked.
+    /// How many samples were dropped since the last call.
     pub(crate) fn take_dropped(&self) -> u64 {
         self.dropped.swap(0, Relaxed)
     }
@@ -79,7 +79,7 @@ impl Apply<HistogramCell> for Series<SummaryCell> {
         // A sketch grows, and an allocator may record that.
         slow(|| {
             let sample = [(value, Instant::now())];
-            // Not all under one lock: a render waits for it.
+            // At most 1,000 under one lock, because a render waits for it.
             let mut left = times;
             while left > 0 {
                 let mut distribution = self.cell.distribution.lock().unwrap_or_else(PoisonError::into_inner);

@@ -22,12 +22,12 @@ use crate::{
     support::sync::{self, MutexGuard, OnceLock, RwLock, atomic::Ordering::Relaxed},
 };
 
-/// The series of a look-up, and who keeps it.
+/// The series that a look-up found, and how long it lives.
 #[derive(Debug)]
 pub(crate) enum Place<'a, C> {
     /// In the table that only grows: it lives as long as the family.
     Kept(&'a Arc<Series<C>>),
-    /// Until it is removed. Also a gauge over the cap, which gets a series when another one is removed.
+    /// In the map: it lives until it is removed. Also a gauge over the cap, which gets a series when another one is removed.
     Counted(Arc<Series<C>>),
 }
 

@@ -1,4 +1,4 @@
-//! Values by one text: a map that only grows, up to a cap, and is read without a lock.
+//! A map from a text to a value. It only grows, up to a cap, and is read without a lock.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::schema::{
 
 static TEXT: [LabelDef; 1] = [LabelDef::of::<Text>("text")];
 
-/// Values by texts as they are kept in a label: cut where a label value is cut.
+/// A map from texts to values. Texts are cut as label values are.
 #[derive(Debug)]
 pub(crate) struct TextMap<V>(TextTable<V>);
 
@@ -23,7 +23,7 @@ impl<V: Default> TextMap<V> {
         Self(TextTable::of(&TEXT, cap.unwrap_or(SERIES_CAP).max(SERIES_CAP), Maker::default(), None))
     }
 
-    /// The value of a text that is not cut.
+    /// The value of a text. A text that would be cut has none.
     #[inline]
     pub(crate) fn get(&self, text: &str) -> Option<&V> {
         if sanitize::truncate(text).len() == text.len() { self.0.peek(&[text]).map(|entry| &entry.cell) } else { None }

@@ -206,7 +206,7 @@ impl<T> TextTable<T> {
         (!count.closed).then(|| self.overflow_of_any())
     }
 
-    /// The same for a table that is never closed.
+    /// The same, whether or not the table is closed.
     fn overflow_of_any(&self) -> &Arc<Series<T>> {
         self.overflowed.fetch_add(1, Relaxed);
         self.overflow.get_or_init(|| {

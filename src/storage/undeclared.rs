@@ -1,4 +1,4 @@
-//! Families that nobody declared: those of other libraries, and names that are used without `families!`.
+//! Families without a declaration: those of other libraries, and names that are used without `families!`.
 //!
 //! Their labels are not known in advance, so a series is found by its key. The registry of metrics-exporter-prometheus is not
 //! used: a sample that is recorded while it empties its queues can be lost (274 of 2,000,000 in a loop of upkeep), and the
@@ -48,7 +48,7 @@ type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
 pub enum UndeclaredFamilies {
     Counter(Arc<UndeclaredFamily<CounterCell>>),
     Gauge(Arc<UndeclaredFamily<GaugeCell>>),
-    /// With bounds, by the unit in its name or given by whoever registers it.
+    /// A histogram with bounds: by the unit in its name, or those of its registration.
     Histogram(Arc<UndeclaredFamily<HistogramCell>>),
     /// Any other histogram: quantiles, as the exporter has them.
     Summary(Arc<UndeclaredFamily<SummaryCell>>),
@@ -79,7 +79,7 @@ impl UndeclaredFamilies {
         }
     }
 
-    /// One series. Without `diagnostics` nothing is logged, nor counted as refused.
+    /// One series. Without `diagnostics` nothing is logged, and nothing goes to the overflow series.
     pub(crate) fn series<C: Undeclared>(&self, key: &Key, diagnostics: Option<&Diagnostics>) -> Resolved<C> {
         let series = match (C::of_kind(self), self) {
             (Some(family), _) => family.get(key, diagnostics).map(Resolved::Series),
@@ -90,7 +90,7 @@ impl UndeclaredFamilies {
         series.unwrap_or(Resolved::Nothing)
     }
 
-    /// Takes note of a declaration that came after the first use: its labels are allowed.
+    /// Allows the labels of a declaration that came after the first use.
     pub(crate) fn declare(&self, labels: &'static [LabelDef]) {
         let declared = match self {
             Self::Counter(family) => &family.declared,
@@ -227,7 +227,8 @@ impl<T: Send + Sync + 'static> UndeclaredFamily<T> {
         Some(series)
     }
 
-    /// The series of a key; nothing for a gauge over the cap. Without `diagnostics` nothing is logged, nor counted as refused.
+    /// The series of a key; nothing for a gauge over the cap. Without `diagnostics` nothing is logged, and nothing goes to the overflow
+    /// series.
     pub(crate) fn get(&self, key: &Key, diagnostics: Option<&Diagnostics>) -> Option<Arc<Series<T>>> {
         failpoint::point("open");
         if let Some(series) = self.spelled.read().unwrap_or_else(PoisonError::into_inner).get(key) {
