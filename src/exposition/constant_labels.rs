@@ -1,4 +1,4 @@
-//! Labels of the configuration, on every series of every format.
+//! Puts the labels of the configuration on every series, in every format.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,11 @@ use crate::storage::{
     store::Store,
 };
 
-/// An encoder behind which every series has the constant labels. A series that has such a label itself keeps its own.
+/// Adds the constant labels to every series and passes it on to another encoder. A series that has such a label itself keeps its own.
 pub(super) struct WithConstantLabels<'a, E> {
     pub(super) encoder: &'a mut E,
     constant: &'a BTreeMap<String, String>,
-    /// Of a series that has no others.
+    /// The constant labels as text, for series without labels of their own.
     alone: Box<str>,
     family: String,
     /// Families that have such a label themselves, and the label.
@@ -36,7 +36,7 @@ impl<'a, E: Encoder> WithConstantLabels<'a, E> {
         if labels.is_empty() {
             return self.alone.clone();
         }
-        // What is stored can be read.
+        // Always there: label texts are written by us.
         let Some((own, _)) = label_pairs(labels) else { return labels.into() };
         let mut all: Vec<(&str, &str)> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         for (name, value) in self.constant {

@@ -1,4 +1,4 @@
-//! The seam between values and formats.
+//! The interface between the values and the formats: one [`Encoder`] for each format.
 
 use crate::storage::native::NativeCounts;
 
@@ -18,12 +18,12 @@ pub(crate) trait Encoder {
     fn summary(&mut self, metric: Metric<'_>, summary: &Summary<'_>);
 }
 
-/// One of a family, as the formats use the word: a set of labels, whatever the number of its samples.
+/// One metric of a family, as the formats use the word: a set of labels, with one or more samples.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Metric<'a> {
     /// `a="x",b="y"`: sorted by name and escaped as the text formats have it.
     pub(crate) labels: &'a str,
-    /// When it began to count from 0, in milliseconds since 1970; 0 where nobody knows.
+    /// When it began to count from 0, in milliseconds since 1970; 0 if that is not known.
     pub(crate) created: u64,
 }
 
@@ -76,5 +76,5 @@ pub(crate) struct Summary<'a> {
     pub(crate) count: u64,
 }
 
-/// The help of a name that nobody described: without any, `promtool` finds fault with the text.
+/// The help of a name without a description: `promtool` reports families without help.
 pub(crate) const NO_HELP: &str = "Not described";

@@ -1,11 +1,11 @@
-//! The lines of samples, which the text formats have in common.
+//! Lines of samples, for both text formats.
 
 use std::fmt::Write;
 
 /// Writes the samples of one family after the other.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// Of the family whose samples follow.
+    /// The name of the current family.
     pub(super) name: String,
     pub(super) out: String,
 }

@@ -1,8 +1,8 @@
 //! The OpenMetrics text format, version 1.0.0.
 //!
-//! Every sample is called as in the other formats. A counter loses its `_total` in the lines that describe it, as the format
-//! wants it. Where that cannot be, its type is `unknown`, as Go's `expfmt` has it: the name has no `_total`, or what is left is
-//! the name of another family.
+//! Samples have the same names as in the other formats. In the lines that describe a counter its name has no `_total`: the format requires
+//! that. A counter whose name has no `_total`, or whose name without it belongs to another family, gets the type `unknown`, as in Go's
+//! `expfmt`.
 
 use std::{collections::HashMap, fmt::Write};
 
@@ -51,8 +51,8 @@ impl Names {
         self.0.get(name) == Some(&kind)
     }
 
-    /// Whether a counter can be called so, without its `_total`: the format wants that no family has a name that belongs to
-    /// another one.
+    /// Whether a counter can have this name, which is its own without `_total`. In this format a family also owns names with the suffixes
+    /// of its samples.
     fn is_free(&self, base: &str) -> bool {
         const PARTS: [&str; 4] = ["_bucket", "_count", "_created", "_sum"];
         let is_part = |part: &&str| base.strip_suffix(part).is_some_and(|owner| self.is(owner, Kind::Histogram));
@@ -69,7 +69,7 @@ struct OpenMetricsEncoder {
     lines: Lines,
     names: Names,
     has_created_lines: bool,
-    /// The name of the sample that says since when a metric of this family counts; empty where there is none.
+    /// The name of the samples `_created` of this family; empty if it has none.
     created: String,
     /// The bounds of this family.
     le: Vec<String>,
@@ -145,8 +145,8 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// A number as the labels `le` and `quantile` have it, which Prometheus compares as text: as Go prints it, and never without a
-/// point or an exponent. From protobuf Prometheus makes the same.
+/// A number as the labels `le` and `quantile` have it, which Prometheus compares as text: as Go prints it, always with a point or an
+/// exponent. Prometheus makes the same text out of protobuf.
 fn canonical(number: f64) -> String {
     // No negative zero.
     let number = number + 0.0;

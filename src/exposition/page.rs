@@ -21,12 +21,12 @@ use crate::{
 /// Series of a family that are shown; the text has all of them.
 const SHOWN_SERIES: usize = 20;
 
-/// What is between the head of the page, with its status, and its end.
+/// The content of the page, without the head and the end of the document.
 pub(super) fn render(store: &Store) -> String {
     render::render(store, Format::Page, |_, _| Page::default(), |page| page.html(store))
 }
 
-/// All families, for sections that look at several of them.
+/// All families: some sections of the page look at several of them.
 #[derive(Default)]
 struct Page(Vec<Family>);
 
@@ -44,7 +44,7 @@ struct Series {
 
 enum Value {
     Number(f64),
-    /// The count of each bucket and its upper bound; of a summary there are none.
+    /// The buckets are upper bounds and counts; a summary has none.
     Distribution {
         count: u64,
         sum: f64,
@@ -149,7 +149,7 @@ impl Page {
         })
     }
 
-    /// Totals and means of each route: what a rate would need is not here.
+    /// Totals and means of each route. There are no rates: those need two scrapes.
     fn routes(&self, out: &mut String) -> fmt::Result {
         #[derive(Default)]
         struct Totals {
@@ -212,7 +212,7 @@ impl Page {
     }
 }
 
-/// What monitoring found fault with, by name.
+/// The findings of monitoring, by name.
 fn findings(out: &mut String, store: &Store) -> fmt::Result {
     let findings = store.diagnostics.findings();
     if findings.is_empty() {
@@ -225,7 +225,7 @@ fn findings(out: &mut String, store: &Store) -> fmt::Result {
     })
 }
 
-/// What [`Diagnostics`](crate::storage::diagnostics::Diagnostics) calls its findings.
+/// The findings of [`Diagnostics`](crate::storage::diagnostics::Diagnostics) in words.
 fn in_words(what: &str) -> &str {
     match what {
         "fault" => "a fault while recording, or a sample that is not a number",
@@ -282,7 +282,7 @@ impl Family {
     }
 }
 
-/// A query that answers what one usually asks of a family.
+/// The query that a family is usually read with.
 struct Query<'a>(&'a Family);
 
 impl Display for Query<'_> {
@@ -312,7 +312,7 @@ fn picture(out: &mut String, buckets: &[(String, u64)]) -> fmt::Result {
         Escaped(&words.join(", "))
     )?;
     for (place, (_, count)) in buckets.iter().enumerate().filter(|(_, (_, count))| *count > 0) {
-        // Never so low that it cannot be seen.
+        // High enough to be seen.
         let height = (24.0 * *count as f64 / most as f64).max(1.0);
         let (x, y) = (place.saturating_mul(10), 24.0 - height);
         write!(out, "<rect x=\"{x}\" y=\"{y:.1}\" width=\"8\" height=\"{height:.1}\"/>")?;
@@ -332,7 +332,7 @@ fn table(
 }
 
 fn rows(out: &mut String, name: &str, columns: &[&str], body: impl FnOnce(&mut String) -> fmt::Result) -> fmt::Result {
-    // It scrolls where it is too wide, also by the keyboard.
+    // A table that is too wide can be scrolled, also by the keyboard.
     write!(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><table>", Escaped(name))?;
     if !columns.is_empty() {
         out.write_str("<thead><tr>")?;
@@ -349,7 +349,7 @@ fn rows(out: &mut String, name: &str, columns: &[&str], body: impl FnOnce(&mut S
     out.write_str("</tbody></table></div>")
 }
 
-/// What the numbers of a family are, by its name.
+/// The unit of a family, by its name.
 #[derive(Clone, Copy)]
 enum Unit {
     Seconds,

@@ -58,7 +58,7 @@ impl Message {
         Self::varint(&mut self.0, value);
     }
 
-    /// A number that may be negative, and is near 0: the sign is the lowest bit.
+    /// A signed number as `sint32` and `sint64` have it: the sign is the lowest bit, so numbers near 0 are short.
     fn signed(bytes: &mut Vec<u8>, number: i64) {
         Self::varint(bytes, ((number << 1) ^ (number >> 63)) as u64);
     }
@@ -68,7 +68,7 @@ impl Message {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
-    /// So many bytes follow, of a text or of the fields of a message.
+    /// Begins a text or a message of this size.
     fn begin(&mut self, field: u8, size: usize) {
         self.key(field, 2);
         Self::varint(&mut self.0, size as u64);
@@ -79,24 +79,25 @@ impl Message {
         self.0.extend_from_slice(value);
     }
 
-    /// A message in this one, which is empty afterwards.
+    /// Adds a message as a field, and empties it.
     fn message(&mut self, field: u8, part: &mut Self) {
         self.bytes(field, &part.0);
         part.0.clear();
     }
 }
 
-/// How many bytes a whole number takes, and a text behind its length: each without its key.
+/// How many bytes a whole number takes, without its key.
 fn size_of_whole(number: u64) -> usize {
     let bits = number.checked_ilog2().map_or(1, |highest| highest.saturating_add(1));
     bits.div_ceil(7) as usize
 }
 
+/// How many bytes a text and its length take, without the key.
 fn size_of_text(text: &str) -> usize {
     size_of_whole(text.len() as u64).saturating_add(text.len())
 }
 
-/// Of the message `MetricFamily`.
+/// The fields of the message `MetricFamily`.
 mod family {
     pub(super) const NAME: u8 = 1;
     pub(super) const HELP: u8 = 2;
@@ -105,7 +106,7 @@ mod family {
     pub(super) const UNIT: u8 = 5;
 }
 
-/// Of the message `Metric`.
+/// The fields of the message `Metric`.
 mod metric {
     pub(super) const LABEL: u8 = 1;
     pub(super) const GAUGE: u8 = 2;
@@ -114,7 +115,7 @@ mod metric {
     pub(super) const HISTOGRAM: u8 = 7;
 }
 
-/// Of the message `Histogram`.
+/// The fields of the message `Histogram`.
 mod histogram {
     pub(super) const COUNT: u8 = 1;
     pub(super) const SUM: u8 = 2;
@@ -154,10 +155,10 @@ impl ProtobufEncoder {
         }
     }
 
-    /// The metric with these labels, and with the value that was written.
+    /// Adds a metric with these labels and the value that was written before. `value` is the field of the value.
     fn metric(&mut self, labels: &str, value: u8) {
         let mut rest = labels;
-        // What is stored can be read.
+        // Ends at the last label: label texts are written by us.
         while let Some((name, value, after)) = sanitize::label_pair(rest) {
             let size = size_of_text(name).saturating_add(size_of_text(&value)).saturating_add(2);
             self.metric.begin(metric::LABEL, size);

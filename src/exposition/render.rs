@@ -1,4 +1,4 @@
-//! One scrape: what is read for it, the labels of the configuration, and a buffer of the right size.
+//! One scrape in any format: runs the collectors, adds the labels of the configuration, and walks over the store.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -8,7 +8,7 @@ use crate::{
     support::failpoint,
 };
 
-/// In which a scrape can be answered.
+/// The format of an answer to a scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// The text format of Prometheus, version 0.0.4.
@@ -17,17 +17,17 @@ pub(crate) enum Format {
     OpenMetrics,
     /// `io.prometheus.client.MetricFamily`, delimited.
     Protobuf,
-    /// What is between head and end of the page for people.
+    /// The content of the page for people, without the head and the end of the document.
     #[cfg(feature = "view")]
     Page,
 }
 
 impl Format {
-    /// How many there are: `format as usize` is below it.
+    /// How many formats there are: `format as usize` is less.
     pub(crate) const COUNT: usize = if cfg!(feature = "view") { 4 } else { 3 };
 }
 
-/// Everything that a scrape shows. `new` makes the encoder, for so many bytes; `finish` takes what it wrote.
+/// Everything that a scrape shows. `new` makes an encoder, with room for so many bytes; `finish` takes its output.
 pub(super) fn render<E: Encoder, T: AsRef<[u8]>>(
     store: &Store,
     format: Format,
@@ -36,7 +36,7 @@ pub(super) fn render<E: Encoder, T: AsRef<[u8]>>(
 ) -> T {
     failpoint::point("render");
     let readings = store.collect();
-    // As much as last time, and a little for what is new.
+    // The size of the last answer, and a little for new series.
     let last = store.last_sizes.get(format as usize);
     let expected = last.map_or(0, |last| last.load(Relaxed));
     let mut encoder = new(expected.saturating_add(expected / 16), &readings);

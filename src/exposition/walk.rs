@@ -1,4 +1,4 @@
-//! Reads a store, family by family.
+//! The walk over a store, family by family: shows every value to an encoder.
 
 use super::encoder::{Encoder, Histogram, Metric, MetricType, Summary};
 use crate::storage::{
@@ -54,8 +54,8 @@ impl Encode for SummaryCell {
     }
 }
 
-/// Writes the families whose names are included, and what was read for this scrape. A reading whose name is recorded by
-/// somebody is left out.
+/// Writes the families whose names are included, and the readings of this scrape, sorted by name. A reading is left out if a family of
+/// the store has its name.
 pub(crate) fn walk(
     store: &Store,
     readings: Vec<Reading>,
@@ -119,6 +119,6 @@ fn undeclared<T: Encode + Send + Sync + 'static>(
 fn encode_reading(reading: &Reading, encoder: &mut impl Encoder) {
     let kind = if reading.is_counter { MetricType::Counter } else { MetricType::Gauge };
     encoder.family(reading.name, Some(reading.help), kind);
-    // Where it counts from is known to whoever counts it.
+    // When it began to count is not known here.
     encoder.number(Metric { labels: "", created: 0 }, reading.value);
 }
