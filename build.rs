@@ -1,5 +1,5 @@
-//! Hands to the crate what no Cargo variable carries: the compiler's version, for `build_info!`, and the namespace of the
-//! crate's own names, which macros need as a literal.
+//! Sets variables of the build that Cargo does not set: the compiler's version, for `build_info!`, and the namespace of the crate's own
+//! names, which macros need as a literal.
 
 use std::{env, process::Command};
 
@@ -21,6 +21,6 @@ fn main() {
 
     println!("cargo::rerun-if-env-changed=COMPOZY_METRIC_NAMESPACE");
     let namespace = env::var_os("COMPOZY_METRIC_NAMESPACE").unwrap_or_else(|| "compozy".into());
-    // `src/schema/names.rs` checks it. Escaped, so that whatever it is stays on this line.
+    // `src/schema/names.rs` checks it. Escaped, so that any value stays on this line.
     println!("cargo::rustc-env=COMPOZY_MONITORING_NAMESPACE={}", namespace.to_string_lossy().escape_default());
 }

@@ -1,4 +1,4 @@
-//! Says that this is the build with models, and what the crate's own build script says.
+//! Sets `cfg(models)`, and what the crate's own build script sets.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -35,7 +35,7 @@ use crate::{
     },
 };
 
-/// How often a thread may be interrupted where it could go on. Two or three find what can be found, in practice.
+/// How often a thread may be interrupted although it could go on. In practice two or three find every fault.
 const PREEMPTIONS: usize = 3;
 
 /// Tries every order.
@@ -50,7 +50,7 @@ fn all(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
         model();
     });
     let runs = runs.load(Relaxed);
-    // A model with one order only has nothing to say.
+    // With one order only, a model shows nothing.
     assert!(runs > 1, "{runs} orders");
     let name = std::thread::current().name().unwrap_or_default().to_owned();
     let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{name}: {runs} orders\n"));
@@ -64,7 +64,7 @@ fn table(cap: usize) -> Arc<TextFamily<CounterCell>> {
 
 const ONE: CounterOp = CounterOp::Increment(1);
 
-/// The series of a value, as a handle finds it that is taken now.
+/// The series of a value, as a handle finds it when it is taken.
 fn taken(table: &TextFamily<CounterCell>, value: &str) -> Arc<Series<CounterCell>> {
     table.own(&[value]).unwrap_or_else(|| table.over(&[value])).series()
 }
@@ -597,7 +597,7 @@ fn a_handle_that_is_found_while_the_service_stops_and_starts_counts_where_it_did
         });
         site.handle().increment(1);
         thread.join().unwrap();
-        // Whether that one was counted, nobody can say: those from here on are.
+        // That record may have been counted or not. Those from here on are counted.
         let first = lines(&store, "compozy_model_total");
         let first: u64 = first.first().map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap());
         site.handle().increment(1);

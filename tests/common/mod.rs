@@ -15,9 +15,21 @@ pub mod metric_family;
 #[cfg(all(feature = "prometheus", feature = "http-poem"))]
 pub mod scraped;
 
+/// Requests that no handler takes, if `/ok` answers GET alone: method, path, the labels `method`, `path` and `status_code`.
+pub const NO_ROUTE: [(&str, &str, &str, &str, u16); 8] = [
+    ("GET", "/wp-admin/setup.php", "GET", "unmatched", 404),
+    ("BREW", "/ok", "OTHER", "/ok", 405),
+    ("get", "/ok", "OTHER", "/ok", 405),
+    ("PROPFIND", "/nothing", "OTHER", "unmatched", 404),
+    ("OPTIONS", "/ok", "OPTIONS", "/ok", 405),
+    ("PATCH", "/ok", "PATCH", "/ok", 405),
+    ("PUT", "/ok", "PUT", "/ok", 405),
+    ("TRACE", "/ok", "TRACE", "/ok", 405),
+];
+
 /// Ends the test here and runs it in a process of its own: this binary, started with the name of this one test.
 ///
-/// The first line of each test that looks at what the whole process has. The process knows itself by a variable.
+/// The first line of each test that looks at state of the whole process. A variable tells the process that it is the test's own.
 #[allow(unused_macros)]
 macro_rules! own_process {
     () => {
@@ -28,7 +40,7 @@ macro_rules! own_process {
     };
 }
 
-/// For [`own_process!`]: whether this process is the test's own; if not, the test has run elsewhere when this returns.
+/// For [`own_process!`]: whether this process is the test's own. If not, the test has run in another process when this returns.
 #[track_caller]
 pub fn is_own_process(inside: &str) -> bool {
     const TEST: &str = "TEST_OF_THIS_PROCESS";
@@ -46,7 +58,7 @@ pub fn is_own_process(inside: &str) -> bool {
         .output()
         .expect("it starts");
     let said = String::from_utf8_lossy(&output.stdout);
-    // A process that ran no test ends well too.
+    // A process that ran no test ends without an error too.
     let ran = output.status.success() && said.contains("test result: ok. 1 passed");
     assert!(ran, "in a process of its own, {}:\n{said}{}", output.status, String::from_utf8_lossy(&output.stderr));
     said.lines()
@@ -103,7 +115,7 @@ pub fn resident() -> u64 {
     line.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
 }
 
-/// Bytes that this leaves behind on this thread; less than nothing when it frees what was there before.
+/// Bytes that this leaves allocated on this thread; negative if it frees what was allocated before.
 pub fn left_behind(run: impl FnOnce()) -> i64 {
     allocation_counter::measure(run).bytes_current
 }
@@ -136,14 +148,14 @@ pub fn allocations(run: impl FnOnce()) -> u64 {
     allocation_counter::measure(run).count_total
 }
 
-/// How many allocations this makes in its steady state. A histogram asks for memory when its samples come to octaves that
-/// are new to it, and how long something took is not the same each time: so the least of a few rounds.
+/// How many allocations this makes in its steady state: the least of a few rounds. A histogram allocates at the first sample in an octave,
+/// and how long something takes varies.
 pub fn steady_allocations(round: impl Fn()) -> u64 {
     (0..5).map(|_| allocations(&round)).min().unwrap_or_default()
 }
 
-/// Builds a package or a workspace that lies outside of the repository, takes its folder away, and says where its programs
-/// are. Without a list of labels, with the versions of the repository, and without a word of the compiler.
+/// Builds a package or a workspace in a folder outside of the repository, with the versions of the repository and without a list of
+/// labels; removes the folder and returns where the programs are. Warnings fail it.
 #[track_caller]
 pub fn built_outside(folder: &std::path::Path) -> std::path::PathBuf {
     cargo_outside("build", folder);
