@@ -12,10 +12,10 @@ use std::{env, error::Error};
 use compozy_monitoring::{Config, HttpLayer, MonitoringService, RequestHead, Routes, build_info};
 use tonic::transport::Server;
 
-/// The methods of the services that this server has: a client can ask for any other, and it must not become a label.
+/// The methods that this server has. A client can ask for any other method, which must not become a label value.
 const METHODS: [&str; 2] = ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"];
 
-/// gRPC answers 200 whatever it does not know, so this says `unmatched` itself.
+/// gRPC answers 200 even for a method that the server does not have, so this function returns `unmatched` for those.
 fn template(head: &RequestHead<'_>) -> Option<&'static str> {
     let known = METHODS.into_iter().find(|method| *method == head.uri().path());
     Some(known.unwrap_or("unmatched"))
