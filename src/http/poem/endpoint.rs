@@ -92,8 +92,8 @@ impl MetricsEndpoint {
     /// ```
     ///
     /// # Errors
-    /// The application has a route at exactly this path, and monitoring is on. Serve the metrics at another path, or go
-    /// on without them.
+    /// The application has a route at exactly this path, while monitoring is on. Serve the metrics elsewhere, or go on
+    /// without them.
     pub fn mount(self, app: Route) -> Result<MetricsRoute, ConfigError> {
         if !self.scrape.service.is_enabled() {
             return Ok(MetricsRoute { route: app, unrouted: Some(self) });
