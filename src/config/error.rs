@@ -13,7 +13,7 @@ use super::PATH_VARIABLE;
 /// let error = MonitoringService::new(Config::default().path("metrics")).unwrap_err();
 /// assert!(error.to_string().contains("`metrics` is not absolute"));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     pub(super) source: Source,
     pub(super) problem: String,
@@ -75,6 +75,13 @@ impl fmt::Display for ConfigError {
             write!(f, "; accepted: {}", self.accepted)?;
         }
         Ok(())
+    }
+}
+
+/// The same text: it is what a `main` that returns the error prints.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

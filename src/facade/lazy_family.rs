@@ -163,7 +163,13 @@ impl<C: Stored> LazyFamilyCore<C> {
             let target = target();
             let is_global = matches!(target, Target::Global(_));
             let Some(store) = target.store().filter(|_| !is_global || self.slots.get().is_none()) else { return };
-            let take = || self.keep(&target, &store.look_up(self.def));
+            let take = || {
+                let family = store.look_up(self.def);
+                // What is wrong with another declaration of the name, the first record reports: until then nothing is kept.
+                if family.is_of(self.def) {
+                    self.keep(&target, &family);
+                }
+            };
             let _ = store.diagnostics.catch_and_report(self.def.name, take);
         });
     }

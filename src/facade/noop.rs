@@ -75,6 +75,10 @@ impl Taken {
 }
 
 /// A handle that `observe` takes: a gauge or a counter.
+#[diagnostic::on_unimplemented(
+    message = "`observe` takes the handle of a gauge or counter, and this is `{Self}`",
+    label = "of a family without labels: `FAMILY.handle()`; with labels: `FAMILY.with(..)`"
+)]
 pub trait Observable: Send + 'static {}
 
 impl Observable for Gauge {}

@@ -7,6 +7,10 @@ use crate::storage::{
 };
 
 /// A handle that [`MonitoringService::observe`](crate::MonitoringService::observe) takes: a [`Gauge`](crate::Gauge) or a [`Counter`](crate::Counter).
+#[diagnostic::on_unimplemented(
+    message = "`observe` takes the handle of a gauge or counter, and this is `{Self}`",
+    label = "of a family without labels: `FAMILY.handle()`; with labels: `FAMILY.with(..)`"
+)]
 pub trait Observable: Send + 'static {
     #[doc(hidden)]
     fn set_in(&self, store: &InStore<'_>, value: f64);

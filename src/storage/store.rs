@@ -126,6 +126,11 @@ impl<C: Stored> Lookup<C> {
             (None, owner) => Self::Taken(owner.kind()),
         }
     }
+
+    /// Whether the name belongs to this very declaration.
+    pub(crate) fn is_of(&self, def: &'static FamilyDef) -> bool {
+        matches!(self, Self::Declared(own) if std::ptr::eq(own.def, def))
+    }
 }
 
 type Names = HashMap<String, Owner, BuildHasherDefault<RapidHasher<'static>>>;
@@ -280,7 +285,7 @@ impl Store {
                 self.diagnostics.fault(def.name, "declared twice, with different labels or buckets");
                 return Lookup::Taken(C::KIND);
             }
-            Lookup::Declared(own) if !std::ptr::eq(own.def, def) => {
+            Lookup::Declared(own) if !family.is_of(def) => {
                 self.diagnostics.declared_twice(def.name, own.def.module, def.module);
             }
             Lookup::Declared(_) => {}

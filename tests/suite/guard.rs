@@ -29,6 +29,45 @@ mod elsewhere {
     }
 }
 
+/// One name each, declared twice.
+mod first {
+    compozy_monitoring::families! {
+        /// The same in both.
+        pub counter SAME = "guard_twice_same_total" { payment: Payment { Card = "card", Cash = "cash" } };
+        /// Another set.
+        pub counter CLOSED = "guard_twice_closed_total" { payment: Payment };
+        /// More labels.
+        pub gauge MORE = "guard_twice_more" { payment: Payment };
+        /// No labels.
+        pub counter BARE = "guard_twice_bare_total";
+        /// Free text.
+        pub counter TEXT = "guard_twice_text_total" { queue: str };
+        /// Other bounds.
+        pub histogram BOUNDS = "guard_twice_seconds" buckets [1, 2];
+        /// Another kind.
+        pub counter KIND = "guard_twice_kind_total";
+    }
+}
+
+mod second {
+    compozy_monitoring::families! {
+        /// The same in both.
+        pub counter SAME = "guard_twice_same_total" { payment: Payment { Card = "card", Cash = "cash" } };
+        /// Another set.
+        pub counter CLOSED = "guard_twice_closed_total" { kind: Kind { Big = "big", Small = "small", Tiny = "tiny" } };
+        /// More labels.
+        pub gauge MORE = "guard_twice_more" { payment: Payment, kind: Kind };
+        /// No labels.
+        pub counter BARE = "guard_twice_bare_total" { kind: Kind };
+        /// Free text.
+        pub counter TEXT = "guard_twice_text_total" { kind: str };
+        /// Other bounds.
+        pub histogram BOUNDS = "guard_twice_seconds" buckets [1, 3];
+        /// Another kind.
+        pub histogram KIND = "guard_twice_kind_total" buckets [1];
+    }
+}
+
 /// How many series a family shows.
 fn count(text: &str, name: &str) -> usize {
     samples(text).keys().filter(|series| series.starts_with(&format!("{name}{{"))).count()
@@ -167,6 +206,67 @@ fn two_declarations_of_one_family_are_one_family_and_one_log_line() {
     assert_eq!(value(&service.render(), r#"compozy_guard_text_total{queue="q"}"#), 6.0);
     assert_eq!(log.matches("declared twice").count(), 1, "{log}");
     assert!(log.contains(r#"first="suite::guard" second="suite::guard::elsewhere""#), "{log}");
+}
+
+/// What is recorded through both declarations, and what the service shows of it.
+fn record_both(service: &MonitoringService) {
+    let log = log_of(|| {
+        service.in_scope(|| {
+            first::SAME.with(first::Payment::Cash).increment(1);
+            first::CLOSED.with(first::Payment::Card).increment(1);
+            first::MORE.with(first::Payment::Cash).set(1);
+            first::BARE.increment(1);
+            first::TEXT.with("card").increment(1);
+            first::BOUNDS.record(2.5);
+            first::KIND.increment(1);
+
+            second::SAME.with(second::Payment::Cash).increment(1);
+            let _handles = (second::SAME.with(second::Payment::Card), second::CLOSED.with(second::Kind::Small));
+            second::CLOSED.with(second::Kind::Big).increment(100);
+            second::CLOSED.with(second::Kind::Tiny).increment(100);
+            let guard = second::MORE.with(second::Payment::Cash, second::Kind::Big).track();
+            second::MORE.with(second::Payment::Cash, second::Kind::Tiny).set(100);
+            drop(guard);
+            second::BARE.with(second::Kind::Big).increment(100);
+            second::TEXT.with("big").increment(100);
+            second::BOUNDS.record(2.5);
+            drop(second::BOUNDS.start_timer());
+            second::KIND.record(1);
+        });
+    });
+    let text = service.render();
+    let shown: Vec<_> = samples(&text)
+        .into_iter()
+        .filter(|(series, value)| series.starts_with("guard_twice_") && *value != 0.0)
+        .map(|(series, value)| format!("{series} {value}"))
+        .collect();
+    let expected = [
+        "guard_twice_bare_total 1",
+        r#"guard_twice_closed_total{payment="card"} 1"#,
+        "guard_twice_kind_total 1",
+        r#"guard_twice_more{payment="cash"} 1"#,
+        r#"guard_twice_same_total{payment="cash"} 2"#,
+        r#"guard_twice_seconds_bucket{le="+Inf"} 1"#,
+        "guard_twice_seconds_count 1",
+        "guard_twice_seconds_sum 2.5",
+        r#"guard_twice_text_total{queue="card"} 1"#,
+    ];
+    assert_eq!(shown, expected, "{text}");
+    assert_eq!(log.matches("declared twice, with different labels or buckets").count(), 5, "{log}");
+    assert_eq!(log.matches("declared twice: both record").count(), 1, "{log}");
+    assert!(value(&text, "compozy_monitoring_errors_total") >= 8.0, "{text}");
+    assert_eq!(value(&text, "compozy_monitoring_health"), 0.0);
+}
+
+#[test]
+fn a_second_declaration_that_is_another_one_never_writes_into_the_first() {
+    record_both(&MonitoringService::for_test());
+}
+
+#[test]
+fn a_second_declaration_that_is_another_one_never_writes_into_the_first_of_the_processs_service() {
+    own_process!();
+    record_both(&MonitoringService::new(compozy_monitoring::Config::default().enabled(true)).expect("valid"));
 }
 
 #[test]

@@ -133,9 +133,16 @@ fn while_monitoring_is_off_nothing_is_opened() {
 #[test]
 fn a_runtime_that_cannot_serve_is_an_error_and_no_panic() {
     let service = MonitoringService::for_test();
-    assert!(service.serve(0).is_err(), "none");
+    let error = service.serve(0).expect_err("no runtime");
+    assert!(error.to_string().contains("`#[tokio::main]`"), "{error}");
     let bare = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let error = bare.block_on(async { service.serve(0) }).expect_err("without drivers");
     assert!(error.to_string().contains("drivers"), "{error}");
-    assert!(runtime().block_on(async { service.serve("nowhere") }).is_err(), "no address");
+    let error = runtime().block_on(async { service.serve("nowhere") }).expect_err("no address");
+    assert!(error.to_string().starts_with("`nowhere`: "), "{error}");
+    let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = other.local_addr().expect("its address");
+    let error = runtime().block_on(async { service.serve(taken) }).expect_err("taken");
+    assert!(error.to_string().starts_with(&format!("{taken}: ")), "{error}");
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
 }

@@ -26,7 +26,8 @@ impl ListenAddress for u16 {
 
 impl ListenAddress for &str {
     fn resolve(self) -> io::Result<Vec<SocketAddr>> {
-        self.to_socket_addrs().map(Iterator::collect)
+        let found = self.to_socket_addrs().map(Iterator::collect);
+        found.map_err(|error| io::Error::new(error.kind(), format!("`{}`: {error}", self.escape_debug())))
     }
 }
 

@@ -37,10 +37,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The pause after a connection that could not be accepted, because the process has no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What `serve` says where it cannot start a task.
+const NO_RUNTIME: &str =
+    "`serve` starts a Tokio task: call it in a Tokio runtime, such as an `async fn main` with `#[tokio::main]`";
+
+/// The addresses as an error names them.
+fn listed(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// Takes one of these addresses and serves there.
 pub(super) fn start(service: WeakService, addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
-    let runtime = Handle::try_current().map_err(io::Error::other)?;
-    let listener = std::net::TcpListener::bind(addresses)?;
+    let runtime = Handle::try_current().map_err(|_| io::Error::other(NO_RUNTIME))?;
+    let bound = std::net::TcpListener::bind(addresses);
+    let listener = bound.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", listed(addresses))))?;
     listener.set_nonblocking(true)?;
     // A runtime without the drivers panics.
     let checked = catch_unwind(AssertUnwindSafe(|| (TcpListener::from_std(listener), time::sleep(Duration::ZERO)).0));

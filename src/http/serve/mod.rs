@@ -33,7 +33,8 @@ impl MonitoringService {
     /// ```
     ///
     /// # Errors
-    /// The address cannot be used, or this is not a Tokio runtime with its drivers for network and time.
+    /// The address cannot be used, or this is not called in a Tokio runtime that has its drivers for network and time. While
+    /// monitoring is off there is no error: nothing is opened.
     #[cfg_attr(docsrs, doc(cfg(feature = "serve")))]
     pub fn serve(&self, address: impl ListenAddress) -> io::Result<Option<SocketAddr>> {
         #[cfg(feature = "prometheus")]
