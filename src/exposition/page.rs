@@ -290,7 +290,7 @@ impl Display for Query<'_> {
         let name = &self.0.name;
         match self.0.kind {
             MetricType::Counter => write!(f, "sum(rate({name}[5m]))"),
-            MetricType::Gauge => write!(f, "sum({name})"),
+            MetricType::Gauge => f.write_str(name),
             MetricType::Histogram => write!(f, "histogram_quantile(0.95, sum(rate({name}_bucket[5m])) by (le))"),
             MetricType::Summary => write!(f, "sum(rate({name}_sum[5m])) / sum(rate({name}_count[5m]))"),
         }
