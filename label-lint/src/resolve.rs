@@ -14,7 +14,7 @@ use std::{
 use crate::{
     eval::Known,
     items::is_item,
-    manifest::{Extern, FACADE, METRICS},
+    manifest::{Extern, METRICS},
     names::{CrateId, ModuleId, Names},
     scope::Scope,
     value::Path,

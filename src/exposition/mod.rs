@@ -13,9 +13,26 @@ pub(crate) mod text;
 mod walk;
 
 pub(crate) use encoder::{Encoder, Histogram, Metric, MetricType, Summary};
-#[cfg(feature = "_scrape")]
-pub(crate) use render::Format;
 pub(crate) use walk::walk;
+
+/// The format of an answer to a scrape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// The text format of Prometheus, version 0.0.4.
+    Text,
+    /// The text format of OpenMetrics, version 1.0.0.
+    OpenMetrics,
+    /// `io.prometheus.client.MetricFamily`, delimited.
+    Protobuf,
+    /// The content of the page for people, without the head and the end of the document.
+    #[cfg(feature = "view")]
+    Page,
+}
+
+impl Format {
+    /// How many formats there are: `format as usize` is less.
+    pub(crate) const COUNT: usize = if cfg!(feature = "view") { 4 } else { 3 };
+}
 
 /// Everything that a scrape shows, in this format.
 #[cfg(feature = "_scrape")]

@@ -7,9 +7,10 @@
 use std::{collections::HashMap, fmt::Write};
 
 use super::{
+    Format,
     encoder::{Encoder, Histogram, Metric, MetricType, NO_HELP, Summary},
     lines::{Lines, NO_LABEL, series},
-    render::{self, Format},
+    render::{self},
 };
 use crate::{
     schema::{buckets::unit_of, family::Kind},

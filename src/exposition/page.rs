@@ -6,11 +6,15 @@ use std::{
 };
 
 use super::{
+    Format,
     encoder::{Encoder, Histogram, Metric, MetricType, NO_HELP, Summary},
-    render::{self, Format},
+    render::{self},
 };
 use crate::{
-    schema::names::{Namespace, own_name},
+    schema::{
+        buckets::unit_of,
+        names::{Namespace, own_name},
+    },
     storage::{
         sanitize::{clean_help, label_pairs},
         store::Store,
@@ -359,9 +363,9 @@ enum Unit {
 
 impl Unit {
     fn of(name: &str) -> Self {
-        match name.strip_suffix("_total").unwrap_or(name) {
-            name if name.ends_with("_seconds") => Self::Seconds,
-            name if name.ends_with("_bytes") => Self::Bytes,
+        match unit_of(name.strip_suffix("_total").unwrap_or(name)) {
+            Some("seconds") => Self::Seconds,
+            Some("bytes") => Self::Bytes,
             _ => Self::None,
         }
     }

@@ -4,8 +4,9 @@
 //! `prometheus/client_model` has the numbers.
 
 use super::{
+    Format,
     encoder::{Encoder, Histogram, Metric, MetricType, NO_HELP, Summary},
-    render::{self, Format},
+    render::{self},
     spans::{Span, spans},
 };
 use crate::{

@@ -2,30 +2,11 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{constant_labels::WithConstantLabels, encoder::Encoder, walk::walk};
+use super::{Format, constant_labels::WithConstantLabels, encoder::Encoder, walk::walk};
 use crate::{
     storage::{collector::Reading, store::Store},
     support::failpoint,
 };
-
-/// The format of an answer to a scrape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// The text format of Prometheus, version 0.0.4.
-    Text,
-    /// The text format of OpenMetrics, version 1.0.0.
-    OpenMetrics,
-    /// `io.prometheus.client.MetricFamily`, delimited.
-    Protobuf,
-    /// The content of the page for people, without the head and the end of the document.
-    #[cfg(feature = "view")]
-    Page,
-}
-
-impl Format {
-    /// How many formats there are: `format as usize` is less.
-    pub(crate) const COUNT: usize = if cfg!(feature = "view") { 4 } else { 3 };
-}
 
 /// Everything that a scrape shows. `new` makes an encoder, with room for so many bytes; `finish` takes its output.
 pub(super) fn render<E: Encoder, T: AsRef<[u8]>>(

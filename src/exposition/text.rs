@@ -3,9 +3,10 @@
 use metrics_exporter_prometheus::formatting;
 
 use super::{
+    Format,
     encoder::{Encoder, Histogram, Metric, MetricType, NO_HELP, Summary},
     lines::{Lines, NO_LABEL},
-    render::{self, Format},
+    render::{self},
 };
 use crate::storage::{sanitize, store::Store};
 

@@ -6,6 +6,8 @@ use super::text::ends;
 const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Bounds in bytes: those of Compozy's own Go package.
 const BYTES: [f64; 7] = [100.0, 1_000.0, 10_000.0, 100_000.0, 1_000_000.0, 10_000_000.0, 100_000_000.0];
+/// The units that a name can end in, with the bounds of its histogram.
+const UNITS: [(&str, &[f64]); 2] = [("_seconds", &SECONDS), ("_bytes", &BYTES)];
 
 /// How many bounds a declaration may give.
 pub const MOST_BOUNDS: usize = 30;
@@ -21,20 +23,21 @@ pub const MOST_BOUNDS: usize = 30;
 /// ```
 #[must_use]
 pub const fn bounds_of_unit(name: &str) -> Option<&'static [f64]> {
-    if ends(name, "_seconds") {
-        Some(&SECONDS)
-    } else if ends(name, "_bytes") {
-        Some(&BYTES)
-    } else {
-        None
+    let mut i = 0;
+    while i < UNITS.len() {
+        if ends(name, UNITS[i].0) {
+            return Some(UNITS[i].1);
+        }
+        i += 1;
     }
+    None
 }
 
 /// The unit at the end of a name; nothing where there is none that has bounds.
 #[cfg(any(test, feature = "prometheus"))]
 pub(crate) fn unit_of(name: &str) -> Option<&'static str> {
-    let is_last = |unit: &&str| name.strip_suffix(*unit).is_some_and(|rest| rest.ends_with('_'));
-    ["seconds", "bytes"].into_iter().find(is_last)
+    let found = UNITS.iter().find(|(end, _)| name.ends_with(end));
+    found.map(|(end, _)| end.trim_start_matches('_'))
 }
 
 /// What is wrong with the bounds of a declaration.
