@@ -18,8 +18,6 @@ pub(crate) use walk::walk;
 /// The format of an answer to a scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// The text format of Prometheus, version 0.0.4.
-    Text,
     /// The text format of OpenMetrics, version 1.0.0.
     OpenMetrics,
     /// `io.prometheus.client.MetricFamily`, delimited.
@@ -27,11 +25,13 @@ pub(crate) enum Format {
     /// The content of the page for people, without the head and the end of the document.
     #[cfg(feature = "view")]
     Page,
+    /// The text format of Prometheus, version 0.0.4. The last variant: [`COUNT`](Self::COUNT) is taken from it.
+    Text,
 }
 
 impl Format {
     /// How many formats there are: `format as usize` is less.
-    pub(crate) const COUNT: usize = if cfg!(feature = "view") { 4 } else { 3 };
+    pub(crate) const COUNT: usize = Self::Text as usize + 1;
 }
 
 /// Everything that a scrape shows, in this format.

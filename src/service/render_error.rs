@@ -27,6 +27,11 @@ impl fmt::Display for RenderError {
 impl std::error::Error for RenderError {}
 
 impl MonitoringService {
+    /// Why the service is off, for an answer to a scrape.
+    pub(crate) fn why_off(&self) -> &'static str {
+        self.off_reason().unwrap_or("no metrics just now")
+    }
+
     /// All families in the Prometheus text format, version 0.0.4, or why there are none. For an application that serves
     /// them itself. Do not answer 200 with an empty body instead of an error: Prometheus would see a healthy target
     /// without samples.
@@ -61,6 +66,6 @@ impl MonitoringService {
             let render = || crate::exposition::text::render(store);
             return store.diagnostics.catch_and_report("render", render).ok_or(RenderError::Failed);
         }
-        Err(RenderError::Off(self.off_reason().unwrap_or("no metrics just now")))
+        Err(RenderError::Off(self.why_off()))
     }
 }

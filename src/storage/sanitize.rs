@@ -9,7 +9,7 @@ use crate::schema::{
     family::LabelDef,
     label_list::{is_allowed, is_clean_value, is_reserved},
     limits::LONGEST_VALUE,
-    names::is_ours,
+    names::{is_metric_name, is_ours},
 };
 
 /// Replaces a control character, line breaks included.
@@ -85,12 +85,11 @@ fn unquoted(text: &str) -> Option<(String, &str)> {
 
 /// A metric name in which `_` replaces every character that the formats do not allow.
 pub(crate) fn metric_name(name: &str) -> Cow<'_, str> {
-    let valid =
-        |(i, b): (usize, u8)| b == b'_' || b == b':' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit());
-    if !name.is_empty() && name.bytes().enumerate().all(valid) {
-        return Cow::Borrowed(name);
+    match name {
+        "" => Cow::Borrowed("_"),
+        name if is_metric_name(name) => Cow::Borrowed(name),
+        name => Cow::Owned(formatting::sanitize_metric_name(name)),
     }
-    if name.is_empty() { Cow::Borrowed("_") } else { Cow::Owned(formatting::sanitize_metric_name(name)) }
 }
 
 /// The labels of an undeclared series.

@@ -101,7 +101,7 @@ impl Scrape {
     }
 
     fn unavailable(&self) -> Response<Bytes> {
-        plain(StatusCode::SERVICE_UNAVAILABLE, format!("503: {}\n", why_off(&self.service)))
+        plain(StatusCode::SERVICE_UNAVAILABLE, format!("503: {}\n", self.service.why_off()))
     }
 }
 
@@ -132,11 +132,6 @@ pub(super) fn answer<F: Future<Output = Response<Bytes>> + Send>(
         }
         response
     }
-}
-
-/// Why the service is off, for the body of the answer.
-pub(super) fn why_off(service: &MonitoringService) -> &'static str {
-    service.off_reason().unwrap_or("no metrics just now")
 }
 
 fn unauthorized() -> Response<Bytes> {

@@ -8,7 +8,7 @@ use http::{
     header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY},
 };
 
-use super::scrape::{answer, response, why_off};
+use super::scrape::{answer, response};
 use crate::MonitoringService;
 
 const STYLE: &str = include_str!("page.css");
@@ -88,7 +88,7 @@ impl ViewEndpoint {
             };
         }
         // No character of a reason means anything in HTML.
-        let reason = why_off(&self.service);
+        let reason = self.service.why_off();
         self.html(StatusCode::SERVICE_UNAVAILABLE, &format!("<p>Monitoring is off: {reason}.</p>"))
     }
 
