@@ -121,6 +121,12 @@ impl Instance {
         self.global
     }
 
+    /// Whether the Temporal SDK's own families are kept.
+    #[cfg(feature = "temporal")]
+    pub(crate) fn has_sdk_families(&self) -> bool {
+        self.sdk_families
+    }
+
     /// Stops the service and logs why. Only the first call does anything, and none waits.
     pub(crate) fn stop(&self, reason: &str) {
         if !self.on.swap(false, SeqCst) {
@@ -158,59 +164,5 @@ impl Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         self.stop("its last clone was dropped");
-    }
-}
-
-/// What a worker's parts hold of a service, which they may outlive. They record while it is on and do not keep it running. After the
-/// process's one service has stopped they go on with the next, which has the same store.
-#[cfg(feature = "temporal")]
-#[derive(Clone, Debug)]
-pub(crate) enum InstanceRef {
-    /// Of the process's one service.
-    Global { store: Arc<Store>, sdk_families: bool },
-    /// Of a service for a test.
-    Own(Arc<Instance>),
-}
-
-#[cfg(feature = "temporal")]
-impl InstanceRef {
-    pub(crate) fn of(instance: &Arc<Instance>) -> Self {
-        if instance.global {
-            Self::Global { store: instance.store().clone(), sdk_families: instance.sdk_families }
-        } else {
-            Self::Own(instance.clone())
-        }
-    }
-
-    #[inline]
-    pub(crate) fn records(&self) -> bool {
-        match self {
-            Self::Global { .. } => switch::is_global_on(),
-            Self::Own(instance) => instance.is_on(),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn store(&self) -> &Arc<Store> {
-        match self {
-            Self::Global { store, .. } => store,
-            Self::Own(instance) => instance.store(),
-        }
-    }
-
-    /// Whether the Temporal SDK's own families are kept.
-    pub(crate) fn has_sdk_families(&self) -> bool {
-        match self {
-            Self::Global { sdk_families, .. } => *sdk_families,
-            Self::Own(instance) => instance.sdk_families,
-        }
-    }
-
-    /// The instance of a service that is not the process's one.
-    pub(crate) fn own(&self) -> Option<&Arc<Instance>> {
-        match self {
-            Self::Global { .. } => None,
-            Self::Own(instance) => Some(instance),
-        }
     }
 }
