@@ -8,7 +8,7 @@ use super::{
     switch,
     target::{Gated, describe, target},
 };
-use crate::storage::{cell::Apply, counter::CounterCell, gauge::GaugeCell, histogram::HistogramCell, store::Stored};
+use crate::storage::{cell::Apply, counter::CounterCell, gauge::GaugeCell, histogram::HistogramCell, owner::Stored};
 
 /// Mutes this thread as long as it lives: handles of ours, and those that the macros of `metrics` give out meanwhile.
 pub(crate) struct Muted {

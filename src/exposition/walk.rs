@@ -8,7 +8,8 @@ use crate::storage::{
     declared::DeclaredFamily,
     gauge::GaugeCell,
     histogram::{HistogramCell, HistogramReading},
-    store::{Owner, Store},
+    owner::Owner,
+    store::Store,
     summary::SummaryCell,
     undeclared::{UndeclaredFamilies, UndeclaredFamily},
 };

@@ -8,7 +8,7 @@ use crate::{
         switch::{self, GLOBAL},
         target::Gated,
     },
-    storage::{cell::Apply, series::Series, store::Stored},
+    storage::{cell::Apply, owner::Stored, series::Series},
 };
 
 /// What a handle is bound to, and so what a record through it does.

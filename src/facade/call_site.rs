@@ -12,7 +12,7 @@ use crate::{
         switch::{self, GLOBAL},
         target::{Gated, Target, is_global, target},
     },
-    storage::{resolved::Resolved, store::Stored},
+    storage::{owner::Stored, resolved::Resolved},
     support::{panics::catch_panic, sync::OnceLock},
 };
 

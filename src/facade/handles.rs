@@ -24,8 +24,9 @@ use crate::{
         counter::{CounterCell, CounterOp},
         gauge::{GaugeCell, GaugeOp},
         histogram::{HistogramCell, HistogramOp},
+        owner::Stored,
         resolved::Resolved,
-        store::{Store, Stored},
+        store::Store,
     },
 };
 

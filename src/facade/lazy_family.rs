@@ -12,9 +12,10 @@ use crate::{
     storage::{
         declared::Table,
         dense::Slot,
+        owner::{Lookup, Stored},
         resolved::Resolved,
         series::Series,
-        store::{Lookup, Store, Stored},
+        store::Store,
         text_family::{Place, TextFamily},
     },
     support::{panics::catch_panic, sync::OnceLock},

@@ -1,10 +1,7 @@
 //! Handles that `observe` takes: their value is read at each scrape.
 
 use super::binding::Binding;
-use crate::storage::{
-    cell::Apply,
-    store::{Store, Stored},
-};
+use crate::storage::{cell::Apply, owner::Stored, store::Store};
 
 /// A handle that [`MonitoringService::observe`](crate::MonitoringService::observe) takes: a [`Gauge`](crate::Gauge) or a [`Counter`](crate::Counter).
 #[diagnostic::on_unimplemented(

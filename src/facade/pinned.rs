@@ -8,7 +8,7 @@ use crate::{
         switch::{self, GLOBAL},
         target::Gated,
     },
-    storage::{anchor::Anchor, cell::Apply, dense::Slot, resolved::Resolved, series::Series, store::Stored},
+    storage::{anchor::Anchor, cell::Apply, dense::Slot, owner::Stored, resolved::Resolved, series::Series},
 };
 
 /// A series. One of the process's one service takes records only while that is on. Two words, so that it is passed in

@@ -12,6 +12,7 @@ pub mod gauge;
 pub mod histogram;
 pub(crate) mod native;
 pub(crate) mod observations;
+pub mod owner;
 pub(crate) mod recorder;
 pub(crate) mod resolved;
 mod samples;

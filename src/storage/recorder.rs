@@ -4,12 +4,7 @@ use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 
-use super::{
-    counter::CounterCell,
-    gauge::GaugeCell,
-    histogram::HistogramCell,
-    store::{Store, Stored},
-};
+use super::{counter::CounterCell, gauge::GaugeCell, histogram::HistogramCell, owner::Stored, store::Store};
 
 #[derive(Clone, Debug)]
 pub(crate) struct StoreRecorder(pub(crate) Arc<Store>);

@@ -29,9 +29,9 @@ use crate::{
         counter::{CounterCell, CounterOp},
         gauge::{GaugeCell, GaugeOp},
         histogram::{HistogramCell, HistogramOp},
+        owner::Stored,
         resolved::Resolved,
         sanitize,
-        store::Stored,
     },
     support::failpoint,
 };
