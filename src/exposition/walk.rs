@@ -65,7 +65,9 @@ pub(crate) fn walk(
 ) {
     let descriptions = store.descriptions();
     let mut readings = readings.into_iter().peekable();
-    for (name, owner) in store.owners() {
+    let mut owners = store.owners();
+    owners.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    for (name, owner) in owners {
         while let Some(reading) = readings.next_if(|reading| *reading.name <= *name) {
             if reading.name != name {
                 encode_reading(&reading, encoder);

@@ -344,13 +344,11 @@ impl Store {
         !self.has_build_info.swap(true, Relaxed)
     }
 
-    /// All names and where they live, sorted. Nothing is formatted under the lock, because a first sighting waits for it.
+    /// All names and their owners, in no order. Nothing is done with them under the lock, because the first look-up of a name waits for
+    /// it.
     pub(crate) fn owners(&self) -> Vec<(String, Owner)> {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        let mut owners: Vec<_> = names.iter().map(|(name, owner)| (name.clone(), owner.clone())).collect();
-        drop(names);
-        owners.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        owners
+        names.iter().map(|(name, owner)| (name.clone(), owner.clone())).collect()
     }
 
     /// Reports the samples that were dropped since the last call; says how many look-ups found no place of their own.
