@@ -1,5 +1,4 @@
-//! Every family of this crate, declared once and as users declare theirs, in the namespace of the build: `compozy_*`, unless it has
-//! another.
+//! The declarations of all families of this crate. Their names are in the namespace of the build: `compozy_*`, unless it has another.
 
 use crate::{
     facade::family::Family,

@@ -1,8 +1,7 @@
 //! Where the metrics are served, and to whom.
 //!
-//! Of the token a service keeps two digests, under keys that are drawn for it and never shown. Whoever measures how long a
-//! refusal takes learns how two such digests compare, and nothing of the token or of its length; and no dump of the process
-//! has the token from here.
+//! A service does not keep the token but two digests of it, under random keys that are never shown. So the time of a refusal tells
+//! nothing about the token or its length, and a dump of the process does not show the token either.
 
 use std::{
     fmt,
@@ -56,7 +55,7 @@ impl fmt::Debug for TokenSource {
 }
 
 impl Endpoint {
-    /// For anybody.
+    /// Without a token.
     pub(crate) fn open(path: &str) -> Self {
         Self { path: path.into(), access: Access::Anybody }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::limits::SERIES_CAP;
 
-// A build that serves no scrape reads the token too, and asks nobody for it.
+// A build that serves no scrape reads the token too, and does not use it.
 #[cfg_attr(not(feature = "_scrape"), allow(dead_code))]
 mod endpoint;
 mod environment;

@@ -1,6 +1,6 @@
 //! A service that was started: its store, whether it is on, and whether it is the process's one.
 //!
-//! Nothing runs beside the application: no sample is queued, so nobody has to empty a queue.
+//! Nothing runs beside the application: samples are not queued, so there is no queue to empty.
 
 use std::sync::{Arc, PoisonError};
 

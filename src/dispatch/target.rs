@@ -174,12 +174,12 @@ impl<C: Bridge> Gated<C> {
         (!matches!(series, Resolved::Nothing)).then_some(Self { series, gate })
     }
 
-    /// Somebody else's handle.
+    /// A foreign handle of the `metrics` crate.
     pub(crate) fn foreign(raw: C::Raw) -> Self {
         Self { series: Resolved::Raw(raw), gate: Gate::Foreign }
     }
 
-    /// Somebody else's handle again, if it is one.
+    /// The foreign handle, if it is one.
     pub(crate) fn as_foreign(&self) -> Option<&C::Raw> {
         match &self.series {
             Resolved::Raw(raw) if self.gate == Gate::Foreign => Some(raw),

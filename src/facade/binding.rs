@@ -22,7 +22,7 @@ pub enum Binding<C: Stored> {
     LazyFamily(&'static LazyFamilyCore<C>, usize),
     /// A series of the process's one service.
     Kept(&'static Series<C>),
-    /// Taken while monitoring was off, with label values that nobody kept.
+    /// Taken while monitoring was off: its label values are unknown.
     Early(&'static Early),
     /// A series of the process's one service that can be removed.
     Counted(Held<Series<C>>),

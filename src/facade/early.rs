@@ -1,4 +1,4 @@
-//! A handle that was taken while monitoring was off, with label values that nobody kept.
+//! A handle that was taken while monitoring was off. Its label values were not kept.
 
 use crate::{
     dispatch::{switch, target::target},

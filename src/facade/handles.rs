@@ -42,7 +42,7 @@ pub trait Handle: Sized + 'static {
 }
 
 impl Early {
-    /// A handle that is taken now.
+    /// The handle.
     #[inline(always)]
     pub fn handle<H: Handle>(&'static self) -> H {
         H::wrap(Binding::Early(self))

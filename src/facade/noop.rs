@@ -120,7 +120,7 @@ impl<H: Handle> LazyFamily<H> {
     pub(crate) fn declare(&'static self, _: &Registrar<'_>) {}
 }
 
-/// Where families are declared: nowhere.
+/// Where families are declared: in this build nowhere.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Registrar<'a>(pub(crate) PhantomData<&'a ()>);

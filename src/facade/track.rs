@@ -1,4 +1,4 @@
-//! Guards that count what is there now.
+//! Guards that add one to a gauge as long as they live.
 
 use super::handles::{Gauge, Taken};
 

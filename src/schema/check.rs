@@ -12,7 +12,7 @@ use super::{
     text::{holds, same},
 };
 
-/// How many series a family of closed sets may have: as many as the cap leaves to free text.
+/// How many series a family of closed sets may have: as many as a family with free text by default.
 const MOST_SERIES: usize = super::limits::SERIES_CAP;
 /// How many labels a family can have: as many as `Family::with` takes.
 const MOST_LABELS: usize = 6;

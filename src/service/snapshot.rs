@@ -121,7 +121,7 @@ impl Encoder for SnapshotEncoder {
     }
 }
 
-/// What was recorded, without what is read at a scrape: the same as long as nobody records.
+/// Everything that was recorded, without what is read at a scrape. Two calls give the same if nothing is recorded in between.
 fn recorded(store: &Store) -> BTreeMap<Series, f64> {
     let mut encoder = SnapshotEncoder::default();
     let _ = store.collect();

@@ -112,7 +112,7 @@ impl<C: Cell> DenseSeries<C> {
         self.slots.get(self.index)?.later()
     }
 
-    /// Changes the first value, also when nobody reads it any more.
+    /// Changes the first value, also after a removal.
     pub(crate) fn apply_first(&self, op: C::Op) {
         if let Some(slot) = self.slots.get(self.index) {
             slot.first.apply(op);
@@ -158,7 +158,7 @@ impl<C: Cell> Later<C> {
     }
 }
 
-/// The value of a slot that is to be shown.
+/// The value of a slot, for a scrape.
 pub(crate) enum Shown<'a, C> {
     First(&'a C),
     Later(Later<C>),

@@ -167,7 +167,7 @@ impl Store {
         Arc::downcast(kept).unwrap_or_default()
     }
 
-    /// Where the name of a declared family lives; a new name becomes its own. Logs nothing.
+    /// The owner of the name of a declared family. A new name becomes its own. Logs nothing.
     pub(crate) fn look_up<C: Stored>(&self, def: &'static FamilyDef) -> Lookup<C> {
         let found = self.names.read().unwrap_or_else(PoisonError::into_inner).get(def.name).map(Lookup::of);
         found.unwrap_or_else(|| {
@@ -241,7 +241,7 @@ impl Store {
                 families.declare(def.labels);
                 families.remove(values.map(|values| key_of(def, values)).as_ref());
             }
-            // Somebody else's name.
+            // The name belongs to another family.
             _ => {}
         }
     }
@@ -277,8 +277,8 @@ impl Store {
         }
     }
 
-    /// Where a name lives; a new one becomes an undeclared family. Only looks under the lock: what comes after it may log,
-    /// and a subscriber may record metrics.
+    /// The owner of a name. A new name becomes an undeclared family. Nothing is logged under the lock, because a subscriber may record
+    /// metrics.
     fn look_up_name<C: Stored>(&self, name: &str) -> Lookup<C> {
         // Asked before the look: a name that is not there then is not one of those that filled it up.
         let is_full = self.undeclared_names.load(Acquire) >= NAMES_CAP;
@@ -363,7 +363,8 @@ impl Store {
     }
 }
 
-/// Whether a name would be printed by a histogram, or a histogram print under somebody's name.
+/// Whether a histogram of the store has samples of this name, or a histogram of this name would have samples with a name of the
+/// store.
 fn collides(names: &Names, name: &str, kind: Kind) -> bool {
     const PARTS: [&str; 3] = ["_bucket", "_sum", "_count"];
     let is_histogram = |owner: &Owner| owner.kind() == Kind::Histogram;

@@ -54,7 +54,7 @@ impl SummaryCell {
         match &*self.distribution.lock().unwrap_or_else(PoisonError::into_inner) {
             Distribution::Summary(summary, quantiles, sum) => {
                 let snapshot = summary.snapshot(Instant::now());
-                // Without samples in the windows there are no quantiles: the format has a value for that.
+                // Without samples in the windows the quantiles are NaN, as the format has it.
                 let value = |quantile: f64| snapshot.quantile(quantile).unwrap_or(f64::NAN);
                 let values = quantiles.iter().map(|q| (q.value(), value(q.value()))).collect();
                 (values, *sum, summary.count() as u64)
@@ -71,7 +71,7 @@ impl Apply<HistogramCell> for Series<SummaryCell> {
             return self.apply_anew(op);
         }
         let HistogramOp { value, times } = op;
-        // A sketch has no place for these, and one of them would spoil the sum for ever.
+        // A sketch cannot hold these, and after one of them the sum would never be finite again.
         if !value.is_finite() {
             self.cell.dropped.fetch_add(times, Relaxed);
             return;

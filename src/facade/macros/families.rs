@@ -1,4 +1,4 @@
-//! `families!`: a block of families, taken apart into families.
+//! `families!`: splits a block into families.
 
 /// Declares families: their names, kinds and labels. The doc comment is the help text. A family without one is a
 /// warning.

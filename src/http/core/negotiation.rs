@@ -117,7 +117,7 @@ fn parameter<'a>(item: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// `q=0.5`, 1 by default. A weight that is no number counts as 0: nobody gets what a garbled header may not have asked for.
+/// `q=0.5`, 1 by default. A weight that is not a number counts as 0: a garbled header may not have asked for this.
 fn weight(item: &str) -> f64 {
     let given = |text: &str| text.parse().ok().filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(0.0);
     parameter(item, "q").map_or(1.0, given)

@@ -4,8 +4,8 @@
 //! while one is waiting to start share it: each sees a render that began after it arrived.
 //!
 //! GET and HEAD answer 200 with the families, in the format that the client prefers and gzipped when it asks for that; other
-//! methods 405. While the service is off the answer is 503 with the reason in plain text. Where the service asks for a token, whoever
-//! does not show it learns nothing else: 401 comes before all of these.
+//! methods 405. While the service is off the answer is 503 with the reason in plain text. If the service asks for a token, a
+//! request without it is answered with 401 before anything else is looked at.
 
 use std::future::Future;
 

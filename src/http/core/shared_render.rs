@@ -32,7 +32,7 @@ type Waiting = [Option<Arc<Slot>>; Format::COUNT];
 #[derive(Debug, Default)]
 struct Slot(OnceCell<Option<Arc<Rendered>>>);
 
-/// The answer in one format, and its compressed form once somebody asked for it.
+/// The answer in one format, and its compressed form once it was asked for.
 #[derive(Debug)]
 pub(crate) struct Rendered {
     body: Bytes,

@@ -38,7 +38,7 @@ pub(crate) enum Rank {
 }
 
 impl PathMatcher {
-    /// `/users/:id`, `/files/*rest`, `/n/:n<\d+>`, `/n/<\d+>`; nothing for what is no template.
+    /// `/users/:id`, `/files/*rest`, `/n/:n<\d+>`, `/n/<\d+>`; nothing for a text that is not a template.
     pub(crate) fn new(template: &str) -> Option<Self> {
         if !template.starts_with('/') {
             return None;

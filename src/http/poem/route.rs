@@ -75,7 +75,7 @@ impl Seen {
 
 pub(crate) fn tracker(service: &MonitoringService, skip: &[String], aliases: &TemplateAliases) -> Tracker {
     let tracker = RequestTracker::new(service, skip, Poem(aliases.clone()));
-    // Known from the start: a skipped request that loses its template is skipped all the same.
+    // Skipped templates are known from the start, so that a request which loses its template is skipped too.
     for template in skip {
         let template = aliases.of_poem(template);
         if let Some(seen) = tracker.templates.get_or_insert(template) {
