@@ -134,24 +134,30 @@ pub mod __private {
 #[path = "../models/models.rs"]
 mod models;
 
-/// The code blocks of the documents, as doc tests. `tests/suite/once/first_day.rs` runs those of the README and the
-/// tutorial, which are programs.
+/// The code blocks of the documents, as doc tests. They need the features that they show, because nothing in them is hidden
+/// from the reader. `tests/suite/once/first_day.rs` runs those of the README and the tutorial, which are programs.
 #[cfg(doctest)]
 mod documents {
+    #[cfg(feature = "prometheus")]
     #[doc = include_str!("../docs/add-a-metric.md")]
     struct AddAMetric;
     #[doc = include_str!("../docs/labels.md")]
     struct Labels;
     #[doc = include_str!("../docs/migration.md")]
     struct Migration;
+    #[cfg(feature = "http-poem")]
     #[doc = include_str!("../docs/requests.md")]
     struct Requests;
+    #[cfg(feature = "http-poem")]
     #[doc = include_str!("../docs/security.md")]
     struct Security;
+    #[cfg(all(feature = "prometheus", feature = "temporal"))]
     #[doc = include_str!("../docs/temporal.md")]
     struct Temporal;
+    #[cfg(feature = "prometheus")]
     #[doc = include_str!("../docs/testing.md")]
     struct Testing;
+    #[cfg(all(feature = "http-axum", feature = "openapi", feature = "serve", feature = "view"))]
     #[doc = include_str!("../docs/web-frameworks.md")]
     struct WebFrameworks;
 }

@@ -126,7 +126,7 @@ fn the_metrics_and_the_test_of_the_tutorial_are_whole() {
         .filter(|(language, _)| language == "rust")
         .map(|(_, text)| text)
         .collect();
-    assert_eq!(rust.len(), 2);
+    assert_eq!(rust.len(), 3);
     let said = cargo_outside("test", &package("tutorial", dependencies, "lib.rs", &rust.join("\n")));
     assert!(said.contains("1 passed"), "{said}");
 }
