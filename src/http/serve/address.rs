@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, ToSocketAddrs},
 };
 
-/// Where to listen: a port of loopback (`9090`), an address with a port (`"10.1.0.5:9090"`), or a [`SocketAddr`].
+/// Where to listen: a port of loopback (`9091`), an address with a port (`"10.1.0.5:9091"`), or a [`SocketAddr`].
 pub trait ListenAddress: sealed::Sealed {
     #[doc(hidden)]
     fn resolve(self) -> io::Result<Vec<SocketAddr>>;

@@ -16,7 +16,7 @@ impl MonitoringService {
     /// which it listens, with its port if port 0 was asked for. Returns `None` while monitoring is off: then it does
     /// not listen.
     ///
-    /// A port alone means loopback. `"0.0.0.0:9090"` means all interfaces. Everybody who reaches the address can read
+    /// A port alone means loopback. `"0.0.0.0:9091"` means all interfaces. Everybody who reaches the address can read
     /// the metrics, unless there is a [token](crate::Config::bearer_token).
     ///
     /// It serves at most 32 connections at once, each for at most half a minute. Further connections wait. A scrape
@@ -28,7 +28,7 @@ impl MonitoringService {
     /// use compozy_monitoring::{Config, MonitoringService};
     ///
     /// let service = MonitoringService::new(Config::from_env()?)?;
-    /// service.serve(9090)?; // http://127.0.0.1:9090/metrics
+    /// service.serve(9091)?; // http://127.0.0.1:9091/metrics
     /// # Ok(()) }
     /// ```
     ///
