@@ -65,7 +65,7 @@ impl Histogram {
 
 /// A running timer, from [`Histogram::start_timer`].
 #[derive(Debug)]
-#[must_use = "a timer records when it is dropped: give it a name, `_timer`"]
+#[must_use = "a timer records when it is dropped, and `let _ =` drops it at once: write `let _timer =`"]
 pub struct Timer(Option<Running>);
 
 impl Timer {

@@ -38,7 +38,7 @@ impl Gauge {
 
 /// Counts one as long as it lives. From [`Gauge::track`].
 #[derive(Debug)]
-#[must_use = "the guard counts as long as it lives: give it a name, `_busy`"]
+#[must_use = "the guard counts as long as it lives, and `let _ =` drops it at once: write `let _busy =`"]
 pub struct TrackGuard(Option<Taken>);
 
 impl Drop for TrackGuard {

@@ -44,23 +44,29 @@ pub const fn check_labels(name: &str, labels: &[&str]) {
     }
 }
 
-/// The static of the first family in a `families!` whose name an earlier one has. Empty if there is none.
+/// The statics of the first two families in a `families!` with the same name: the second, and the first. Empty if there are none.
 #[must_use]
-pub const fn declared_again<'a>(families: &[&str], statics: &[&'a str]) -> &'a str {
-    match repeated(families) {
-        Some(again) if again < statics.len() => statics[again],
-        _ => "",
+pub const fn declared_again<'a>(families: &[&str], statics: &[&'a str]) -> (&'a str, &'a str) {
+    if let Some(again) = repeated(families)
+        && again < statics.len()
+    {
+        let mut first = 0;
+        while !same(families[first], families[again]) {
+            first += 1;
+        }
+        return (statics[again], statics[first]);
     }
+    ("", "")
 }
 
-/// Checks that a static is not the one that [`declared_again`] found.
+/// Checks that a static is not the second that [`declared_again`] found.
 ///
 /// # Panics
 /// At compile time: it is.
 #[track_caller]
-pub const fn check_declared_once(again: &str, name: &str, family: &str) {
+pub const fn check_declared_once((again, first): (&str, &str), name: &str, family: &str) {
     if same(again, name) {
-        fail(Message::new("the family").quote(family).and(" is declared twice"));
+        fail(Message::new("the family").quote(family).and(" is declared twice: first by").quote(first));
     }
 }
 
@@ -141,12 +147,16 @@ pub const fn check_help(name: &str, help: &str) {
     }
 }
 
-/// Checks one label of a declared family.
+/// Checks one label of a declared family. `end` is the place behind the last label: a label that could not be read moves it, and is
+/// reported already. Then the others are checked once it can be read.
 ///
 /// # Panics
 /// At compile time: a label or a closed set that breaks a rule.
 #[track_caller]
-pub const fn check_family_label(name: &str, all: &[LabelDef], index: usize) {
+pub const fn check_family_label(name: &str, all: &[LabelDef], index: usize, [end]: [usize; 1]) {
+    if end != all.len() {
+        return;
+    }
     // Room for one more than are allowed: `check_family` reports it.
     let (mut names, mut sets) = ([""; MOST_LABELS + 1], [false; MOST_LABELS + 1]);
     let mut i = 0;
@@ -239,10 +249,14 @@ const fn not_allowed(all: Labels<'_>) -> Message {
     let name = all.family;
     let mut named = Message::new("");
     let mut missing = Message::new("");
+    let mut first = "";
     let mut count = 0;
     let mut i = 0;
     while i < all.names.len() {
         if all.is_off_the_list(i) {
+            if count == 0 {
+                first = all.names[i];
+            }
             named = named.and(if count > 0 { "," } else { "" }).quote(all.names[i]);
             missing = missing.and(if count > 0 { "," } else { "" }).and(all.names[i]);
             count += 1;
@@ -251,17 +265,23 @@ const fn not_allowed(all: Labels<'_>) -> Message {
     }
     let message = Message::new(if count > 1 { "the labels" } else { "the label" }).and(named.as_str()).and(" of");
     let message = if name.is_empty() { message.and(" a metric with a computed name") } else { message.quote(name) };
-    let message = message.and(if count > 1 { " are" } else { " is" }).and(" not allowed\nallowed: ");
+    let message = message.and(if count > 1 { " are" } else { " is" }).and(" not allowed");
 
     let category = Category::of(name);
-    let message = message.and_list(category.core());
     if !category.is_extensible() {
         return message
+            .and("\nallowed: ")
+            .and_list(category.core())
             .and("; no other, because compozy-monitoring defines")
             .quote(category.pattern())
             .and("\na family of your own takes another name");
     }
-    let message = message.and(", and closed sets of any name, in `families!`");
+    // The way that needs no list stands first.
+    let message = message
+        .and("\nif the values are known, declare them in `families!`: `")
+        .and(first)
+        .and(": Queue { Mail = \"mail\", Sms = \"sms\" }`\nfree text is allowed for ")
+        .and_list(category.core());
     let (message, own) = match GIVEN {
         None => (
             message.and(
@@ -406,7 +426,8 @@ mod tests {
         for part in [
             "the labels `region`, `plan` of `compozy_tasks_total` are not allowed",
             "workflow_type, version",
-            "closed sets of any name",
+            "declare them in `families!`: `region: Queue {",
+            "free text is allowed for method, path",
             "COMPOZY_METRIC_LABELS, lacks them: ",
             "region,plan\", force = true }",
         ] {

@@ -136,6 +136,7 @@ pub struct Text;
     message = "`{Self}` is no set of label values",
     label = "expected `str` or a closed set",
     note = "a label is free text, written `str`, or a closed set: `queue: Queue {{ Mail = \"mail\", Sms = \"sms\" }}`",
+    note = "yes and no are a closed set too: `cached: Cached {{ Yes = \"true\", No = \"false\" }}`",
     note = "an enum of your own is a closed set once it implements `compozy_monitoring::ClosedLabel`"
 )]
 pub trait LabelType {
@@ -149,6 +150,8 @@ pub trait LabelType {
     fn text<'a>(arg: Self::Arg<'a>) -> &'a str;
 }
 
+// Otherwise the compiler lists closed sets of this crate.
+#[diagnostic::do_not_recommend]
 impl<T: ClosedLabel> LabelType for T {
     type Arg<'a> = T;
     const VALUES: Option<&'static [&'static str]> = Some(T::VALUES);

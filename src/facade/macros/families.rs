@@ -114,7 +114,7 @@ macro_rules! __families {
         })*
 
         const _: () = {
-            const __AGAIN: &str = $crate::__private::declared_again(
+            const __AGAIN: (&str, &str) = $crate::__private::declared_again(
                 &[$($($(#[cfg($($cfg)*)])?)* $metric),*],
                 &[$($($(#[cfg($($cfg)*)])?)* ::core::stringify!($name)),*],
             );

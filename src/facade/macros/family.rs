@@ -9,8 +9,10 @@
 macro_rules! __family {
     // Attributes of a label.
     ([$a:tt $b:tt $c:tt $d:tt $e:tt $kind:ident $word:ident $name:tt $metric:expr] $at:tt $known:tt $sets:tt $on:tt; #[cfg $($it:tt)*] $($rest:tt)*) => {
-        $crate::__error! { $name "`#[cfg]` stands on a family: a label that comes and goes changes what `with` takes" }
-        $crate::__family! { [$a $b $c $d $e $kind $word $name $metric] $at $known $sets $on; $($rest)* }
+        $crate::__misread! {
+            [$a $b $c $d $e $kind $word $name $metric] $at $known $sets;
+            [$name "`#[cfg]` stands on a family: a label that comes and goes changes what `with` takes"] $($rest)*
+        }
     };
     ($head:tt $at:tt $known:tt $sets:tt [$($on:tt)*]; #[$($it:tt)*] $($rest:tt)*) => {
         $crate::__family! { $head $at $known $sets [$($on)* #[$($it)*]]; $($rest)* }
@@ -20,8 +22,10 @@ macro_rules! __family {
         [$a:tt $b:tt $c:tt $d:tt $e:tt $kind:ident $word:ident $name:tt $metric:expr] $at:tt $known:tt $sets:tt $on:tt;
         $label:literal $($rest:tt)*
     ) => {
-        $crate::__error! { $name "a label is a name without quotes, and its type: `{ queue: str }`, not `", ::core::stringify!($label), "`" }
-        $crate::__family! { [$a $b $c $d $e $kind $word $name $metric] $at $known $sets []; }
+        $crate::__misread! {
+            [$a $b $c $d $e $kind $word $name $metric] $at $known $sets;
+            [$name "a label is a name without quotes, and its type: `{ queue: str }`, not `", ::core::stringify!($label), "`"]
+        }
     };
     // Free text.
     ($head:tt [$($at:tt)*] [$($known:tt)*] $sets:tt [$(#[doc = $doc:expr])*]; $label:tt : str $(, $($rest:tt)*)?) => {
@@ -83,50 +87,97 @@ macro_rules! __family {
             []; $($($rest)*)?
         }
     };
-    // Mistakes that people make first. The label is there all the same, so that its users compile.
+    // Mistakes that people make first.
     ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : & $($lifetime:lifetime)? str $(, $($rest:tt)*)?) => {
-        $crate::__error! { $label "a label that is free text is written `str`, without `&`: `", ::core::stringify!($label), ": str`" }
-        $crate::__family! { $head $at $known $sets []; $label: str $(, $($rest)*)? }
+        $crate::__misread! {
+            $head $at $known $sets;
+            [$label "a label that is free text is written `str`, without `&`: `", ::core::stringify!($label), ": str`"]
+            $label: str $(, $($rest)*)?
+        }
     };
     ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : String $(, $($rest:tt)*)?) => {
-        $crate::__error! { $label "a label that is free text is written `str`, and takes a `&str`: `", ::core::stringify!($label), ": str`" }
-        $crate::__family! { $head $at $known $sets []; $label: str $(, $($rest)*)? }
+        $crate::__misread! {
+            $head $at $known $sets;
+            [$label "a label that is free text is written `str`, and takes a `&str`: `", ::core::stringify!($label), ": str`"]
+            $label: str $(, $($rest)*)?
+        }
+    };
+    // The variants are known: they are declared, with texts that nobody sees.
+    (
+        $head:tt $at:tt $known:tt $sets:tt $on:tt;
+        $label:tt : $set:tt { $($variant:ident $(= $_a:tt)? $(: $_b:tt)? $(=> $_c:tt)?),+ $(,)? } $(, $($rest:tt)*)?
+    ) => {
+        $crate::__misread! {
+            $head $at $known $sets;
+            [
+                $set "a closed set has a variant and its text for each value: `",
+                ::core::stringify!($label), ": ", ::core::stringify!($set), " { Mail = \"mail\", Sms = \"sms\" }`"
+            ]
+            $label: $set { $($variant = ""),+ } $(, $($rest)*)?
+        }
     };
     ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : $set:tt { $($variants:tt)* } $(, $($rest:tt)*)?) => {
-        $crate::__error! {
-            $set "a closed set has a variant and its text for each value: `",
-            ::core::stringify!($label), ": ", ::core::stringify!($set), " { Mail = \"mail\", Sms = \"sms\" }`"
+        $crate::__misread! {
+            $head $at $known $sets;
+            [
+                $set "a closed set has a variant and its text for each value: `",
+                ::core::stringify!($label), ": ", ::core::stringify!($set), " { Mail = \"mail\", Sms = \"sms\" }`"
+            ]
+            $label: str $(, $($rest)*)?
         }
-        $crate::__family! { $head $at $known $sets []; $label: str $(, $($rest)*)? }
     };
     ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : str $next:tt $($rest:tt)*) => {
-        $crate::__error! { $label "there is no `,` behind the label `", ::core::stringify!($label), "`" }
-        $crate::__family! { $head $at $known $sets []; $label: str, $next $($rest)* }
+        $crate::__misread! {
+            $head $at $known $sets;
+            [$label "there is no `,` behind the label `", ::core::stringify!($label), "`"]
+            $label: str, $next $($rest)*
+        }
+    };
+    ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : $set:ident { $($variants:tt)* } $next:tt $($rest:tt)*) => {
+        $crate::__misread! {
+            $head $at $known $sets;
+            [$label "there is no `,` behind the label `", ::core::stringify!($label), "`"]
+            $label: $set { $($variants)* }, $next $($rest)*
+        }
     };
     ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : { $($variants:tt)* } $(, $($rest:tt)*)?) => {
-        $crate::__error! {
-            $label "a closed set has a name: `", ::core::stringify!($label), ": Queue { Mail = \"mail\", Sms = \"sms\" }`"
+        $crate::__misread! {
+            $head $at $known $sets;
+            [$label "a closed set has a name: `", ::core::stringify!($label), ": Queue { Mail = \"mail\", Sms = \"sms\" }`"]
+            $label: str $(, $($rest)*)?
         }
-        $crate::__family! { $head $at $known $sets []; $label: str $(, $($rest)*)? }
     };
     ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt $(, $($rest:tt)*)?) => {
-        $crate::__error! {
-            $label "the label `", ::core::stringify!($label), "` has no type: `", ::core::stringify!($label),
-            ": str` is free text, `", ::core::stringify!($label), ": Queue { Mail = \"mail\" }` a closed set"
+        $crate::__misread! {
+            $head $at $known $sets;
+            [
+                $label "the label `", ::core::stringify!($label), "` has no type: `", ::core::stringify!($label),
+                ": str` is free text, `", ::core::stringify!($label), ": Queue { Mail = \"mail\", Sms = \"sms\" }` a closed set"
+            ]
+            $label: str $(, $($rest)*)?
         }
-        $crate::__family! { $head $at $known $sets []; $label: str $(, $($rest)*)? }
+    };
+    // Values in place of a type.
+    ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : $value:literal $(, $($rest:tt)*)?) => {
+        $crate::__family! { $head $at $known $sets $on; $label $(, $($rest)*)? }
+    };
+    ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : [$($values:tt)*] $(, $($rest:tt)*)?) => {
+        $crate::__family! { $head $at $known $sets $on; $label $(, $($rest)*)? }
+    };
+    ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : ($($values:tt)*) $(, $($rest:tt)*)?) => {
+        $crate::__family! { $head $at $known $sets $on; $label $(, $($rest)*)? }
     };
     ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt = $($rest:tt)*) => {
-        $crate::__error! {
-            $label "behind a label stands `:` and its type: `", ::core::stringify!($label), ": str`; its value is given to `with`"
-        }
-        $crate::__family! { $head $at $known $sets []; }
+        $crate::__family! { $head $at $known $sets $on; $label => $($rest)* }
     };
     ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt => $($rest:tt)*) => {
-        $crate::__error! {
-            $label "behind a label stands `:` and its type: `", ::core::stringify!($label), ": str`; its value is given to `with`"
+        $crate::__misread! {
+            $head $at $known $sets;
+            [
+                $label "behind a label stands `:` and its type: `", ::core::stringify!($label),
+                ": str`; its value is given to `with`"
+            ]
         }
-        $crate::__family! { $head $at $known $sets []; }
     };
     // A closed set that is declared in another place.
     ($head:tt [$($at:tt)*] [$($known:tt)*] $sets:tt [$(#[doc = $doc:expr])*]; $label:tt : $($set:tt)::+ $(, $($rest:tt)*)?) => {
@@ -144,8 +195,22 @@ macro_rules! __family {
         }
     };
     ($head:tt $at:tt $known:tt $sets:tt [$($on:tt)+]; $label:tt : $($rest:tt)*) => {
-        $crate::__error! { $label "on a label stands a doc comment; attributes only where its closed set is declared" }
-        $crate::__family! { $head $at $known $sets []; $label: $($rest)* }
+        $crate::__misread! {
+            $head $at $known $sets;
+            [$label "on a label stands a doc comment; attributes only where its closed set is declared"]
+            $label: $($rest)*
+        }
+    };
+    // Anything else.
+    ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt $($rest:tt)+) => {
+        $crate::__misread! {
+            $head $at $known $sets;
+            [
+                $label "the label `", ::core::stringify!($label), "` cannot be read: `", ::core::stringify!($label),
+                ": str` is free text, `", ::core::stringify!($label),
+                ": Queue { Mail = \"mail\", Sms = \"sms\" }` a closed set, and `,` stands behind each label"
+            ]
+        }
     };
     (
         [
@@ -169,7 +234,7 @@ macro_rules! __family {
             const __BUCKETS: ::core::option::Option<&[f64]> = $crate::__bounds!($($buckets)?);
             $crate::__at! { $name check_family($crate::__private::Kind::$kind, $metric, __LABELS, __BUCKETS.is_some()) }
             $crate::__buckets! { $name $kind $metric $($buckets)? }
-            $($crate::__at! { $label check_family_label($metric, __LABELS, $($place)*) })*
+            $($crate::__at! { $label check_family_label($metric, __LABELS, $($place)*, $at) })*
             $crate::__documented! { $name $metric $([$($doc)+])* }
             static DEF: $crate::__private::FamilyDef = $crate::__private::FamilyDef::new(
                 $metric,
@@ -181,6 +246,18 @@ macro_rules! __family {
             );
             $crate::Family::new(&DEF)
         };
+    };
+}
+
+/// `what __family has read so far; [error] labels left`: reports a label that cannot be read, and goes on with what stands for it, so
+/// that the users of the family compile. The place of the next label is then one too far, by which `check_family_label` knows it: the
+/// labels of this family are not checked, for the second error would speak of what nobody wrote.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __misread {
+    ($head:tt [$($at:tt)*] $known:tt $sets:tt; [$($error:tt)*] $($rest:tt)*) => {
+        $crate::__error! { $($error)* }
+        $crate::__family! { $head [$($at)* + 1] $known $sets []; $($rest)* }
     };
 }
 

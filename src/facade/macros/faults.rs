@@ -134,6 +134,17 @@ macro_rules! __fault {
     ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal ($($labels:tt)*) $($rest:tt)*) => {
         $crate::__error! { $name "labels stand in braces: `= ", ::core::stringify!($metric), " { queue: str };`" }
     };
+    // Bounds without `buckets`, or behind a word like it. The family has others, so that its users compile.
+    ($attributes:tt $vis:tt histogram $name:tt = $metric:literal $($word:ident)? [$($bounds:tt)*] $($rest:tt)*) => {
+        $crate::__error! {
+            $name "the bounds of a histogram are written `buckets ", ::core::stringify!([$($bounds)*]),
+            "`, and labels stand in braces behind them"
+        }
+        $crate::__fault! { $attributes $vis histogram $name = $metric buckets [1] $($rest)* }
+    };
+    ($attributes:tt $vis:tt histogram $name:tt = $metric:literal { $($labels:tt)* } [$($bounds:tt)*] $($rest:tt)*) => {
+        $crate::__fault! { $attributes $vis histogram $name = $metric [$($bounds)*] { $($labels)* } $($rest)* }
+    };
     ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal [$($labels:tt)*] $($rest:tt)*) => {
         $crate::__error! { $name "labels stand in braces: `= ", ::core::stringify!($metric), " { queue: str };`" }
     };
