@@ -21,81 +21,170 @@ use crate::{
 /// Everything that a scrape shows.
 pub(super) fn render(store: &Store) -> Vec<u8> {
     let new = |bytes, _: &[_]| ProtobufEncoder {
-        out: Vec::with_capacity(bytes),
+        out: Message(Vec::with_capacity(bytes)),
         has_native: store.has_native_histograms(),
-        family: Message::default(),
+        family: None,
         unit: None,
         kind: MetricType::Gauge,
-        metric: Message::default(),
-        value: Message::default(),
-        part: Message::default(),
+        created: 0,
+        timestamp: Message(Vec::new()),
+        labels: Labels::default(),
     };
     render::render(store, Format::Protobuf, new, |mut encoder: ProtobufEncoder| {
         encoder.end_family();
-        encoder.out
+        encoder.out.0
     })
 }
 
-/// The fields of a message, one behind the other.
-#[derive(Default)]
+/// A message: its fields, one after the other. Messages in it are written in place.
 struct Message(Vec<u8>);
 
 impl Message {
-    fn varint(bytes: &mut Vec<u8>, mut number: u64) {
+    fn varint(&mut self, mut number: u64) {
         while number >= 0x80 {
-            bytes.push(number as u8 | 0x80);
+            self.0.push(number as u8 | 0x80);
             number >>= 7;
         }
-        bytes.push(number as u8);
-    }
-
-    /// The number of a field, which is below 16, and of which kind its value is.
-    fn key(&mut self, field: u8, kind: u8) {
-        self.0.push(field << 3 | kind);
-    }
-
-    fn whole(&mut self, field: u8, value: u64) {
-        self.key(field, 0);
-        Self::varint(&mut self.0, value);
+        self.0.push(number as u8);
     }
 
     /// A signed number as `sint32` and `sint64` have it: the sign is the lowest bit, so numbers near 0 are short.
-    fn signed(bytes: &mut Vec<u8>, number: i64) {
-        Self::varint(bytes, ((number << 1) ^ (number >> 63)) as u64);
+    fn signed(&mut self, number: i64) {
+        self.varint(((number << 1) ^ (number >> 63)) as u64);
     }
 
+    #[inline]
+    fn whole(&mut self, field: u8, value: u64) {
+        self.key(field, WHOLE, value);
+    }
+
+    #[inline]
     fn double(&mut self, field: u8, value: f64) {
-        self.key(field, 1);
-        self.0.extend_from_slice(&value.to_le_bytes());
+        let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+        self.0.extend_from_slice(&[key(field, DOUBLE), a, b, c, d, e, f, g, h]);
     }
 
-    /// Begins a text or a message of this size.
-    fn begin(&mut self, field: u8, size: usize) {
-        self.key(field, 2);
-        Self::varint(&mut self.0, size as u64);
-    }
-
+    #[inline]
     fn bytes(&mut self, field: u8, value: &[u8]) {
-        self.begin(field, value.len());
+        self.key(field, BYTES, value.len() as u64);
         self.0.extend_from_slice(value);
     }
 
-    /// Adds a message as a field, and empties it.
-    fn message(&mut self, field: u8, part: &mut Self) {
-        self.bytes(field, &part.0);
-        part.0.clear();
+    #[inline]
+    fn text(&mut self, field: u8, value: &str) {
+        self.bytes(field, value.as_bytes());
+    }
+
+    /// Adds the first label of a label text; returns the rest of the text. `None` if the value is escaped or the label is long:
+    /// then the caller removes what was written.
+    #[inline]
+    fn short_label<'a>(&mut self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let start = self.0.len();
+        self.0.extend_from_slice(&[key(metric::LABEL, BYTES), 0, key(1, BYTES), 0]);
+        let (name, after) = self.text_until(text, *b"==")?;
+        self.0.extend_from_slice(&[key(2, BYTES), 0]);
+        let (value, after) = self.text_until(after.strip_prefix(b"=\"")?, *b"\"\\")?;
+        let after = after.strip_prefix(b"\"")?;
+        // Four bytes are those of keys and lengths.
+        let size = name.saturating_add(value).saturating_add(4);
+        if size >= 0x80 {
+            return None;
+        }
+        let label = self.0.get_mut(start..)?;
+        *label.get_mut(1)? = size as u8;
+        *label.get_mut(3)? = name as u8;
+        *label.get_mut(name.saturating_add(5))? = value as u8;
+        Some(after.strip_prefix(b",").unwrap_or(after))
+    }
+
+    /// The same for every label, more slowly.
+    #[cold]
+    fn any_label<'a>(&mut self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let (name, value, after) = sanitize::label_pair(std::str::from_utf8(text).ok()?)?;
+        self.message(metric::LABEL, |out| {
+            out.text(1, name);
+            out.text(2, &value);
+        });
+        Some(after.as_bytes())
+    }
+
+    /// Copies a text up to the first of two bytes; returns its length and the rest. Eight bytes at a time, because this is most of
+    /// the work of a scrape of counters.
+    #[inline]
+    fn text_until<'a>(&mut self, text: &'a [u8], stops: [u8; 2]) -> Option<(usize, &'a [u8])> {
+        const EACH: u64 = u64::from_le_bytes([1; 8]);
+        let (mut size, mut rest) = (0usize, text);
+        while let Some((word, after)) = rest.split_first_chunk() {
+            self.0.extend_from_slice(word);
+            // The lowest bit that is set marks the first stop: the highest bit of its byte.
+            let [one, other] = stops.map(|stop| {
+                let differs = u64::from_le_bytes(*word) ^ EACH.wrapping_mul(u64::from(stop));
+                differs.wrapping_sub(EACH) & !differs & EACH << 7
+            });
+            if one | other != 0 {
+                let last = (one | other).trailing_zeros() as usize / 8;
+                self.0.truncate(self.0.len().saturating_sub(word.len()).saturating_add(last));
+                return Some((size.saturating_add(last), rest.get(last..)?));
+            }
+            (size, rest) = (size.saturating_add(word.len()), after);
+        }
+        let last = rest.iter().position(|byte| stops.contains(byte))?;
+        let (end, after) = rest.split_at_checked(last)?;
+        self.0.extend_from_slice(end);
+        Some((size.saturating_add(last), after))
+    }
+
+    /// Adds a message as a field.
+    #[inline]
+    fn message(&mut self, field: u8, write: impl FnOnce(&mut Self)) {
+        self.0.extend_from_slice(&[key(field, BYTES), 0]);
+        let start = self.0.len();
+        write(self);
+        self.end(start);
+    }
+
+    /// The key of a field, and a first number.
+    #[inline]
+    fn key(&mut self, field: u8, kind: u8, number: u64) {
+        if number < 0x80 {
+            self.0.extend_from_slice(&[key(field, kind), number as u8]);
+        } else {
+            self.0.push(key(field, kind));
+            self.varint(number);
+        }
+    }
+
+    /// Writes the length of the message that begins at `start` into the byte before it. A length of 128 or more needs more bytes:
+    /// then the message is moved. Most messages are short.
+    #[inline]
+    fn end(&mut self, start: usize) {
+        let size = self.0.len().saturating_sub(start);
+        match self.0.get_mut(start.saturating_sub(1)) {
+            Some(length) if size < 0x80 => *length = size as u8,
+            _ => self.end_long(start, size),
+        }
+    }
+
+    #[inline(never)]
+    fn end_long(&mut self, start: usize, size: usize) {
+        let (place, end) = (start.saturating_sub(1), self.0.len());
+        self.varint(size as u64);
+        let taken = self.0.len().saturating_sub(end);
+        if let Some(message) = self.0.get_mut(start..) {
+            message.rotate_right(taken);
+            self.0.remove(place);
+        }
     }
 }
 
-/// How many bytes a whole number takes, without its key.
-fn size_of_whole(number: u64) -> usize {
-    let bits = number.checked_ilog2().map_or(1, |highest| highest.saturating_add(1));
-    bits.div_ceil(7) as usize
-}
+/// The kinds of values of fields.
+const WHOLE: u8 = 0;
+const DOUBLE: u8 = 1;
+const BYTES: u8 = 2;
 
-/// How many bytes a text and its length take, without the key.
-fn size_of_text(text: &str) -> usize {
-    size_of_whole(text.len() as u64).saturating_add(text.len())
+/// The number of a field, which is below 16, and of which kind its value is.
+const fn key(field: u8, kind: u8) -> u8 {
+    field << 3 | kind
 }
 
 /// The fields of the message `MetricFamily`.
@@ -132,77 +221,107 @@ mod histogram {
 }
 
 struct ProtobufEncoder {
-    out: Vec<u8>,
+    out: Message,
     /// Whether histograms have native buckets too.
     has_native: bool,
-    /// The family that has begun; empty before the first.
-    family: Message,
+    /// Where the family begins that is written.
+    family: Option<usize>,
     kind: MetricType,
     unit: Option<&'static str>,
-    /// A metric, its value, and a part of that: empty between two metrics.
-    metric: Message,
-    value: Message,
-    part: Message,
+    /// The start of the last metric, and its fields: metrics that were made together have the same one.
+    created: u64,
+    timestamp: Message,
+    labels: Labels,
+}
+
+/// All labels of the last metric except the last one, as text and as fields. Metrics are sorted by their labels, so most metrics
+/// share these with the one before.
+#[derive(Default)]
+struct Labels {
+    text: Vec<u8>,
+    fields: Vec<u8>,
+}
+
+impl Labels {
+    fn write(&mut self, text: &[u8], out: &mut Message) {
+        let start = out.0.len();
+        let mut rest = match text.strip_prefix(self.text.as_slice()) {
+            Some(others) => {
+                out.0.extend_from_slice(&self.fields);
+                others
+            }
+            None => text,
+        };
+        while !rest.is_empty() {
+            let label = out.0.len();
+            let short = out.short_label(rest);
+            let after = short.or_else(|| {
+                out.0.truncate(label);
+                out.any_label(rest)
+            });
+            // Never ends here: label texts are written by us.
+            let Some(after) = after else { break };
+            if !after.is_empty() {
+                self.text.clear();
+                self.text.extend_from_slice(text.strip_suffix(after).unwrap_or_default());
+                self.fields.clear();
+                self.fields.extend_from_slice(out.0.get(start..).unwrap_or_default());
+            }
+            rest = after;
+        }
+    }
 }
 
 impl ProtobufEncoder {
     fn end_family(&mut self) {
         if let Some(unit) = self.unit.take() {
-            self.family.bytes(family::UNIT, unit.as_bytes());
+            self.out.text(family::UNIT, unit);
         }
-        if !self.family.0.is_empty() {
-            Message::varint(&mut self.out, self.family.0.len() as u64);
-            self.out.append(&mut self.family.0);
-        }
-    }
-
-    /// Adds a metric with these labels and the value that was written before. `value` is the field of the value.
-    fn metric(&mut self, labels: &str, value: u8) {
-        let mut rest = labels;
-        // Ends at the last label: label texts are written by us.
-        while let Some((name, value, after)) = sanitize::label_pair(rest) {
-            let size = size_of_text(name).saturating_add(size_of_text(&value)).saturating_add(2);
-            self.metric.begin(metric::LABEL, size);
-            self.metric.bytes(1, name.as_bytes());
-            self.metric.bytes(2, value.as_bytes());
-            rest = after;
-        }
-        self.metric.message(value, &mut self.value);
-        self.family.message(family::METRIC, &mut self.metric);
-    }
-
-    /// The native buckets of a histogram. A zero threshold above 0 says that it has them, also before there are samples.
-    fn native(&mut self, native: &NativeCounts) {
-        self.value.key(histogram::SCHEMA, 0);
-        Message::signed(&mut self.value.0, i64::from(SCHEMA));
-        self.value.double(histogram::ZERO_THRESHOLD, ZERO_THRESHOLD);
-        self.value.whole(histogram::ZERO_COUNT, native.zero);
-        for (buckets, span_field, delta_field) in [
-            (&native.negative, histogram::NEGATIVE_SPAN, histogram::NEGATIVE_DELTA),
-            (&native.positive, histogram::POSITIVE_SPAN, histogram::POSITIVE_DELTA),
-        ] {
-            let (spans, deltas) = spans(buckets);
-            for Span { offset, length } in spans {
-                self.part.key(1, 0);
-                Message::signed(&mut self.part.0, i64::from(offset));
-                self.part.whole(2, u64::from(length));
-                self.value.message(span_field, &mut self.part);
-            }
-            if !deltas.is_empty() {
-                deltas.into_iter().for_each(|delta| Message::signed(&mut self.part.0, delta));
-                self.value.message(delta_field, &mut self.part);
-            }
+        if let Some(start) = self.family.take() {
+            self.out.end(start);
         }
     }
 
-    /// Since when the value counts, in this field of it.
-    fn created(&mut self, field: u8, created: u64) {
-        if created > 0 {
-            let (seconds, nanos) = (created / 1_000, (created % 1_000).wrapping_mul(1_000_000));
-            let size = size_of_whole(seconds).saturating_add(size_of_whole(nanos)).saturating_add(2);
-            self.value.begin(field, size);
-            self.value.whole(1, seconds);
-            self.value.whole(2, nanos);
+    /// Adds a metric. `value` is the field of its value, `created` the field of its start in that; 0 for none.
+    fn metric(&mut self, metric: Metric<'_>, value: u8, created: u8, write: impl FnOnce(&mut Message)) {
+        if metric.created != self.created {
+            self.created = metric.created;
+            self.timestamp.0.clear();
+            self.timestamp.whole(1, metric.created / 1_000);
+            self.timestamp.whole(2, (metric.created % 1_000).wrapping_mul(1_000_000));
+        }
+        self.out.message(family::METRIC, |out| {
+            self.labels.write(metric.labels.as_bytes(), out);
+            out.message(value, |out| {
+                write(out);
+                if created > 0 && metric.created > 0 {
+                    out.bytes(created, &self.timestamp.0);
+                }
+            });
+        });
+    }
+}
+
+/// The native buckets of a histogram. A zero threshold above 0 says that it has them, also before there are samples.
+fn native(out: &mut Message, native: &NativeCounts) {
+    out.0.push(key(histogram::SCHEMA, WHOLE));
+    out.signed(i64::from(SCHEMA));
+    out.double(histogram::ZERO_THRESHOLD, ZERO_THRESHOLD);
+    out.whole(histogram::ZERO_COUNT, native.zero);
+    for (buckets, span_field, delta_field) in [
+        (&native.negative, histogram::NEGATIVE_SPAN, histogram::NEGATIVE_DELTA),
+        (&native.positive, histogram::POSITIVE_SPAN, histogram::POSITIVE_DELTA),
+    ] {
+        let (spans, deltas) = spans(buckets);
+        for Span { offset, length } in spans {
+            out.message(span_field, |out| {
+                out.0.push(key(1, WHOLE));
+                out.signed(i64::from(offset));
+                out.whole(2, u64::from(length));
+            });
+        }
+        if !deltas.is_empty() {
+            out.message(delta_field, |out| deltas.into_iter().for_each(|delta| out.signed(delta)));
         }
     }
 }
@@ -213,15 +332,17 @@ impl Encoder for ProtobufEncoder {
         self.kind = kind;
         let is_counter = kind == MetricType::Counter;
         self.unit = unit_of(name.strip_suffix("_total").filter(|_| is_counter).unwrap_or(name));
-        self.family.bytes(family::NAME, name.as_bytes());
-        self.family.bytes(family::HELP, sanitize::clean_help(help.unwrap_or(NO_HELP)).as_bytes());
         let number = match kind {
             MetricType::Counter => 0,
             MetricType::Gauge => 1,
             MetricType::Summary => 2,
             MetricType::Histogram => 4,
         };
-        self.family.whole(family::TYPE, number);
+        self.out.0.push(0);
+        self.family = Some(self.out.0.len());
+        self.out.text(family::NAME, name);
+        self.out.text(family::HELP, &sanitize::clean_help(help.unwrap_or(NO_HELP)));
+        self.out.whole(family::TYPE, number);
     }
 
     fn count(&mut self, metric: Metric<'_>, value: u64) {
@@ -229,30 +350,26 @@ impl Encoder for ProtobufEncoder {
     }
 
     fn number(&mut self, metric: Metric<'_>, value: f64) {
-        self.value.double(1, value);
-        if self.kind == MetricType::Counter {
-            self.created(3, metric.created);
-            self.metric(metric.labels, metric::COUNTER);
-        } else {
-            self.metric(metric.labels, metric::GAUGE);
-        }
+        let (field, created) = if self.kind == MetricType::Counter { (metric::COUNTER, 3) } else { (metric::GAUGE, 0) };
+        self.metric(metric, field, created, |out| out.double(1, value));
     }
 
     fn histogram(&mut self, metric: Metric<'_>, histogram: &Histogram<'_>) {
-        self.value.whole(histogram::COUNT, histogram.count());
-        self.value.double(histogram::SUM, histogram.sum);
-        // Without `+Inf`, which is the count of all.
-        for (bound, count) in histogram.upper.iter().zip(histogram.counts) {
-            // A double takes eight bytes, each field one more.
-            self.value.begin(histogram::BUCKET, size_of_whole(*count).saturating_add(10));
-            self.value.whole(1, *count);
-            self.value.double(2, *bound);
-        }
-        if self.has_native {
-            self.native(histogram.native);
-        }
-        self.created(histogram::CREATED, metric.created);
-        self.metric(metric.labels, metric::HISTOGRAM);
+        let has_native = self.has_native;
+        self.metric(metric, metric::HISTOGRAM, histogram::CREATED, |out| {
+            out.whole(histogram::COUNT, histogram.count());
+            out.double(histogram::SUM, histogram.sum);
+            // Without `+Inf`, which is the count of all.
+            for (bound, count) in histogram.upper.iter().zip(histogram.counts) {
+                out.message(histogram::BUCKET, |out| {
+                    out.whole(1, *count);
+                    out.double(2, *bound);
+                });
+            }
+            if has_native {
+                native(out, histogram.native);
+            }
+        });
     }
 
     fn has_native(&self) -> bool {
@@ -260,15 +377,16 @@ impl Encoder for ProtobufEncoder {
     }
 
     fn summary(&mut self, metric: Metric<'_>, summary: &Summary<'_>) {
-        self.value.whole(1, summary.count);
-        self.value.double(2, summary.sum);
-        for (quantile, value) in summary.quantiles {
-            self.value.begin(3, 18);
-            self.value.double(1, *quantile);
-            self.value.double(2, *value);
-        }
-        self.created(4, metric.created);
-        self.metric(metric.labels, metric::SUMMARY);
+        self.metric(metric, metric::SUMMARY, 4, |out| {
+            out.whole(1, summary.count);
+            out.double(2, summary.sum);
+            for (quantile, value) in summary.quantiles {
+                out.message(3, |out| {
+                    out.double(1, *quantile);
+                    out.double(2, *value);
+                });
+            }
+        });
     }
 }
 
@@ -277,11 +395,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_size_of_a_whole_number_is_what_it_takes() {
-        for number in [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, 1 << 21, (1 << 35) - 1, 1 << 35, 1 << 63, u64::MAX] {
-            let mut bytes = Vec::new();
-            Message::varint(&mut bytes, number);
-            assert_eq!(size_of_whole(number), bytes.len(), "{number}");
+    fn labels_are_those_of_the_text_at_every_length_and_behind_any_others() {
+        let mut labels = Labels::default();
+        for length in 0..140 {
+            for special in ["", "\"", "\\", "=", ",", "é", "\u{bd}", "a\"b", "\",c=\""] {
+                let text = "x".repeat(length);
+                for (first, last) in
+                    [(format!("{text}{special}"), "z"), (format!("{special}{text}"), ""), (text, special)]
+                {
+                    let name = "b".repeat(length + 1);
+                    for pairs in [vec![("a", &*first), (&*name, last)], vec![("a", &*first)], vec![]] {
+                        let mut expected = Message(vec![7]);
+                        for (name, value) in &pairs {
+                            expected.message(metric::LABEL, |out| {
+                                out.text(1, name);
+                                out.text(2, value);
+                            });
+                        }
+                        let mut out = Message(vec![7]);
+                        labels.write(sanitize::label_text(pairs.into_iter()).as_bytes(), &mut out);
+                        assert_eq!(out.0, expected.0, "{first} {last}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a varint says, and how many bytes it takes.
+    fn read(bytes: &[u8]) -> (u64, usize) {
+        let size = bytes.iter().position(|byte| *byte < 0x80).unwrap() + 1;
+        (bytes[..size].iter().rev().fold(0, |number, byte| number << 7 | u64::from(byte & 0x7f)), size)
+    }
+
+    #[test]
+    fn a_message_stands_behind_its_length_in_the_fewest_bytes() {
+        for size in [0, 1, 0x7f, 0x80, 0x81, 0x3fff, 0x4000, 0x1f_ffff, 0x20_0000] {
+            let mut out = Message(vec![9]);
+            out.message(1, |out| out.0.extend((0..size).map(|i| i as u8)));
+            out.0.push(9);
+            let (said, taken) = read(&out.0[2..]);
+            assert_eq!((said, taken), (size as u64, format!("{size:b}").len().div_ceil(7)));
+            assert_eq!(out.0[..2], [9, 0x0a]);
+            let content = &out.0[2 + taken..];
+            assert!(content.iter().take(size).enumerate().all(|(i, byte)| *byte == i as u8), "{size}");
+            assert_eq!(content[size..], [9]);
         }
     }
 }
