@@ -20,7 +20,8 @@ impl Lines {
 
     pub(super) fn count(&mut self, suffix: &str, labels: &str, extra: (&str, &str), value: u64) {
         series(&mut self.out, &self.name, suffix, labels, extra);
-        let _ = writeln!(self.out, "{value}");
+        whole(&mut self.out, value);
+        self.out.push('\n');
     }
 
     pub(super) fn number(&mut self, suffix: &str, labels: &str, extra: (&str, &str), value: f64) {
@@ -52,4 +53,33 @@ pub(super) fn series(out: &mut String, name: &str, suffix: &str, labels: &str, (
         out.push('}');
     }
     out.push(' ');
+}
+
+/// A whole number. A scrape of histograms is mostly such numbers, and the standard library's formatting takes four times as long.
+fn whole(out: &mut String, mut number: u64) {
+    let (mut digits, mut first) = ([b'0'; 20], 20usize);
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0'.wrapping_add((number % 10) as u8);
+        number /= 10;
+        first = first.saturating_sub(1);
+        if number == 0 {
+            break;
+        }
+    }
+    out.push_str(digits.get(first..).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_have_all_their_digits() {
+        let powers = (0..20).map(|power| 10u64.pow(power));
+        for number in powers.flat_map(|power| [power - 1, power, power + 1]).chain([u64::MAX - 1, u64::MAX]) {
+            let mut out = String::from("x ");
+            whole(&mut out, number);
+            assert_eq!(out, format!("x {number}"));
+        }
+    }
 }
