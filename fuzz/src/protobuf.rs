@@ -1,7 +1,9 @@
 //! A strict reader of delimited `io.prometheus.client.MetricFamily`: what is not in `metrics.proto`, is there twice or is cut
 //! off is an error.
 
-use crate::text::{Families, Family, Labels};
+use std::collections::BTreeMap;
+
+use crate::text::{Families, Family, Labels, Native};
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -67,6 +69,11 @@ fn fields(mut bytes: &[u8]) -> Result<Vec<(u64, Value<'_>)>> {
         fields.push((key >> 3, value));
     }
     Ok(fields)
+}
+
+/// A number that may be negative: the sign is the lowest bit.
+fn signed(number: u64) -> i64 {
+    (number >> 1) as i64 ^ -((number & 1) as i64)
 }
 
 fn once<T>(place: &mut Option<T>, value: T) -> Result<()> {
@@ -154,6 +161,7 @@ fn metric(name: &str, family: &mut Family, bytes: &[u8]) -> Result<()> {
     };
     let (mut first, mut count, mut sum, mut created) = (None, None, None, None);
     let mut total = 0;
+    let mut parts = NativeParts::default();
     for (field, part) in fields(value.ok_or("a metric without a value")?)? {
         match (field, kind.as_str()) {
             (1, "counter" | "gauge") => once(&mut first, part.double()?)?,
@@ -171,6 +179,13 @@ fn metric(name: &str, family: &mut Family, bytes: &[u8]) -> Result<()> {
                 let (quantile, value) = pair(part.bytes()?, |value| value.double(), |value| value.double())?;
                 put("", Some(("quantile", quantile)), value)?;
             }
+            (5, "histogram") => once(&mut parts.schema, signed(part.whole()?))?,
+            (6, "histogram") => once(&mut parts.zero_threshold, part.double()?)?,
+            (7, "histogram") => once(&mut parts.zero, part.whole()?)?,
+            (9, "histogram") => parts.negative.0.push(part.bytes()?),
+            (10, "histogram") => once(&mut parts.negative.1, part.bytes()?)?,
+            (12, "histogram") => parts.positive.0.push(part.bytes()?),
+            (13, "histogram") => once(&mut parts.positive.1, part.bytes()?)?,
             (3, "counter") | (4, "summary") | (15, "histogram") => once(&mut created, part.bytes()?)?,
             (field, kind) => return Err(format!("field {field} of a {kind}")),
         }
@@ -190,9 +205,63 @@ fn metric(name: &str, family: &mut Family, bytes: &[u8]) -> Result<()> {
             }
             put("_sum", None, sum.ok_or("no sum")?)?;
             put("_count", None, count as f64)?;
+            if let Some(native) = parts.read()? {
+                if native.total() != count {
+                    return Err(format!("the native histogram of {name} has {} samples of {count}", native.total()));
+                }
+                family.native.insert(labels, native);
+            }
         }
     }
     Ok(())
+}
+
+/// The fields of a native histogram: spans and differences of counts are as they were read.
+#[derive(Default)]
+struct NativeParts<'a> {
+    schema: Option<i64>,
+    zero_threshold: Option<f64>,
+    zero: Option<u64>,
+    negative: (Vec<&'a [u8]>, Option<&'a [u8]>),
+    positive: (Vec<&'a [u8]>, Option<&'a [u8]>),
+}
+
+impl NativeParts<'_> {
+    fn read(self) -> Result<Option<Native>> {
+        let [negative, positive] = [self.negative, self.positive].map(|(spans, deltas)| buckets(&spans, deltas));
+        let (negative, positive) = (negative?, positive?);
+        match (self.schema, self.zero_threshold, self.zero) {
+            (None, None, None) if negative.is_empty() && positive.is_empty() => Ok(None),
+            (Some(3), Some(threshold), Some(zero)) if threshold == 2f64.powi(-31) => {
+                Ok(Some(Native { zero, negative, positive }))
+            }
+            other => Err(format!("schema, zero threshold and zero count: {other:?}")),
+        }
+    }
+}
+
+fn buckets(spans: &[&[u8]], deltas: Option<&[u8]>) -> Result<BTreeMap<i64, u64>> {
+    let (mut counts, mut index, mut count) = (BTreeMap::new(), 0, 0u64);
+    let mut rest = deltas.unwrap_or_default();
+    if deltas.is_some_and(<[u8]>::is_empty) {
+        return Err("differences of no bucket".to_owned());
+    }
+    for (i, span) in spans.iter().enumerate() {
+        let (offset, length) = pair(span, Value::whole, Value::whole)?;
+        let offset = signed(offset);
+        if length == 0 || i > 0 && offset < 1 {
+            return Err(format!("a span of {length} at {offset}"));
+        }
+        index += offset;
+        for _ in 0..length {
+            count = count.wrapping_add_signed(signed(varint(&mut rest)?));
+            if count > 0 {
+                counts.insert(index, count);
+            }
+            index += 1;
+        }
+    }
+    if rest.is_empty() { Ok(counts) } else { Err("more differences than buckets".to_owned()) }
 }
 
 fn pair<'a, A, B>(

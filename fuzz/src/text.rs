@@ -12,6 +12,25 @@ pub struct Family {
     pub kind: String,
     /// By name and labels.
     pub samples: BTreeMap<(String, Labels), f64>,
+    /// The native histograms by their labels; only protobuf has them.
+    pub native: BTreeMap<Labels, Native>,
+}
+
+/// The counts of a native histogram, by the index of the bucket; empty buckets are left out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Native {
+    pub zero: u64,
+    pub negative: BTreeMap<i64, u64>,
+    pub positive: BTreeMap<i64, u64>,
+}
+
+impl Native {
+    /// The count of all samples.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let counts = self.negative.values().chain(self.positive.values());
+        counts.fold(self.zero, |total, count| total.wrapping_add(*count))
+    }
 }
 
 /// The families by name.
@@ -78,7 +97,7 @@ fn parse_in(text: &str, openmetrics: bool) -> Result<Families, String> {
                 return fail(&format!("family out of order, after {last_name}"));
             }
             last_name = whole;
-            let family = Family { help, kind: kind.to_owned(), samples: BTreeMap::new() };
+            let family = Family { help, kind: kind.to_owned(), ..Family::default() };
             if families.insert(name.to_owned(), family).is_some() {
                 return fail("family twice");
             }
