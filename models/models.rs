@@ -26,13 +26,7 @@ use crate::{
         store::Store,
         text_family::{Place, TextFamily},
     },
-    support::{
-        striped::ThreadNumber,
-        sync::atomic::{
-            AtomicU64,
-            Ordering::{Acquire, Relaxed, Release},
-        },
-    },
+    support::sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 /// How often a thread may be interrupted although it could go on. In practice two or three find every fault.
@@ -437,31 +431,47 @@ fn a_histogram_that_spreads_under_its_samples_loses_none_and_never_falls() {
 }
 
 #[test]
-fn who_is_there_is_never_counted_below_zero_while_a_gauge_spreads() {
+fn pairs_over_two_threads_are_never_seen_below_zero_while_a_gauge_gets_lanes() {
     all(2, || {
         let cell = Arc::new(GaugeCell::default());
         let (first, second) = (cell.clone(), cell.clone());
-        let come = thread::spawn(move || {
-            let me = ThreadNumber::own();
-            first.apply(GaugeOp::Enter(me));
-            me
-        });
-        let come_and_go = thread::spawn(move || {
-            let me = ThreadNumber::own();
-            second.apply(GaugeOp::Enter(me));
-            second.spread_now();
-            second.apply(GaugeOp::Leave(me));
-        });
+        let up = thread::spawn(move || first.apply(GaugeOp::Add(1.0)));
+        let spread = thread::spawn(move || second.spread_now());
         let other = cell.clone();
         let scrape = thread::spawn(move || {
             let seen = other.get();
-            assert!((0.0..=2.0).contains(&seen), "{seen}");
+            assert!((0.0..=1.0).contains(&seen), "{seen}");
         });
         // On another thread than it came on.
-        cell.apply(GaugeOp::Leave(come.join().unwrap()));
-        come_and_go.join().unwrap();
+        up.join().unwrap();
+        cell.apply(GaugeOp::Add(-1.0));
+        spread.join().unwrap();
         scrape.join().unwrap();
         assert_eq!(cell.get(), 0.0);
+    });
+}
+
+#[test]
+fn pairs_over_two_lanes_are_never_seen_below_zero_or_above_what_there_is() {
+    all(2, || {
+        let cell = Arc::new(GaugeCell::default());
+        cell.spread_now();
+        let (first, second) = (cell.clone(), cell.clone());
+        let pairs = thread::spawn(move || {
+            first.apply(GaugeOp::Add(1.0));
+            let other = first.clone();
+            thread::spawn(move || other.apply(GaugeOp::Add(-1.0))).join().unwrap();
+            first.apply(GaugeOp::Add(1.0));
+        });
+        let scrape = thread::spawn(move || {
+            let seen = second.get();
+            assert!((0.0..=1.0).contains(&seen), "{seen}");
+        });
+        let seen = cell.get();
+        assert!((0.0..=1.0).contains(&seen), "{seen}");
+        pairs.join().unwrap();
+        scrape.join().unwrap();
+        assert_eq!(cell.get(), 1.0);
     });
 }
 
@@ -472,14 +482,51 @@ fn a_set_beside_pairs_that_end_in_lanes_is_whole() {
         cell.spread_now();
         let other = cell.clone();
         let pair = thread::spawn(move || {
-            let me = ThreadNumber::own();
-            other.apply(GaugeOp::Enter(me));
-            other.apply(GaugeOp::Leave(me));
+            other.apply(GaugeOp::Add(1.0));
+            other.apply(GaugeOp::Add(-1.0));
         });
         cell.apply(GaugeOp::Set(5.0));
+        let now = cell.get();
         pair.join().unwrap();
         let seen = cell.get();
-        // Before the set, after it, or it came before and left after.
+        // Before the set, after it, or up before and down after.
+        assert!(seen == 5.0 || seen == 4.0, "{seen}");
+        assert!(now == seen || now == seen + 1.0, "{now}, then {seen}");
+    });
+}
+
+#[test]
+fn two_sets_of_a_gauge_with_lanes_leave_one_of_both_values() {
+    all(2, || {
+        let cell = Arc::new(GaugeCell::default());
+        cell.apply(GaugeOp::Add(1.0));
+        cell.spread_now();
+        cell.apply(GaugeOp::Add(1.0));
+        let (first, second) = (cell.clone(), cell.clone());
+        let set = thread::spawn(move || first.apply(GaugeOp::Set(5.0)));
+        let up = thread::spawn(move || second.apply(GaugeOp::Add(0.5)));
+        cell.apply(GaugeOp::Set(7.0));
+        set.join().unwrap();
+        up.join().unwrap();
+        let seen = cell.get();
+        assert!([5.0, 5.5, 7.0, 7.5].contains(&seen), "{seen}");
+    });
+}
+
+#[test]
+fn a_set_beside_the_making_of_lanes_takes_what_came_before_it_and_leaves_what_came_after() {
+    all(3, || {
+        let cell = Arc::new(GaugeCell::default());
+        let (first, second) = (cell.clone(), cell.clone());
+        let set = thread::spawn(move || first.apply(GaugeOp::Set(5.0)));
+        let pair = thread::spawn(move || {
+            second.spread_now();
+            second.apply(GaugeOp::Add(1.0));
+            second.apply(GaugeOp::Add(-1.0));
+        });
+        set.join().unwrap();
+        pair.join().unwrap();
+        let seen = cell.get();
         assert!(seen == 5.0 || seen == 4.0, "{seen}");
     });
 }

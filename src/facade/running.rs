@@ -12,7 +12,6 @@ use crate::{
     support::{
         panics::catch_panic,
         reentrancy::{drop_slowly, slow},
-        striped::ThreadNumber,
     },
 };
 
@@ -52,10 +51,7 @@ extern "C" fn record_since(series: Pinned<HistogramCell>, start: Instant) {
 
 /// What a guard has that counted: the value that it gives one back to.
 #[derive(Debug)]
-pub(super) struct Taken {
-    anchor: Anchor<GaugeCell>,
-    thread: ThreadNumber,
-}
+pub(super) struct Taken(Anchor<GaugeCell>);
 
 impl Taken {
     #[inline(always)]
@@ -66,20 +62,20 @@ impl Taken {
     #[inline(never)]
     #[allow(improper_ctypes_definitions, reason = "as above")]
     extern "C" fn new_in(series: Pinned<GaugeCell>) -> Option<Self> {
-        let (mut anchor, thread) = (None, ThreadNumber::own());
+        let mut anchor = None;
         slow(|| {
             anchor = series.anchor();
             if let Some(anchor) = &anchor {
-                anchor.apply(GaugeOp::Enter(thread));
+                anchor.apply(GaugeOp::Add(1.0));
             }
         });
-        Some(Self { anchor: anchor?, thread })
+        anchor.map(Self)
     }
 
     #[inline(never)]
     #[allow(improper_ctypes_definitions, reason = "as above")]
     pub(super) extern "C" fn give_back(self) {
-        catch_panic(|| self.anchor.apply(GaugeOp::Leave(self.thread)));
+        catch_panic(|| self.0.apply(GaugeOp::Add(-1.0)));
         drop_slowly(self);
     }
 }

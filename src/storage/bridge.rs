@@ -107,8 +107,6 @@ bridge! {
     |raw, op| match op {
         GaugeOp::Add(by) => raw.increment(by),
         GaugeOp::Set(value) => raw.set(value),
-        GaugeOp::Enter(_) => raw.increment(1.0),
-        GaugeOp::Leave(_) => raw.decrement(1.0),
     };
 }
 

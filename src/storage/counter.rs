@@ -20,6 +20,9 @@ pub enum CounterOp {
 }
 
 /// A monotonic count: `base` and all lanes together. None of them ever falls, so neither does their sum.
+///
+/// Whether there are lanes is asked by the base alone, where it is a multiple of 32: there it stays once they are made.
+/// A thread that has just read it before may come too late for that: then 31 more come to the base before it asks again.
 #[derive(Debug, Default)]
 pub struct CounterCell {
     base: AtomicU64,
@@ -80,11 +83,13 @@ impl Cell for CounterCell {
 
     #[inline]
     fn apply(&self, op: CounterOp) {
-        match (op, self.spread.get()) {
-            (CounterOp::Increment(by), None) if add_unasked(&self.base, by) => {}
-            (CounterOp::Increment(by), _) => self.increment_slow(by),
-            (CounterOp::Absolute(value), None) => _ = self.base.fetch_max(value, Relaxed),
-            (CounterOp::Absolute(value), Some(lanes)) => self.raise(lanes, value),
+        match op {
+            CounterOp::Increment(by) if add_unasked(&self.base, by) => {}
+            CounterOp::Increment(by) => self.increment_slow(by),
+            CounterOp::Absolute(value) => match self.spread.get() {
+                None => _ = self.base.fetch_max(value, Relaxed),
+                Some(lanes) => self.raise(lanes, value),
+            },
         }
     }
 
@@ -117,6 +122,22 @@ mod tests {
         }
         cell.apply(CounterOp::Increment(1));
         assert_eq!(cell.get(), total + 6);
+    }
+
+    #[test]
+    fn a_base_with_lanes_asks_again_at_the_next_multiple_and_stays_there() {
+        let cell = CounterCell::default();
+        (0..70).for_each(|_| cell.apply(CounterOp::Increment(1)));
+        cell.spread();
+        for (more, base) in [(26, 96), (1, 96), (1_000, 96)] {
+            (0..more).for_each(|_| cell.apply(CounterOp::Increment(1)));
+            assert_eq!(cell.base.load(Relaxed), base);
+        }
+        assert_eq!(cell.get(), 1_097);
+        // As a thread that came too late.
+        cell.base.fetch_add(1, Relaxed);
+        (0..100).for_each(|_| cell.apply(CounterOp::Increment(1)));
+        assert_eq!((cell.base.load(Relaxed), cell.get()), (128, 1_198));
     }
 
     #[test]

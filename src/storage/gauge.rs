@@ -1,4 +1,11 @@
 //! The value of a gauge.
+//!
+//! One number, `base`, until two threads meet at it. Then whole steps go to lanes. A sum of lanes that are read one after the
+//! other would be no value that the gauge ever had: with one thread going up and another down, it could be negative. So who
+//! reads or sets the value *closes* the lanes first. A closed lane does not change, and its threads change the base meanwhile.
+//! Once all are closed, the base is again the one number that changes, and the value is the base and what is in the lanes.
+//!
+//! Nobody waits for anybody: see `docs/proofs.md`, "Lanes".
 
 use super::cell::Cell;
 use crate::{
@@ -6,10 +13,10 @@ use crate::{
     support::{
         atomic_f64::AtomicF64,
         on_demand::OnDemand,
-        striped::{Lanes, ThreadNumber},
+        striped::Lanes,
         sync::atomic::{
-            AtomicU64,
-            Ordering::{Acquire, Release},
+            AtomicU8, AtomicU64,
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
         },
     },
 };
@@ -21,53 +28,27 @@ pub enum GaugeOp {
     Add(f64),
     /// Replaces.
     Set(f64),
-    /// Somebody is there now: one more.
-    #[doc(hidden)]
-    Enter(ThreadNumber),
-    /// Gone again, with the number of the thread that came.
-    #[doc(hidden)]
-    Leave(ThreadNumber),
 }
 
-/// A value that goes up and down: `base` and all lanes together.
-///
-/// Only who enters and leaves uses a lane, and both times the same: so what is in a lane is how many of them are there, at any
-/// moment, and a scrape that reads the lanes one after the other never sees a part of a pair. What is added by hand, up
-/// here and down there, is in `base`, which is one number.
+/// A value that goes up and down.
 #[derive(Debug, Default)]
 pub struct GaugeCell {
     base: AtomicF64,
-    spread: OnDemand<Lanes<AtomicU64>>,
+    lanes: OnDemand<Lanes<Lane>>,
+    /// Whether it may have lanes, which is decided once.
+    decision: AtomicU8,
 }
 
+/// Two threads have met: the lanes take steps.
+const LANES: u8 = 1;
+/// It was set before that. Lanes that are made all the same stay closed.
+const BASE_ONLY: u8 = 2;
+
 impl GaugeCell {
-    /// The lanes first: of a pair that came to the base, before there were lanes, and left by a lane, who sees the end
-    /// in the lane sees the beginning in the base.
+    /// The base first: of a thread that went up in a lane and then down in the base, who sees the end sees that there are lanes.
     pub(crate) fn get(&self) -> f64 {
-        let lanes = self.in_lanes();
-        self.base.get() + lanes
-    }
-
-    fn in_lanes(&self) -> f64 {
-        self.spread.get().map_or(0.0, |lanes| {
-            lanes.iter().fold(0u64, |total, lane| total.wrapping_add(lane.load(Acquire))).cast_signed() as f64
-        })
-    }
-
-    #[inline]
-    fn step(&self, thread: ThreadNumber, by: i64) {
-        match self.spread.get() {
-            None => {
-                if self.base.add(by as f64) {
-                    self.spread();
-                }
-            }
-            Some(lanes) => {
-                if let Some(lane) = lanes.of(thread) {
-                    lane.fetch_add(by.cast_unsigned(), Release);
-                }
-            }
-        }
+        let base = self.base.get();
+        self.lanes.get().map_or(base, |lanes| closed(lanes, |in_lanes| self.base.get() + in_lanes))
     }
 
     /// As if two threads had met.
@@ -80,7 +61,93 @@ impl GaugeCell {
     #[cold]
     #[inline(never)]
     extern "C" fn spread(&self) {
-        self.spread.get_or_make(|| Lanes::new(0, AtomicU64::default));
+        if self.decision.load(Relaxed) == BASE_ONLY {
+            return;
+        }
+        // Closed until it is decided. Who sets the gauge meanwhile either sees them or keeps them closed.
+        let lanes = self.lanes.get_or_make(|| Lanes::new(0, Lane::new_closed));
+        if let Some(lanes) = lanes
+            && self.decision.compare_exchange(0, LANES, AcqRel, Relaxed).is_ok()
+        {
+            lanes.iter().for_each(Lane::open);
+        }
+    }
+
+    #[inline(never)]
+    extern "C" fn add_to_lane(&self, lanes: &Lanes<Lane>, by: f64) {
+        let mut is_added = false;
+        if let Some(steps) = whole(by) {
+            lanes.change(|lane| {
+                let added = lane.add(steps);
+                is_added = added.is_some();
+                added.unwrap_or_default()
+            });
+        }
+        if !is_added {
+            self.base.add(by);
+        }
+    }
+
+    #[inline(never)]
+    extern "C" fn set_first(&self, value: f64) {
+        match (self.decision.compare_exchange(0, BASE_ONLY, AcqRel, Acquire), self.lanes.get()) {
+            (Err(LANES), Some(lanes)) => closed(lanes, |in_lanes| self.base.set(value - in_lanes)),
+            _ => self.base.set(value),
+        }
+    }
+}
+
+/// Shows what is in the lanes while they are closed.
+fn closed<R>(lanes: &Lanes<Lane>, show: impl FnOnce(f64) -> R) -> R {
+    let in_lanes = lanes.iter().fold(0i64, |total, lane| total.wrapping_add(lane.close()));
+    let shown = show(in_lanes as f64);
+    lanes.iter().for_each(Lane::open);
+    shown
+}
+
+/// A number that is whole.
+#[inline]
+fn whole(number: f64) -> Option<i64> {
+    let whole = number as i64;
+    (whole as f64 == number).then_some(whole)
+}
+
+/// A whole number, times [`ONE`]; the bits below it say how many have closed the lane and not yet opened it.
+#[derive(Debug)]
+struct Lane(AtomicU64);
+
+/// Room for as many threads that read or set one gauge at one moment. What does not fit above goes to the base.
+const ONE: i64 = 1 << 16;
+
+impl Lane {
+    fn new_closed() -> Self {
+        Self(AtomicU64::new(1))
+    }
+
+    /// Says whether another thread came in between; nothing if it did not add.
+    #[inline]
+    fn add(&self, steps: i64) -> Option<bool> {
+        let by = steps.checked_mul(ONE)?;
+        let mut seen = self.0.load(Relaxed);
+        let mut is_alone = true;
+        loop {
+            let now = seen.cast_signed();
+            let next = if now & (ONE - 1) == 0 { now.checked_add(by) } else { None };
+            match self.0.compare_exchange(seen, next?.cast_unsigned(), Release, Relaxed) {
+                Ok(_) => return Some(!is_alone),
+                Err(now) => seen = now,
+            }
+            is_alone = false;
+        }
+    }
+
+    /// Says what is in it, until it is opened.
+    fn close(&self) -> i64 {
+        self.0.fetch_add(1, AcqRel).cast_signed().div_euclid(ONE)
+    }
+
+    fn open(&self) {
+        self.0.fetch_sub(1, AcqRel);
     }
 }
 
@@ -91,11 +158,16 @@ impl Cell for GaugeCell {
     #[inline]
     fn apply(&self, op: GaugeOp) {
         match op {
-            GaugeOp::Add(by) => _ = self.base.add(by),
-            // All together are the value now; who leaves later takes one from it.
-            GaugeOp::Set(value) => self.base.set(value - self.in_lanes()),
-            GaugeOp::Enter(thread) => self.step(thread, 1),
-            GaugeOp::Leave(thread) => self.step(thread, -1),
+            GaugeOp::Add(by) => match self.lanes.get() {
+                None => {
+                    if self.base.add(by) {
+                        self.spread();
+                    }
+                }
+                Some(lanes) => self.add_to_lane(lanes, by),
+            },
+            GaugeOp::Set(value) if self.decision.load(Acquire) == BASE_ONLY => self.base.set(value),
+            GaugeOp::Set(value) => self.set_first(value),
         }
     }
 
@@ -108,50 +180,109 @@ impl Cell for GaugeCell {
 mod tests {
     use super::*;
 
+    fn in_lanes(cell: &GaugeCell) -> f64 {
+        cell.lanes.get().map_or(0.0, |lanes| closed(lanes, |in_lanes| in_lanes))
+    }
+
     #[test]
-    fn who_leaves_takes_from_where_he_came_and_set_is_the_whole() {
+    fn whole_steps_go_to_lanes_and_all_else_to_the_base_and_set_is_the_whole() {
         let cell = GaugeCell::default();
-        let me = ThreadNumber::own();
-        cell.apply(GaugeOp::Enter(me));
+        cell.apply(GaugeOp::Add(1.0));
         cell.spread();
-        cell.apply(GaugeOp::Enter(me));
-        cell.apply(GaugeOp::Add(0.5));
-        assert_eq!(cell.get(), 2.5);
-        std::thread::scope(|scope| _ = scope.spawn(|| cell.apply(GaugeOp::Leave(me))));
-        assert_eq!(cell.get(), 1.5);
+        for (step, lanes, whole) in [
+            (1.0, 1.0, 2.0),
+            (-3.0, -2.0, -1.0),
+            (0.5, -2.0, -0.5),
+            (1_000.0, 998.0, 999.5),
+            (-0.0, 998.0, 999.5),
+            // Beyond what a lane holds.
+            (1e18, 998.0, 1e18 + 999.5),
+            (-1e18, 998.0, 998.0),
+        ] {
+            cell.apply(GaugeOp::Add(step));
+            assert_eq!((in_lanes(&cell), cell.get()), (lanes, whole), "{step}");
+        }
         cell.apply(GaugeOp::Set(7.0));
-        assert_eq!(cell.get(), 7.0);
-        cell.apply(GaugeOp::Leave(me));
+        assert_eq!((in_lanes(&cell), cell.get()), (998.0, 7.0));
+        std::thread::scope(|scope| _ = scope.spawn(|| cell.apply(GaugeOp::Add(-1.0))));
+        assert_eq!((in_lanes(&cell), cell.get()), (997.0, 6.0));
+        for odd in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+            cell.apply(GaugeOp::Add(odd));
+            assert!(!cell.get().is_finite() && in_lanes(&cell) == 997.0, "{odd}");
+            cell.apply(GaugeOp::Set(6.0));
+        }
         assert_eq!(cell.get(), 6.0);
     }
 
     #[test]
+    fn a_full_lane_overflows_into_the_base() {
+        let cell = GaugeCell::default();
+        cell.spread();
+        let most = ((1i64 << 47) - 1) as f64;
+        for step in [most, 1.0, -most, -most, -5.0] {
+            cell.apply(GaugeOp::Add(step));
+        }
+        assert_eq!((in_lanes(&cell), cell.base.get(), cell.get()), (-most, -4.0, -most - 4.0));
+    }
+
+    #[test]
+    fn a_lane_stays_closed_until_all_have_opened_it() {
+        let lane = Lane::new_closed();
+        lane.open();
+        assert_eq!(lane.add(-3), Some(false));
+        assert_eq!([lane.close(), lane.close()], [-3, -3]);
+        assert_eq!(lane.add(1), None);
+        lane.open();
+        assert_eq!(lane.add(1), None);
+        lane.open();
+        assert_eq!((lane.add(1), lane.close()), (Some(false), -2));
+    }
+
+    #[test]
+    fn a_gauge_that_was_set_first_keeps_to_its_base() {
+        let cell = GaugeCell::default();
+        cell.apply(GaugeOp::Set(3.0));
+        cell.spread();
+        assert!(cell.lanes.get().is_none());
+        let cell = GaugeCell::default();
+        cell.lanes.get_or_make(|| Lanes::new(0, Lane::new_closed));
+        cell.apply(GaugeOp::Set(3.0));
+        cell.spread();
+        cell.apply(GaugeOp::Add(1.0));
+        assert_eq!((in_lanes(&cell), cell.get()), (0.0, 4.0), "lanes that came too late stay closed");
+    }
+
+    #[test]
     fn pairs_of_many_threads_are_never_negative_or_more_than_there_are_and_zero_at_rest() {
-        const THREADS: usize = 5;
+        const THREADS: usize = 6;
         let cell = GaugeCell::default();
         let late = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let is_enough = |count| count >= 20_000 && (cell.lanes.get().is_some() || !late.elapsed().is_zero());
         std::thread::scope(|scope| {
-            let pairs = |_| {
-                scope.spawn(|| {
+            let mut threads = Vec::new();
+            for _ in 0..THREADS / 2 {
+                // Up here, and down on another thread.
+                let (send, receive) = std::sync::mpsc::sync_channel(8);
+                let cell = &cell;
+                let is_enough = &is_enough;
+                threads.push(scope.spawn(move || {
                     let mut count = 0;
-                    while count < 20_000 || (cell.spread.get().is_none() && late.elapsed().is_zero()) {
-                        let me = ThreadNumber::own();
-                        cell.apply(GaugeOp::Enter(me));
-                        cell.apply(GaugeOp::Leave(me));
+                    while !is_enough(count) {
+                        cell.apply(GaugeOp::Add(1.0));
                         count += 1;
+                        send.send(()).expect("the other thread takes all");
                     }
-                })
-            };
-            let threads = [0; THREADS].map(pairs);
+                }));
+                threads.push(scope.spawn(move || receive.iter().for_each(|()| cell.apply(GaugeOp::Add(-1.0)))));
+            }
             while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
                 let now = cell.get();
-                // One of each at any moment; between two looks at lanes a thread is seen in a lane at most once, as its
-                // number stays.
-                assert!((0.0..=THREADS as f64).contains(&now), "{now}");
+                // Eight that wait, one that is on its way in, one that is on its way out.
+                assert!((0.0..=(10 * THREADS / 2) as f64).contains(&now), "{now}");
             }
         });
         assert_eq!(cell.get(), 0.0);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        assert!(cores == 1 || cell.spread.get().is_some(), "two threads that meet are noticed");
+        assert!(cores == 1 || cell.lanes.get().is_some(), "two threads that meet are noticed");
     }
 }

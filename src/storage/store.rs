@@ -18,6 +18,7 @@ use super::{
     collector::{Collector, Reading},
     declared::DeclaredFamily,
     diagnostics::Diagnostics,
+    native,
     observations::Observations,
     owner::{Lookup, Owner, Stored},
     resolved::Resolved,
@@ -134,6 +135,9 @@ impl Store {
         *self.constant_labels.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(labels.clone());
         self.created_lines.store(created_lines, Relaxed);
         self.native_histograms.store(native_histograms, Relaxed);
+        if native_histograms {
+            native::keep();
+        }
     }
 
     /// Adds what is read at each scrape.

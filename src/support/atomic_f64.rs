@@ -1,20 +1,28 @@
 //! A floating-point number that threads add to.
 
-use super::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use super::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
-/// The bits of an `f64`. No addition is lost.
+/// The bits of an `f64`. No addition is lost. Who sees a change sees what came before it: the lanes of a gauge need that.
 #[derive(Debug, Default)]
 pub(crate) struct AtomicF64(AtomicU64);
 
 impl AtomicF64 {
     #[inline]
     pub(crate) fn get(&self) -> f64 {
-        f64::from_bits(self.0.load(Relaxed))
+        f64::from_bits(self.0.load(Acquire))
     }
 
     #[inline]
     pub(crate) fn set(&self, value: f64) {
-        self.0.store(value.to_bits(), Relaxed);
+        if cfg!(models) {
+            // `loom` has no order between a store and a change of another thread that read what was before it.
+            self.0.swap(value.to_bits(), Release);
+        } else {
+            self.0.store(value.to_bits(), Release);
+        }
     }
 
     /// Adds; says whether another thread came in between.
@@ -24,7 +32,7 @@ impl AtomicF64 {
         let mut is_alone = true;
         loop {
             let next = (f64::from_bits(seen) + by).to_bits();
-            match self.0.compare_exchange(seen, next, Relaxed, Relaxed) {
+            match self.0.compare_exchange(seen, next, Release, Relaxed) {
                 Ok(_) => return !is_alone,
                 Err(now) => seen = now,
             }

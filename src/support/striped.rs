@@ -104,19 +104,13 @@ impl<L> Lanes<L> {
     /// lane from now on.
     #[inline]
     pub(crate) fn change(&self, change: impl FnOnce(&L) -> bool) {
-        let own = ThreadNumber::own();
-        if let Some(lane) = self.of(own)
+        let own = thread_number();
+        // The number of lanes is a power of two.
+        if let Some(lane) = self.lanes.get(own & self.lanes.len().wrapping_sub(1))
             && change(lane)
         {
-            thread::NUMBER.with(|number| number.set(own.0.wrapping_add(1).max(1)));
+            thread::NUMBER.with(|number| number.set(own.wrapping_add(1).max(1)));
         }
-    }
-
-    /// The lane of a thread, whichever asks.
-    #[inline]
-    pub(crate) fn of(&self, ThreadNumber(number): ThreadNumber) -> Option<&L> {
-        // The number of lanes is a power of two.
-        self.lanes.get(number & self.lanes.len().wrapping_sub(1)).map(|lane| &**lane)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &L> {
@@ -130,25 +124,17 @@ impl<L> Drop for Lanes<L> {
     }
 }
 
-/// Says in which lane a thread is.
-#[derive(Clone, Copy, Debug)]
-pub struct ThreadNumber(usize);
-
-impl ThreadNumber {
-    /// That of this thread.
-    #[inline]
-    pub(crate) fn own() -> Self {
-        thread::NUMBER.with(|own| {
-            Self(match own.get() {
-                0 => {
-                    let new = NEXT.fetch_add(1, Relaxed).max(1);
-                    own.set(new);
-                    new
-                }
-                number => number,
-            })
-        })
-    }
+/// Says in which lane this thread is.
+#[inline]
+fn thread_number() -> usize {
+    thread::NUMBER.with(|own| match own.get() {
+        0 => {
+            let new = NEXT.fetch_add(1, Relaxed).max(1);
+            own.set(new);
+            new
+        }
+        number => number,
+    })
 }
 
 /// Adds to a number, unless it is time to ask whether another thread is there; says whether it added. That is asked only now
@@ -164,7 +150,7 @@ pub(crate) fn add_unasked(number: &AtomicU64, by: u64) -> bool {
 }
 
 /// The bits of a number that are not all 0 where nothing is asked.
-const UNASKED: u64 = if cfg!(models) { 0 } else { 31 };
+const UNASKED: u64 = if cfg!(models) { 1 } else { 31 };
 
 /// Adds to a number; says whether another thread came in between.
 pub(crate) fn add_and_ask(number: &AtomicU64, by: u64) -> bool {

@@ -10,7 +10,6 @@ use crate::{
         resolved::Resolved,
         store::Store,
     },
-    support::striped::ThreadNumber,
 };
 
 /// The gauge, looked up at the first request.
@@ -18,26 +17,27 @@ use crate::{
 pub(crate) struct InFlightGauge(OnceLock<Arc<Resolved<GaugeCell>>>);
 
 impl InFlightGauge {
-    /// One request more; where it was counted, for then it has to be counted out.
+    /// One request more; says whether it was counted, for then it has to be counted out.
     #[inline]
-    pub(crate) fn enter(&self, store: &Store) -> Option<ThreadNumber> {
-        let gauge = self.0.get().or_else(|| self.find(store))?;
-        let thread = ThreadNumber::own();
-        gauge.apply(GaugeOp::Enter(thread));
-        Some(thread)
+    pub(crate) fn enter(&self, store: &Store) -> bool {
+        let gauge = self.0.get().or_else(|| self.find(store));
+        gauge.is_some_and(|gauge| {
+            gauge.apply(GaugeOp::Add(1.0));
+            true
+        })
     }
 
     /// One request less, of those that were counted.
     #[inline]
-    pub(crate) fn leave(&self, thread: ThreadNumber) {
+    pub(crate) fn leave(&self) {
         if let Some(gauge) = self.0.get() {
-            gauge.apply(GaugeOp::Leave(thread));
+            gauge.apply(GaugeOp::Add(-1.0));
         }
     }
 
     /// The unit of a request that was counted: it leaves when this is dropped.
-    pub(crate) fn unit(&self, thread: ThreadNumber) -> Option<InFlight> {
-        self.0.get().cloned().map(|gauge| InFlight { gauge, thread })
+    pub(crate) fn unit(&self) -> Option<InFlight> {
+        self.0.get().cloned().map(InFlight)
     }
 
     #[cold]
@@ -51,13 +51,10 @@ impl InFlightGauge {
 
 /// A unit of the gauge that outlives its request: it goes with the body.
 #[derive(Debug)]
-pub(crate) struct InFlight {
-    gauge: Arc<Resolved<GaugeCell>>,
-    thread: ThreadNumber,
-}
+pub(crate) struct InFlight(Arc<Resolved<GaugeCell>>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.gauge.apply(GaugeOp::Leave(self.thread));
+        self.0.apply(GaugeOp::Add(-1.0));
     }
 }

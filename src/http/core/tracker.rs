@@ -16,7 +16,6 @@ use crate::{
     dispatch::{instance::Instance, scope::Entered},
     schema::names::own_name,
     storage::store::Store,
-    support::striped::ThreadNumber,
 };
 
 /// What a framework knows of its routes.
@@ -158,7 +157,7 @@ pub(crate) struct InProgress<F: Framework, H: Deref<Target = RequestTracker<F>>>
     method: Method,
     request: F::Request,
     started: Reading,
-    in_flight: Option<ThreadNumber>,
+    in_flight: bool,
     phase: Phase,
 }
 
@@ -199,7 +198,7 @@ impl<F: Framework, H: Deref<Target = RequestTracker<F>>> InProgress<F, H> {
 
     /// The request is in flight until its body ends.
     pub(crate) fn hand_over(&mut self) -> Option<InFlight> {
-        self.in_flight.take().and_then(|thread| self.tracker.in_flight.unit(thread))
+        if std::mem::take(&mut self.in_flight) { self.tracker.in_flight.unit() } else { None }
     }
 
     fn outcome(&self, status: StatusCode) -> Outcome {
@@ -230,8 +229,8 @@ impl<F: Framework, H: Deref<Target = RequestTracker<F>>> Drop for InProgress<F, 
             Phase::Inside => self.abandoned(StatusCode::INTERNAL_SERVER_ERROR),
             Phase::Outside => self.abandoned(client_closed_request()),
         }
-        if let Some(thread) = self.in_flight {
-            self.tracker.in_flight.leave(thread);
+        if self.in_flight {
+            self.tracker.in_flight.leave();
         }
     }
 }
