@@ -86,21 +86,30 @@ impl<T: SharedText, K: Default> Templates<T, K> {
     /// A template that is found by its address: that of a route which is not nested, in poem.
     #[inline]
     pub(crate) fn recent(&self, template: &T) -> Option<&Template<K>> {
-        let (kept, found) = self.place(template)?.get()?;
+        let (kept, found) = self.recent.get(place(template.text()))?.get()?;
         std::ptr::eq(kept.text(), template.text()).then_some(&found.cell)
+    }
+
+    /// The place of a template that is found by the address of its text. It stays there.
+    #[cfg(feature = "http-tower")]
+    #[inline]
+    pub(crate) fn place(&self, text: &str) -> Option<usize> {
+        let place = place(text);
+        std::ptr::eq(self.in_place(place)?.text(), text).then_some(place)
+    }
+
+    /// The template in a place.
+    #[cfg(feature = "http-tower")]
+    #[inline]
+    pub(crate) fn in_place(&self, place: usize) -> Option<&T> {
+        Some(&self.recent.get(place)?.get()?.0)
     }
 
     /// Lets a template be found by its address. The first one in a place stays.
     pub(crate) fn keep(&self, template: &T, found: &Entry<Template<K>>) {
-        if let Some(place) = self.place(template) {
+        if let Some(place) = self.recent.get(place(template.text())) {
             place.get_or_init(|| (template.clone(), found.clone()));
         }
-    }
-
-    #[inline]
-    fn place(&self, template: &T) -> Option<&Place<T, K>> {
-        let address = template.text().as_ptr().addr();
-        self.recent.get((address >> 4 ^ address >> 10) % RECENT)
     }
 
     /// Counts a request whose template, method and status were seen before; says whether that was so.
@@ -108,6 +117,13 @@ impl<T: SharedText, K: Default> Templates<T, K> {
     pub(crate) fn record_known(&self, template: &str, outcome: Outcome) -> bool {
         self.all.get(template).is_some_and(|template| template.record_known(outcome))
     }
+}
+
+/// Where a template is found by its address, if it is.
+#[inline]
+fn place(text: &str) -> usize {
+    let address = text.as_ptr().addr();
+    (address >> 4 ^ address >> 10) % RECENT
 }
 
 impl<K> Template<K> {

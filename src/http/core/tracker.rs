@@ -40,7 +40,7 @@ pub(crate) trait Framework: Sized {
 
     /// The template that a request came with and is counted under, whatever the answer.
     #[inline]
-    fn given(_: &Self::Request) -> Option<&Self::Template> {
+    fn given<'a>(_: &'a Templates<Self::Template, Self::Kept>, _: &'a Self::Request) -> Option<&'a Self::Template> {
         None
     }
 
@@ -164,10 +164,10 @@ pub(crate) struct InProgress<F: Framework, H: Deref<Target = RequestTracker<F>>>
 impl<F: Framework, H: Deref<Target = RequestTracker<F>>> InProgress<F, H> {
     /// Counts a request in, unless monitoring is off.
     #[inline]
-    pub(crate) fn start(tracker: H, request: impl FnOnce() -> (Method, F::Request)) -> Option<Self> {
+    pub(crate) fn start(tracker: H, request: impl FnOnce(&RequestTracker<F>) -> (Method, F::Request)) -> Option<Self> {
         let instance = tracker.instance()?;
         // First, as it may be the application's function, which may panic: nothing is counted in then.
-        let (method, request) = request();
+        let (method, request) = request(&tracker);
         let in_flight = tracker.in_flight.enter(instance.store());
         let started = tracker.clock.now();
         Some(Self { tracker, method, request, started, in_flight, phase: Phase::Inside })
@@ -189,7 +189,7 @@ impl<F: Framework, H: Deref<Target = RequestTracker<F>>> InProgress<F, H> {
         self.phase = Phase::Finished;
         let Some(instance) = self.tracker.instance() else { return };
         let outcome = self.outcome(status);
-        let template = template.or_else(|| F::given(&self.request));
+        let template = template.or_else(|| F::given(&self.tracker.templates, &self.request));
         let known = template.and_then(|template| self.tracker.templates.recent(template));
         if !known.is_some_and(|known| known.record_known(outcome)) {
             self.record(instance.store(), template, outcome);

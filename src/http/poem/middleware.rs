@@ -219,7 +219,7 @@ mod live {
 
     #[inline(always)]
     fn start<'a>(req: &Request, tracker: &'a Tracker) -> Option<InProgress<'a>> {
-        InProgress::start(tracker, || (method_of(req.method()), Asked::new(req)))
+        InProgress::start(tracker, |_| (method_of(req.method()), Asked::new(req)))
     }
 
     /// A request before the first poll: who never polls has asked all the same.

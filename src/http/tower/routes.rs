@@ -1,6 +1,6 @@
 //! Where the template of a request comes from: the framework, or a function of the application.
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc};
 
 use http::{Extensions, HeaderMap, Method, Request, Uri};
 
@@ -53,7 +53,7 @@ pub trait Routes: Clone + Send + Sync + 'static + sealed::Sealed {
     type Template: Clone + Send + Sync + 'static;
 
     #[doc(hidden)]
-    fn template(&self, head: &RequestHead<'_>) -> Option<Self::Template>;
+    fn template<'a>(&self, head: &RequestHead<'a>) -> Option<Cow<'a, Self::Template>>;
 
     #[doc(hidden)]
     fn text(template: &Self::Template) -> &str;
@@ -76,9 +76,9 @@ impl Routes for DefaultRoutes {
     type Template = std::convert::Infallible;
 
     #[inline]
-    fn template(&self, head: &RequestHead<'_>) -> Option<Self::Template> {
+    fn template<'a>(&self, head: &RequestHead<'a>) -> Option<Cow<'a, Self::Template>> {
         #[cfg(feature = "http-axum")]
-        return head.extensions().get().cloned();
+        return head.extensions().get().map(Cow::Borrowed);
         #[cfg(not(feature = "http-axum"))]
         {
             let _ = head;
@@ -129,8 +129,8 @@ where
     type Template = T;
 
     #[inline]
-    fn template(&self, head: &RequestHead<'_>) -> Option<T> {
-        (self.function)(head)
+    fn template<'a>(&self, head: &RequestHead<'a>) -> Option<Cow<'a, T>> {
+        (self.function)(head).map(Cow::Owned)
     }
 
     #[inline]

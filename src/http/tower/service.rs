@@ -1,6 +1,7 @@
 //! The service of the layer, and the future of a request.
 
 use std::{
+    borrow::Cow,
     fmt,
     future::Future,
     pin::Pin,
@@ -44,25 +45,46 @@ impl<R: Routes> SharedText for Template<R> {
     }
 }
 
+/// The template that a request came with.
+pub(crate) enum Given<R: Routes> {
+    Nothing,
+    /// One that was seen before, by its place: to share it would be two changes of a count that all threads change.
+    Seen(usize),
+    New(Template<R>),
+}
+
+impl<R: Routes> Given<R> {
+    #[inline]
+    fn new(templates: &Templates<Template<R>, ()>, template: Option<Cow<'_, R::Template>>) -> Self {
+        let Some(template) = template else { return Self::Nothing };
+        let seen = templates.place(R::text(&template)).map(Self::Seen);
+        seen.unwrap_or_else(|| Self::New(Template(template.into_owned())))
+    }
+}
+
 impl<R: Routes> Framework for Tower<R> {
     type Template = Template<R>;
     type Kept = ();
-    type Request = Option<Template<R>>;
+    type Request = Given<R>;
 
     #[inline]
-    fn given(template: &Self::Request) -> Option<&Self::Template> {
-        template.as_ref()
+    fn given<'a>(templates: &'a Templates<Self::Template, ()>, given: &'a Self::Request) -> Option<&'a Self::Template> {
+        match given {
+            Given::Nothing => None,
+            Given::Seen(place) => templates.in_place(*place),
+            Given::New(template) => Some(template),
+        }
     }
 
     fn path<'a>(
         &'a self,
-        _: &'a Templates<Self::Template, ()>,
+        templates: &'a Templates<Self::Template, ()>,
         _: &Store,
         given: &'a Self::Request,
         _: Option<&'a Self::Template>,
         status: StatusCode,
     ) -> Path<'a, Self::Template> {
-        match given {
+        match Self::given(templates, given) {
             Some(template) if !template.text().is_empty() => Path::Template(template),
             _ => Path::Text(path_without_template(status)),
         }
@@ -111,9 +133,9 @@ where
     #[inline]
     fn call(&mut self, req: Request<B>) -> Self::Future {
         // From here on a panic is counted: of the handler's beginning too.
-        let mut request = InProgress::start(self.tracker.clone(), || {
-            let template = self.tracker.framework.0.template(&RequestHead::of(&req)).map(Template);
-            (method_of(req.method()), template)
+        let mut request = InProgress::start(self.tracker.clone(), |tracker| {
+            let template = tracker.framework.0.template(&RequestHead::of(&req));
+            (method_of(req.method()), Given::new(&tracker.templates, template))
         });
         let scope = self.tracker.has_scope().then(|| self.tracker.clone());
         let inner = {
