@@ -88,7 +88,7 @@ impl MonitoringService {
 
 /// The guard of [`MonitoringService::observe`]. The value is no longer read once the guard is dropped.
 #[derive(Debug)]
-#[must_use = "the value is read as long as the guard lives: give it a name, `_pool`"]
+#[must_use = "the value is read as long as the guard lives, and `let _ =` drops it at once: write `let _pool =`"]
 pub struct ObserveGuard(
     #[cfg(feature = "prometheus")] Option<(Arc<Store>, Arc<Observation>)>,
     #[cfg(not(feature = "prometheus"))] Option<std::convert::Infallible>,
