@@ -97,7 +97,7 @@ impl HistogramCell {
             cell.fetch_add(op.times, Relaxed);
             return part.sum.add(op.total());
         }
-        self.record_classic(part, op, op.total())
+        self.record_classic(part, at, op, op.total())
     }
 
     /// The same with its native bucket. Out of line: few want it, and what is inlined into a call site is to be small.
@@ -124,12 +124,15 @@ impl HistogramCell {
         improper_ctypes_definitions,
         reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind"
     )]
-    extern "C" fn record_classic(&self, part: &Samples, op: HistogramOp, total: f64) -> bool {
+    extern "C" fn record_classic(&self, part: &Samples, at: u16, op: HistogramOp, total: f64) -> bool {
         if op.value.is_nan() {
             self.not_numbers.fetch_add(op.times, Relaxed);
             return false;
         }
-        if let Some(cell) = part.classic(self.shape.classic_of(op.value)) {
+        // Near a bound one comparison is enough, mostly.
+        let near = || self.shape.above_cut(at, op.value).unwrap_or((at & !CUT).into());
+        let classic = if at & CUT == 0 { self.shape.classic_of(op.value) } else { near() };
+        if let Some(cell) = part.classic(classic) {
             cell.fetch_add(op.times, Relaxed);
         }
         part.sum.add(total)

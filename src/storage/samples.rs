@@ -72,7 +72,7 @@ impl Shape {
 
     /// The classic bucket of a sample that is above the first bound in its native bucket.
     #[inline(always)]
-    fn above_cut(&self, at: u16, sample: f64) -> Option<usize> {
+    pub(super) fn above_cut(&self, at: u16, sample: f64) -> Option<usize> {
         if at & CUT == 0 {
             return None;
         }
