@@ -1,12 +1,12 @@
-//! The value of a histogram: its samples by bucket, and their sum. One write counts a sample in the classic histogram and, where
-//! somebody wants it, in the native one.
+//! The value of a histogram: its samples by bucket, and their sum. One write counts a sample in the classic histogram and in
+//! the native one.
 
 use std::sync::Arc;
 
 use super::{
     cell::{Cell, Maker},
-    native::{self, Bucket, CHUNK, CHUNKS, NativeCounts, Spot},
-    samples::{CUT, Rare, Samples, Shape},
+    native::{Bucket, CHUNK, CHUNKS, NativeCounts, Spot},
+    samples::{CUT, Chunk, Rare, Samples, Shape},
 };
 use crate::{
     schema::{
@@ -84,29 +84,9 @@ impl HistogramCell {
         std::iter::once(&self.base).chain(self.lanes.get().into_iter().flat_map(Lanes::iter))
     }
 
-    /// Takes a sample into this part, with its native bucket or without; says whether another thread came in between.
+    /// Takes a sample into this part; says whether another thread came in between.
     #[inline(always)]
-    fn record(&self, part: &Samples, op: HistogramOp, is_native: bool) -> bool {
-        if is_native {
-            return self.record_native(part, op);
-        }
-        let at = self.shape.at(Spot::of(op.value));
-        if at & CUT == 0
-            && let Some(cell) = part.classic(at.into())
-        {
-            cell.fetch_add(op.times, Relaxed);
-            return part.sum.add(op.total());
-        }
-        self.record_classic(part, at, op, op.total())
-    }
-
-    /// The same with its native bucket. Out of line: few want it, and what is inlined into a call site is to be small.
-    #[inline(never)]
-    #[allow(
-        improper_ctypes_definitions,
-        reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind"
-    )]
-    extern "C" fn record_native(&self, part: &Samples, op: HistogramOp) -> bool {
+    fn record(&self, part: &Samples, op: HistogramOp) -> bool {
         let spot = Spot::of(op.value);
         let at = self.shape.at(spot);
         if at & CUT == 0
@@ -116,26 +96,6 @@ impl HistogramCell {
             return part.sum.add(op.total());
         }
         self.record_apart(part, spot, at, op, op.total())
-    }
-
-    /// A sample whose native bucket is cut, or which is in none. For `extern "C"` see [`catch_panic`](crate::support::panics::catch_panic).
-    #[inline(never)]
-    #[allow(
-        improper_ctypes_definitions,
-        reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind"
-    )]
-    extern "C" fn record_classic(&self, part: &Samples, at: u16, op: HistogramOp, total: f64) -> bool {
-        if op.value.is_nan() {
-            self.not_numbers.fetch_add(op.times, Relaxed);
-            return false;
-        }
-        // Near a bound one comparison is enough, mostly.
-        let near = || self.shape.above_cut(at, op.value).unwrap_or((at & !CUT).into());
-        let classic = if at & CUT == 0 { self.shape.classic_of(op.value) } else { near() };
-        if let Some(cell) = part.classic(classic) {
-            cell.fetch_add(op.times, Relaxed);
-        }
-        part.sum.add(total)
     }
 
     /// A sample whose native bucket is cut, or has no cell yet. For `extern "C"` see [`catch_panic`](crate::support::panics::catch_panic).
@@ -178,13 +138,16 @@ impl HistogramCell {
 
     /// The cell of a native bucket; nothing where it cannot be made. Another part's cell is as good, only slower.
     fn own_cell<'a>(&'a self, part: &'a Samples, bucket: Bucket, spot: Spot) -> Option<&'a AtomicU64> {
-        if spot.chunk >= CHUNKS && bucket != Bucket::Zero {
+        if bucket == Bucket::Zero {
+            return Some(&part.zero);
+        }
+        if spot.chunk >= CHUNKS {
             return self.rare.get_or_make(|| Some(Rare::default()))?.cell(bucket);
         }
         // Lanes have a bound on their memory, all together; the base has its own, which is small.
         let of_lane = if std::ptr::eq(part, &self.base) { None } else { self.lanes.get() };
-        let own = of_lane.and_then(|lanes| part.made(bucket, spot, |bytes| lanes.grow(bytes)));
-        own.or_else(|| self.base.made(bucket, spot, |_| true))
+        let own = of_lane.and_then(|lanes| part.made(spot, || lanes.grow(size_of::<Chunk>())));
+        own.or_else(|| self.base.made(spot, || true))
     }
 
     /// For `extern "C"` see [`catch_panic`](crate::support::panics::catch_panic).
@@ -199,20 +162,8 @@ impl HistogramCell {
         improper_ctypes_definitions,
         reason = "Rust on both sides: `extern \"C\"` only says that it does not unwind"
     )]
-    extern "C" fn record_lane(&self, lanes: &Lanes<Samples>, op: HistogramOp, is_native: bool) {
-        lanes.change(|lane| self.record(lane, op, is_native));
-    }
-
-    #[inline(always)]
-    fn apply_as(&self, op: HistogramOp, is_native: bool) {
-        match self.lanes.get() {
-            None => {
-                if self.record(&self.base, op, is_native) {
-                    self.spread();
-                }
-            }
-            Some(lanes) => self.record_lane(lanes, op, is_native),
-        }
+    extern "C" fn record_lane(&self, lanes: &Lanes<Samples>, op: HistogramOp) {
+        lanes.change(|lane| self.record(lane, op));
     }
 
     /// The upper bounds of the classic buckets, `+Inf` left out.
@@ -264,12 +215,12 @@ impl HistogramCell {
         };
         // The samples in the cell of a native bucket are below all cuts.
         let classic_of = |native: Bucket| self.shape.classic_of(native.smallest());
-        show(&|| Bucket::Zero, classic_of(Bucket::Zero), always(&Samples::zero));
+        show(&|| Bucket::Zero, classic_of(Bucket::Zero), always(&|part| Some(&part.zero)));
         for classic in 0..self.shape.classic() {
             show(&|| self.shape.native_of(classic), classic, always(&|part| part.classic(classic)));
         }
         for at in 0..CHUNKS {
-            let mut chunks = self.parts().filter_map(|part| part.chunk(at)).peekable();
+            let mut chunks = self.parts().filter_map(|part| part.chunks.get(at)?.get()).peekable();
             if chunks.peek().is_none() {
                 continue;
             }
@@ -304,7 +255,14 @@ impl Cell for HistogramCell {
 
     #[inline]
     fn apply(&self, op: HistogramOp) {
-        self.apply_as(op, native::is_kept());
+        match self.lanes.get() {
+            None => {
+                if self.record(&self.base, op) {
+                    self.spread();
+                }
+            }
+            Some(lanes) => self.record_lane(lanes, op),
+        }
     }
 
     fn is_untouched(&self) -> bool {

@@ -7,21 +7,6 @@
 //! The number just below a sample has the exponent and the leading bits of its bucket, also where the sample lies on the upper
 //! bound, which is inside. Sixteenths of an octave are narrower than any bucket, so at most one bound lies in each.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
-/// Whether histograms count in native buckets. Not modelled: either way a sample is one addition to one cell.
-static IS_KEPT: AtomicBool = AtomicBool::new(cfg!(models));
-
-/// From now on samples are counted in native buckets too: a service of this process shows them.
-pub(super) fn keep() {
-    IS_KEPT.store(true, Relaxed);
-}
-
-#[inline(always)]
-pub(super) fn is_kept() -> bool {
-    IS_KEPT.load(Relaxed)
-}
-
 /// Eight buckets an octave.
 pub(crate) const SCHEMA: i32 = 3;
 /// The zero bucket goes from minus this to plus this: 0.47 ns, where a sample is a time in seconds.

@@ -1,11 +1,9 @@
 //! The cells in which a histogram counts its samples.
 //!
-//! There is a cell for each classic bucket, from the start. Where nobody wants native buckets, it has all samples.
-//!
-//! Otherwise a cell counts samples that lie in one bucket of the native histogram and in one of the classic histogram, so that
-//! both are sums of the same cells. They come in chunks of eight octaves, each made at its first sample. Where a native bucket
+//! A cell counts samples that lie in one bucket of the native histogram and in one of the classic histogram, so that both are
+//! sums of the same cells. Most cells come in chunks of eight octaves, each made at its first sample. Where a native bucket
 //! is cut by a bound of the classic histogram, its cell has the samples up to the first bound in it. Those above a bound are
-//! counted in the cell of their classic bucket.
+//! counted in the cell of their classic bucket: there is one for each, from the start.
 
 use super::native::{Bucket, CHUNK, CHUNKS, OCTAVE, Spot, ZERO_THRESHOLD};
 use crate::support::{
@@ -22,16 +20,13 @@ pub(super) struct Shape {
     /// The values of the label `le`, `+Inf` last.
     pub(super) labels: Box<[Box<str>]>,
     /// For each cell of a chunk, the classic bucket of its samples; [`CUT`] is added where a bound cuts the native bucket.
-    /// Smaller than [`NOWHERE`].
     cells: [[u16; CHUNK]; CHUNKS],
     /// No bound cuts the zero bucket.
     is_zero_whole: bool,
 }
 
-/// A bound cuts the native bucket.
+/// A bound cuts the native bucket. There are never as many bounds.
 pub(super) const CUT: u16 = 1 << 15;
-/// The classic bucket of what has no spot. There are never as many.
-pub(super) const NOWHERE: u16 = CUT - 1;
 
 impl Shape {
     pub(super) fn new(upper: &'static [f64]) -> Self {
@@ -40,7 +35,7 @@ impl Shape {
         let is_whole = |bucket: Bucket| upper.get(first(bucket)).is_none_or(|bound| *bound >= bucket.largest());
         let cell = |chunk, cell| {
             let bucket = Spot { chunk, cell }.bucket();
-            let classic = u16::try_from(first(bucket)).map_or(NOWHERE, |first| first.min(NOWHERE));
+            let classic = u16::try_from(first(bucket)).map_or(CUT.wrapping_sub(1), |first| first & !CUT);
             if is_whole(bucket) { classic } else { classic | CUT }
         };
         let cells = std::array::from_fn(|chunk| std::array::from_fn(|at| cell(chunk, at)));
@@ -63,16 +58,15 @@ impl Shape {
         lower.or(self.upper.first().copied()).map_or(Bucket::Zero, Bucket::of)
     }
 
-    /// The classic bucket of the cell at a spot, and [`CUT`] if a bound cuts its native bucket; [`NOWHERE`] if nothing is at the
-    /// spot.
+    /// The classic bucket of the cell at a spot, and [`CUT`] if a bound cuts its native bucket; 0 if nothing is at the spot.
     #[inline(always)]
     pub(super) fn at(&self, spot: Spot) -> u16 {
-        self.cells.get(spot.chunk).and_then(|cells| cells.get(spot.cell)).copied().unwrap_or(NOWHERE)
+        self.cells.get(spot.chunk).and_then(|cells| cells.get(spot.cell)).copied().unwrap_or_default()
     }
 
     /// The classic bucket of a sample that is above the first bound in its native bucket.
     #[inline(always)]
-    pub(super) fn above_cut(&self, at: u16, sample: f64) -> Option<usize> {
+    fn above_cut(&self, at: u16, sample: f64) -> Option<usize> {
         if at & CUT == 0 {
             return None;
         }
@@ -106,15 +100,10 @@ impl Default for Chunk {
 pub(super) struct Samples {
     /// A cell for each classic bucket, and what fills the last line.
     classic: Box<[Line]>,
-    native: OnDemand<NativeCells>,
+    pub(super) chunks: [OnDemand<Chunk>; CHUNKS],
+    /// The cell of the zero bucket.
+    pub(super) zero: AtomicU64,
     pub(super) sum: AtomicF64,
-}
-
-/// The cells of native buckets.
-#[derive(Debug, Default)]
-pub(super) struct NativeCells {
-    chunks: [OnDemand<Chunk>; CHUNKS],
-    zero: AtomicU64,
 }
 
 impl Samples {
@@ -122,7 +111,8 @@ impl Samples {
     pub(super) fn new(shape: &Shape) -> Self {
         Self {
             classic: (0..Self::lines(shape)).map(|_| Line::default()).collect(),
-            native: OnDemand::default(),
+            chunks: std::array::from_fn(|_| OnDemand::default()),
+            zero: AtomicU64::default(),
             sum: AtomicF64::default(),
         }
     }
@@ -137,26 +127,14 @@ impl Samples {
     }
 
     /// The cell of a classic bucket.
-    #[inline(always)]
     pub(super) fn classic(&self, bucket: usize) -> Option<&AtomicU64> {
         self.classic.get(bucket / OCTAVE)?.0.get(bucket % OCTAVE)
-    }
-
-    /// The cell of the zero bucket; nothing before there are native buckets.
-    pub(super) fn zero(&self) -> Option<&AtomicU64> {
-        self.native.get().map(|native| &native.zero)
-    }
-
-    /// The cells of eight octaves; nothing where they are not made.
-    #[inline(always)]
-    pub(super) fn chunk(&self, at: usize) -> Option<&Chunk> {
-        self.native.get()?.chunks.get(at)?.get()
     }
 
     /// The cell at a spot; nothing where there is no chunk yet, or ever.
     #[inline(always)]
     pub(super) fn cell(&self, spot: Spot) -> Option<&AtomicU64> {
-        self.chunk(spot.chunk)?.0.get(spot.cell)
+        self.chunks.get(spot.chunk)?.get()?.0.get(spot.cell)
     }
 
     /// The cell of a sample whose native bucket is cut, or which is zero; nothing where it is to be made first.
@@ -165,16 +143,12 @@ impl Samples {
         if let Some(classic) = shape.above_cut(at, sample) {
             return self.classic(classic);
         }
-        if sample.abs() <= ZERO_THRESHOLD && shape.is_zero_whole { self.zero() } else { self.cell(spot) }
+        if sample.abs() <= ZERO_THRESHOLD && shape.is_zero_whole { Some(&self.zero) } else { self.cell(spot) }
     }
 
-    /// The cell of a bucket that is zero or has a spot. Makes it, if `may` says that it may take so many bytes.
-    pub(super) fn made(&self, bucket: Bucket, spot: Spot, may: impl Fn(usize) -> bool) -> Option<&AtomicU64> {
-        let native = self.native.get_or_make(|| may(size_of::<NativeCells>()).then(NativeCells::default))?;
-        if bucket == Bucket::Zero {
-            return Some(&native.zero);
-        }
-        native.chunks.get(spot.chunk)?.get_or_make(|| may(size_of::<Chunk>()).then(Chunk::default))?.0.get(spot.cell)
+    /// The cell at a spot, whose chunk is made if `may` says that it may be.
+    pub(super) fn made(&self, spot: Spot, may: impl FnOnce() -> bool) -> Option<&AtomicU64> {
+        self.chunks.get(spot.chunk)?.get_or_make(|| may().then(Chunk::default))?.0.get(spot.cell)
     }
 }
 

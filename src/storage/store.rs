@@ -18,7 +18,6 @@ use super::{
     collector::{Collector, Reading},
     declared::DeclaredFamily,
     diagnostics::Diagnostics,
-    native,
     observations::Observations,
     owner::{Lookup, Owner, Stored},
     resolved::Resolved,
@@ -135,9 +134,6 @@ impl Store {
         *self.constant_labels.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(labels.clone());
         self.created_lines.store(created_lines, Relaxed);
         self.native_histograms.store(native_histograms, Relaxed);
-        if native_histograms {
-            native::keep();
-        }
     }
 
     /// Adds what is read at each scrape.
