@@ -110,7 +110,6 @@ compozy_monitoring::families! {
 #[test]
 fn a_prometheus_with_native_histograms_has_the_quantiles_of_the_samples() {
     own_process!();
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/prometheus3/usr/bin/prometheus");
     let service = MonitoringService::new(Config::default().enabled(true).native_histograms(true)).expect("valid");
     service.register((&WIDE, &SPECIAL));
     let (shortest, longest) = (1e-6_f64, 12.0 * 86_400.0);
@@ -133,15 +132,12 @@ fn a_prometheus_with_native_histograms_has_the_quantiles_of_the_samples() {
     for sample in [0.0, 1e-300, -1.0, 1.0, 5.0, f64::MAX, f64::INFINITY] {
         SPECIAL.record(sample);
     }
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let port = free_port();
-    let app = Route::new().at("/metrics", service.metrics_endpoint());
-    runtime.spawn(poem::Server::new(poem::listener::TcpListener::bind(("127.0.0.1", port))).run(app));
+    let (_runtime, port) = served(&service);
     let configuration = format!(
         "scrape_configs:\n- job_name: native\n  always_scrape_classic_histograms: true\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"
     );
     let arguments = ["--enable-feature=native-histograms"];
-    let prometheus = Prometheus::started(program, "native", &configuration, &arguments);
+    let prometheus = Prometheus::started(PROMETHEUS3, "native", &configuration, &arguments);
     until("up", || prometheus.number("sum(up)") == Some(1.0));
     let million = all.len() as f64;
     assert_eq!(prometheus.number("histogram_count(compozy_native_wide_seconds)"), Some(million));
@@ -167,6 +163,18 @@ fn a_prometheus_with_native_histograms_has_the_quantiles_of_the_samples() {
     }
 }
 
+/// As `scripts/setup prometheus3` unpacks it.
+const PROMETHEUS3: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/prometheus3/usr/bin/prometheus");
+
+/// Serves the scrape at a port, as long as the runtime is there.
+fn served(service: &MonitoringService) -> (tokio::runtime::Runtime, u16) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let port = free_port();
+    let app = Route::new().at("/metrics", service.metrics_endpoint());
+    runtime.spawn(poem::Server::new(poem::listener::TcpListener::bind(("127.0.0.1", port))).run(app));
+    (runtime, port)
+}
+
 /// The queries of docs/promql-workflows.md that need native histograms, over jobs of half an hour and of two hours.
 #[test]
 fn the_page_of_queries_tells_how_long_workflows_of_hours_take() {
@@ -175,15 +183,11 @@ fn the_page_of_queries_tells_how_long_workflows_of_hours_take() {
     let (_, section) = page.split_once("\n## With native histograms").expect("the section");
     let queries: Vec<&str> =
         section.split("```promql\n").skip(1).filter_map(|rest| rest.split("\n```").next()).collect();
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/prometheus3/usr/bin/prometheus");
     let service = MonitoringService::new(Config::default().enabled(true).native_histograms(true)).expect("valid");
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let port = free_port();
-    let app = Route::new().at("/metrics", service.metrics_endpoint());
-    runtime.spawn(poem::Server::new(poem::listener::TcpListener::bind(("127.0.0.1", port))).run(app));
+    let (_runtime, port) = served(&service);
     let configuration =
         format!("scrape_configs:\n- job_name: hours\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n");
-    let prometheus = Prometheus::started(program, "hours", &configuration, &["--enable-feature=native-histograms"]);
+    let prometheus = Prometheus::started(PROMETHEUS3, "hours", &configuration, &["--enable-feature=native-histograms"]);
     let ask = || {
         let numbers = queries.iter().filter_map(|query| prometheus.number(query));
         numbers.filter(|number| number.is_finite()).collect::<Vec<f64>>()
@@ -207,13 +211,8 @@ fn the_page_of_queries_tells_how_long_workflows_of_hours_take() {
 #[test]
 fn increase_is_the_ledger_for_series_that_are_born_between_two_scrapes() {
     own_process!();
-    // As `scripts/setup prometheus3` unpacks it.
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/prometheus3/usr/bin/prometheus");
     let service = MonitoringService::new(Config::default().enabled(true).created_lines(true)).expect("valid");
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let port = free_port();
-    let app = Route::new().at("/metrics", service.metrics_endpoint());
-    runtime.spawn(poem::Server::new(poem::listener::TcpListener::bind(("127.0.0.1", port))).run(app));
+    let (_runtime, port) = served(&service);
     let job = |name: &str, protocol: &str| {
         format!(
             "- job_name: {name}\n  scrape_protocols: [{protocol}]\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"
@@ -223,7 +222,7 @@ fn increase_is_the_ledger_for_series_that_are_born_between_two_scrapes() {
         [("protobuf", "PrometheusProto"), ("openmetrics", "OpenMetricsText1.0.0"), ("text", "PrometheusText0.0.4")];
     let configuration = jobs.map(|(name, protocol)| job(name, protocol)).concat();
     let arguments = ["--enable-feature=created-timestamp-zero-ingestion"];
-    let prometheus = Prometheus::started(program, "born", &format!("scrape_configs:\n{configuration}"), &arguments);
+    let prometheus = Prometheus::started(PROMETHEUS3, "born", &format!("scrape_configs:\n{configuration}"), &arguments);
     until("up", || prometheus.number("sum(up)") == Some(3.0));
 
     // Born between two scrapes, at once with what they count; some are removed and born again.
