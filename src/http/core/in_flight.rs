@@ -21,10 +21,7 @@ impl InFlightGauge {
     #[inline]
     pub(crate) fn enter(&self, store: &Store) -> bool {
         let gauge = self.0.get().or_else(|| self.find(store));
-        gauge.is_some_and(|gauge| {
-            gauge.apply(GaugeOp::Add(1.0));
-            true
-        })
+        gauge.inspect(|gauge| gauge.apply(GaugeOp::Add(1.0))).is_some()
     }
 
     /// One request less, of those that were counted.
