@@ -19,10 +19,11 @@ pub enum CounterOp {
     Absolute(u64),
 }
 
-/// A monotonic count: `base` and all lanes together. None of them ever falls, so neither does their sum.
+/// A monotonic count: the sum of `base` and all lanes. None of them ever falls, so neither does the sum.
 ///
-/// Whether there are lanes is asked by the base alone, where it is a multiple of 32: there it stays once they are made.
-/// A thread that has just read it before may come too late for that: then 31 more come to the base before it asks again.
+/// An increment by 1 looks for lanes only if the base is a multiple of 32; other steps always do. Once there are lanes, the
+/// base stays at such a multiple. One case is slower and as exact: a thread read the base before it got there, and adds 1
+/// afterwards. Then the next 31 increments go to the base as well.
 #[derive(Debug, Default)]
 pub struct CounterCell {
     base: AtomicU64,
@@ -39,7 +40,7 @@ impl CounterCell {
         lanes.iter().fold(0, |total, lane| total.wrapping_add(lane.load(Relaxed)))
     }
 
-    /// As if two threads had met.
+    /// Makes the lanes, as if two threads had met.
     #[cfg(all(test, models))]
     pub(crate) fn spread_now(&self) {
         self.spread();
@@ -51,8 +52,8 @@ impl CounterCell {
         self.spread.get_or_make(|| Lanes::new(0, AtomicU64::default));
     }
 
-    /// Where there are lanes, or where it is time to ask whether there should be. For `extern "C"` see
-    /// [`catch_panic`](crate::support::panics::catch_panic).
+    /// An increment that looks for lanes. Makes them if there are none and another thread changed the base meanwhile.
+    /// For `extern "C"` see [`catch_panic`](crate::support::panics::catch_panic).
     #[inline(never)]
     extern "C" fn increment_slow(&self, by: u64) {
         match self.spread.get() {
@@ -62,12 +63,12 @@ impl CounterCell {
         }
     }
 
-    /// Raises the base by what is missing. An increment that comes to a lane meanwhile is on top.
+    /// Raises the base by what the sum lacks. An increment of a lane at the same time comes on top.
     #[cold]
     #[inline(never)]
     extern "C" fn raise(&self, lanes: &Lanes<AtomicU64>, value: u64) {
         let mut base = self.base.load(Relaxed);
-        // Nothing missing, or a sum that has gone once around.
+        // Ends if nothing is missing. A sum that has passed `u64::MAX` is not raised either.
         while let Some(raised) = value.checked_sub(Self::total(lanes)).filter(|raised| *raised > base) {
             match self.base.compare_exchange(base, raised, Relaxed, Relaxed) {
                 Ok(_) => return,

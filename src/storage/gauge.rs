@@ -1,11 +1,13 @@
 //! The value of a gauge.
 //!
-//! One number, `base`, until two threads meet at it. Then whole steps go to lanes. A sum of lanes that are read one after the
-//! other would be no value that the gauge ever had: with one thread going up and another down, it could be negative. So who
-//! reads or sets the value *closes* the lanes first. A closed lane does not change, and its threads change the base meanwhile.
-//! Once all are closed, the base is again the one number that changes, and the value is the base and what is in the lanes.
+//! It is one number, `base`, until two threads meet at it. From then on, steps that are whole numbers go to lanes.
 //!
-//! Nobody waits for anybody: see `docs/proofs.md`, "Lanes".
+//! Lanes that are read one after the other add up to a value that the gauge may never have had: if one thread goes up and
+//! another down, the sum could be negative. So whoever reads or sets the value *closes* all lanes first. A closed lane does not
+//! change: its threads change the base instead. Once all lanes are closed, only the base changes, and the value is the base
+//! plus what is in the lanes.
+//!
+//! No thread waits for another: see `docs/proofs.md`, "Lanes".
 
 use super::cell::Cell;
 use crate::{
@@ -35,23 +37,24 @@ pub enum GaugeOp {
 pub struct GaugeCell {
     base: AtomicF64,
     lanes: OnDemand<Lanes<Lane>>,
-    /// Whether it may have lanes, which is decided once.
+    /// 0, then [`LANES`] or [`BASE_ONLY`] for good.
     decision: AtomicU8,
 }
 
-/// Two threads have met: the lanes take steps.
+/// Two threads met before the gauge was set: steps go to lanes.
 const LANES: u8 = 1;
-/// It was set before that. Lanes that are made all the same stay closed.
+/// The gauge was set first. Lanes that another thread makes at that moment stay closed.
 const BASE_ONLY: u8 = 2;
 
 impl GaugeCell {
-    /// The base first: of a thread that went up in a lane and then down in the base, who sees the end sees that there are lanes.
+    /// Reads the base before it asks for lanes. If a thread went up in a lane and then down in the base, whoever sees the step
+    /// down then sees that there are lanes too.
     pub(crate) fn get(&self) -> f64 {
         let base = self.base.get();
         self.lanes.get().map_or(base, |lanes| closed(lanes, |in_lanes| self.base.get() + in_lanes))
     }
 
-    /// As if two threads had met.
+    /// Makes the lanes, as if two threads had met.
     #[cfg(all(test, models))]
     pub(crate) fn spread_now(&self) {
         self.spread();
@@ -64,7 +67,7 @@ impl GaugeCell {
         if self.decision.load(Relaxed) == BASE_ONLY {
             return;
         }
-        // Closed until it is decided. Who sets the gauge meanwhile either sees them or keeps them closed.
+        // Closed until it is decided. A thread that sets the gauge meanwhile either finds the lanes or decides against them.
         let lanes = self.lanes.get_or_make(|| Lanes::new(0, Lane::new_closed));
         if let Some(lanes) = lanes
             && self.decision.compare_exchange(0, LANES, AcqRel, Relaxed).is_ok()
@@ -97,7 +100,7 @@ impl GaugeCell {
     }
 }
 
-/// Shows what is in the lanes while they are closed.
+/// Closes all lanes, calls `show` with the sum of what is in them, and opens them again.
 fn closed<R>(lanes: &Lanes<Lane>, show: impl FnOnce(f64) -> R) -> R {
     let in_lanes = lanes.iter().fold(0i64, |total, lane| total.wrapping_add(lane.close()));
     let shown = show(in_lanes as f64);
@@ -105,18 +108,18 @@ fn closed<R>(lanes: &Lanes<Lane>, show: impl FnOnce(f64) -> R) -> R {
     shown
 }
 
-/// A number that is whole.
+/// The number as an integer, if it is whole.
 #[inline]
 fn whole(number: f64) -> Option<i64> {
     let whole = number as i64;
     (whole as f64 == number).then_some(whole)
 }
 
-/// A whole number, times [`ONE`]; the bits below it say how many have closed the lane and not yet opened it.
+/// A whole number times [`ONE`]. The bits below say how many threads have closed the lane and not opened it yet.
 #[derive(Debug)]
 struct Lane(AtomicU64);
 
-/// Room for as many threads that read or set one gauge at one moment. What does not fit above goes to the base.
+/// So 65,535 threads can read or set one gauge at the same moment. Steps that do not fit into the 48 bits above go to the base.
 const ONE: i64 = 1 << 16;
 
 impl Lane {
@@ -124,7 +127,7 @@ impl Lane {
         Self(AtomicU64::new(1))
     }
 
-    /// Says whether another thread came in between; nothing if it did not add.
+    /// Says whether another thread changed the lane meanwhile; `None` if it did not add, because the lane is closed or full.
     #[inline]
     fn add(&self, steps: i64) -> Option<bool> {
         let by = steps.checked_mul(ONE)?;
@@ -141,7 +144,7 @@ impl Lane {
         }
     }
 
-    /// Says what is in it, until it is opened.
+    /// Returns what is in the lane, and stays in it until it is opened.
     fn close(&self) -> i64 {
         self.0.fetch_add(1, AcqRel).cast_signed().div_euclid(ONE)
     }

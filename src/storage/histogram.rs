@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// A sample, so many times.
+/// A sample that is recorded `times` times.
 #[derive(Clone, Copy, Debug)]
 pub struct HistogramOp {
     pub(crate) value: f64,
@@ -28,8 +28,7 @@ pub struct HistogramOp {
 }
 
 impl HistogramOp {
-    /// What it adds to the sum. No samples of an infinite value add nothing: the product would not be a number, and neither
-    /// would the sum be, for ever.
+    /// What it adds to the sum. 0 times infinity would be NaN, and the sum would stay NaN for ever.
     #[inline]
     fn total(self) -> f64 {
         match self.times {
@@ -47,7 +46,7 @@ pub struct HistogramCell {
     base: Samples,
     lanes: OnDemand<Lanes<Samples>>,
     rare: OnDemand<Rare>,
-    /// Samples that were not numbers: dropped, and reported as errors at the next render.
+    /// How many samples were NaN. They are dropped, and reported as errors at the next render.
     not_numbers: AtomicU64,
     shape: Arc<Shape>,
 }
@@ -84,7 +83,7 @@ impl HistogramCell {
         std::iter::once(&self.base).chain(self.lanes.get().into_iter().flat_map(Lanes::iter))
     }
 
-    /// Takes a sample into this part; says whether another thread came in between.
+    /// Records a sample in the base or in a lane. Says whether another thread changed the sum meanwhile.
     #[inline(always)]
     fn record(&self, part: &Samples, op: HistogramOp) -> bool {
         let spot = Spot::of(op.value);
@@ -98,7 +97,8 @@ impl HistogramCell {
         self.record_apart(part, spot, at, op, op.total())
     }
 
-    /// A sample whose native bucket is cut, or has no cell yet. For `extern "C"` see [`catch_panic`](crate::support::panics::catch_panic).
+    /// A sample whose native bucket is cut by a bound, is the zero bucket, or has no cell yet. For `extern "C"` see
+    /// [`catch_panic`](crate::support::panics::catch_panic).
     #[inline(never)]
     #[allow(
         improper_ctypes_definitions,
@@ -114,7 +114,7 @@ impl HistogramCell {
         }
     }
 
-    /// A sample whose cell is not made yet, or which is negative, infinite, or no number.
+    /// A sample whose cell is not made yet or is in no chunk: negative, very large, infinite. Also NaN, which is dropped.
     #[cold]
     #[inline(never)]
     #[allow(
@@ -136,7 +136,8 @@ impl HistogramCell {
         part.sum.add(op.total())
     }
 
-    /// The cell of a native bucket; nothing where it cannot be made. Another part's cell is as good, only slower.
+    /// The cell of a native bucket; `None` if it cannot be made. If a lane cannot have one, that of the base counts as well and
+    /// is only slower.
     fn own_cell<'a>(&'a self, part: &'a Samples, bucket: Bucket, spot: Spot) -> Option<&'a AtomicU64> {
         if bucket == Bucket::Zero {
             return Some(&part.zero);
@@ -144,7 +145,7 @@ impl HistogramCell {
         if spot.chunk >= CHUNKS {
             return self.rare.get_or_make(|| Some(Rare::default()))?.cell(bucket);
         }
-        // Lanes have a bound on their memory, all together; the base has its own, which is small.
+        // The memory of all lanes together is bounded. The base has at most [`CHUNKS`] small chunks.
         let of_lane = if std::ptr::eq(part, &self.base) { None } else { self.lanes.get() };
         let own = of_lane.and_then(|lanes| part.made(spot, || lanes.grow(size_of::<Chunk>())));
         own.or_else(|| self.base.made(spot, || true))
@@ -202,7 +203,7 @@ impl HistogramCell {
         self.parts().map(|part| part.sum.get()).sum()
     }
 
-    /// Shows the count of each cell that has samples, with its native and its classic bucket.
+    /// Calls `show` for each cell that has samples, with its native bucket, its classic bucket and its count.
     fn counts(&self, mut show: impl FnMut(&dyn Fn() -> Bucket, usize, u64)) {
         let mut show = |native: &dyn Fn() -> Bucket, classic: usize, count: u64| {
             if count > 0 {

@@ -1,11 +1,12 @@
-//! The buckets of a native histogram: in which one a sample is, and where it ends.
+//! The buckets of a native histogram: in which one a sample is, and the bounds of each.
 //!
 //! Schema 3 of the specification: eight buckets an octave, each 2^(1/8) = 1.09 times as high as the one below it. Bucket `i`
-//! holds what is above 2^((i-1)/8) and at most 2^(i/8); a negative sample has the index of its amount. What is at most
-//! [`ZERO_THRESHOLD`] away from 0 is in the zero bucket, the infinities are in the buckets behind the largest finite ones.
+//! holds what is above 2^((i-1)/8) and at most 2^(i/8). A negative sample has the index of its absolute value. What is at most
+//! [`ZERO_THRESHOLD`] away from 0 is in the zero bucket. The infinities are in the buckets behind the largest finite ones.
 //!
-//! The number just below a sample has the exponent and the leading bits of its bucket, also where the sample lies on the upper
-//! bound, which is inside. Sixteenths of an octave are narrower than any bucket, so at most one bound lies in each.
+//! A bucket includes its upper bound and not its lower one. So the index is computed from the next smaller `f64`: its exponent
+//! gives the octave, and its four leading bits the sixteenth of the octave. A sixteenth is narrower than any bucket, so at most
+//! one bound lies in it.
 
 /// Eight buckets an octave.
 pub(crate) const SCHEMA: i32 = 3;
@@ -14,27 +15,28 @@ pub(crate) const ZERO_THRESHOLD: f64 = f64::from_bits(((EXPONENT_OF_1 as i64 + L
 
 /// Buckets of an octave.
 pub(super) const OCTAVE: usize = 8;
-/// Buckets that get their cells together: eight octaves.
+/// The buckets of eight octaves, whose cells are made together.
 pub(super) const CHUNK: usize = 8 * OCTAVE;
-/// How many chunks a value can have. Together they go from the zero bucket to 2^65: each `Duration` in seconds and each `u64`
-/// is in one of them.
+/// How many chunks a value can have. Together they go from the zero bucket to 2^65. So every `u64` and every `Duration` in
+/// seconds is in one of them, or in the zero bucket.
 pub(super) const CHUNKS: usize = if cfg!(models) { 1 } else { 12 };
 
-/// The octave that begins where the first chunk does. In a model there is one chunk, from 1/128 to 2.
+/// The first chunk begins at 2 to the power of this. In a model there is one chunk, from 1/128 to 2.
 const LOWEST_OCTAVE: i64 = if cfg!(models) { -7 } else { -31 };
 /// The bits of the mantissa, without the leading 1.
 const MANTISSA: u32 = 52;
-/// How 2^0 writes its exponent.
+/// The exponent bits of 1.0.
 const EXPONENT_OF_1: u64 = 1023;
-/// The first exponent of a chunk, as it is written, is a multiple of eight.
+/// The exponent bits at which the first chunk begins, divided by eight. Every chunk begins at a multiple of eight.
 const FIRST_CHUNK: usize = ((EXPONENT_OF_1 as i64 + LOWEST_OCTAVE) / 8) as usize;
 /// The index of the first bucket of the first chunk.
 const FIRST_INDEX: i32 = LOWEST_OCTAVE as i32 * 8 + 1;
-/// The index of the bucket of infinity: that of `f64::MAX`, and one.
+/// The index of the bucket of infinity: one more than that of `f64::MAX`.
 const INFINITE: i32 = 8 * 1024 + 1;
 
-/// The bounds of an octave's buckets, beginning with its lower end: the mantissas of 2^(0/8) to 2^(7/8), written as those of
-/// their halves. These are the numbers that Prometheus has, whose last digits are not the nearest ones everywhere.
+/// The lower bounds of an octave's buckets: the mantissas of 2^(0/8) to 2^(7/8). Half of a number has the same mantissa, so
+/// they are written as halves, as in Prometheus. The numbers are those of Prometheus to the last digit, also where that digit
+/// is not the nearest one.
 const BOUNDS: [u64; OCTAVE] = [
     mantissa(0.5),
     mantissa(0.545_253_866_332_628_8),
@@ -53,8 +55,9 @@ const fn mantissa(number: f64) -> u64 {
 /// The bits of a mantissa below the four that say which sixteenth of an octave it is.
 const REST: u32 = MANTISSA - 4;
 
-/// For each sixteenth of an octave: how many bounds lie below it, and in the low bits, how far the bound inside is from its
-/// end. The low bits of a number in this sixteenth are added: they carry if the bound is not above them.
+/// For each sixteenth of an octave: in the high bits, how many bounds lie below it; in the low bits, how far the bound in it is
+/// from its end. Adding the low bits of a number in this sixteenth carries into the high bits if the number is not below the
+/// bound. The high bits are then the place of the bucket in its octave.
 #[allow(clippy::indexing_slicing, reason = "the compiler evaluates it")]
 const SIXTEENTHS: [u64; 16] = {
     let mut sixteenths = [0; 16];
@@ -75,13 +78,13 @@ const SIXTEENTHS: [u64; 16] = {
     sixteenths
 };
 
-/// The bits of the number just below a sample. That of 0 is no number.
+/// The bits of the next `f64` towards 0. For 0 these are the bits of a NaN.
 #[inline(always)]
 fn below(value: f64) -> u64 {
     value.to_bits().wrapping_sub(1)
 }
 
-/// Which bucket of its octave this is, for a number just below a sample.
+/// The place of a bucket in its octave, for the bits of [`below`].
 #[inline(always)]
 fn in_octave(below: u64) -> usize {
     let sixteenth = SIXTEENTHS.get((below >> REST) as usize & 15).copied().unwrap_or_default();
@@ -97,7 +100,7 @@ pub(crate) enum Bucket {
 }
 
 impl Bucket {
-    /// That of a sample, which is a number.
+    /// The bucket of a sample that is not NaN.
     pub(super) fn of(sample: f64) -> Self {
         let amount = sample.abs();
         if amount <= ZERO_THRESHOLD {
@@ -126,13 +129,13 @@ impl Bucket {
     }
 }
 
-/// The index of a bucket, for the number just below one of its samples.
+/// The index of a bucket, for the bits of [`below`].
 fn index(below: u64) -> i32 {
     let octave = ((below >> MANTISSA) as i32).wrapping_sub(EXPONENT_OF_1 as i32);
     octave.wrapping_mul(OCTAVE as i32).wrapping_add(in_octave(below) as i32).wrapping_add(1)
 }
 
-/// 2^(index/8), for an index above that of the zero threshold; `f64::MAX` for what would be beyond it.
+/// 2^(index/8), for an index above that of the zero threshold; `f64::MAX` for the largest finite bucket.
 fn upper_bound(index: i32) -> f64 {
     if index >= INFINITE {
         return f64::INFINITY;
@@ -152,11 +155,11 @@ pub(super) struct Spot {
 }
 
 impl Spot {
-    /// Of any sample, also one that is no number.
+    /// The spot of any sample, also of NaN.
     #[inline(always)]
     pub(super) fn of(sample: f64) -> Self {
         let below = below(sample);
-        // Of the zero bucket, a negative sample, an infinite one and one that is no number, the first bits are those of no chunk.
+        // A sample that is in the zero bucket, negative, infinite or NaN has first bits that are those of no chunk.
         let chunk = ((below >> (MANTISSA + 3)) as usize).wrapping_sub(FIRST_CHUNK);
         let octave = (below >> MANTISSA) as usize & 7;
         Self { chunk, cell: (octave << 3 | in_octave(below)) & (CHUNK - 1) }
@@ -187,7 +190,7 @@ impl NativeCounts {
         }
     }
 
-    /// Once all is added.
+    /// Sorts by index and joins equal indices. To be called once everything is added.
     pub(super) fn sort(&mut self) {
         for buckets in [&mut self.negative, &mut self.positive] {
             buckets.sort_unstable_by_key(|(index, _)| *index);

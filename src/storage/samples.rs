@@ -1,9 +1,11 @@
 //! The cells in which a histogram counts its samples.
 //!
 //! A cell counts samples that lie in one bucket of the native histogram and in one of the classic histogram, so that both are
-//! sums of the same cells. Most cells come in chunks of eight octaves, each made at its first sample. Where a native bucket
-//! is cut by a bound of the classic histogram, its cell has the samples up to the first bound in it. Those above a bound are
-//! counted in the cell of their classic bucket: there is one for each, from the start.
+//! sums of the same cells. Most cells come in chunks of eight octaves, each made at its first sample.
+//!
+//! If a bound of the classic histogram cuts a native bucket, the cell of that native bucket has the samples up to the first
+//! bound in it. Samples above that bound are counted in the cell of their classic bucket. There is one such cell for each
+//! classic bucket, from the start.
 
 use super::native::{Bucket, CHUNK, CHUNKS, OCTAVE, Spot, ZERO_THRESHOLD};
 use crate::support::{
@@ -12,7 +14,7 @@ use crate::support::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// What divides the samples of one family.
+/// The buckets of one family.
 #[derive(Debug)]
 pub(super) struct Shape {
     /// The upper bounds of the classic buckets, which rise.
@@ -25,7 +27,8 @@ pub(super) struct Shape {
     is_zero_whole: bool,
 }
 
-/// A bound cuts the native bucket. There are never as many bounds.
+/// This bit says that a bound cuts the native bucket. The bits below are the index of a classic bucket: no family has so many
+/// bounds.
 pub(super) const CUT: u16 = 1 << 15;
 
 impl Shape {
@@ -47,12 +50,14 @@ impl Shape {
         self.labels.len()
     }
 
-    /// The classic bucket of a sample: as many bounds are below it. A sample on a bound belongs to the bucket of that bound.
+    /// The index of a sample's classic bucket: the number of bounds below it. A sample on a bound belongs to the bucket of that
+    /// bound.
     pub(super) fn classic_of(&self, sample: f64) -> usize {
         self.upper.partition_point(|bound| *bound < sample)
     }
 
-    /// The native bucket just above the lower bound of a classic one; of the first, the bucket of its upper bound.
+    /// The native bucket of what is counted in the cell of a classic bucket: the one just above the lower bound. For the first
+    /// classic bucket, which has none, it is that of the upper bound.
     pub(super) fn native_of(&self, classic: usize) -> Bucket {
         let lower = classic.checked_sub(1).and_then(|lower| self.upper.get(lower)).map(|lower| lower.next_up());
         lower.or(self.upper.first().copied()).map_or(Bucket::Zero, Bucket::of)
@@ -95,7 +100,7 @@ impl Default for Chunk {
     }
 }
 
-/// What a thread changes with a sample: the whole histogram, or one lane of it.
+/// What a thread changes with a sample: the base of a histogram, or one lane of it.
 #[derive(Debug)]
 pub(super) struct Samples {
     /// A cell for each classic bucket, and what fills the last line.
@@ -121,7 +126,7 @@ impl Samples {
         shape.classic().div_ceil(OCTAVE)
     }
 
-    /// The bytes that this takes beside its size, at first.
+    /// The bytes that a new one has on the heap.
     pub(super) fn own_bytes(shape: &Shape) -> usize {
         Self::lines(shape).wrapping_mul(size_of::<Line>())
     }
@@ -131,13 +136,13 @@ impl Samples {
         self.classic.get(bucket / OCTAVE)?.0.get(bucket % OCTAVE)
     }
 
-    /// The cell at a spot; nothing where there is no chunk yet, or ever.
+    /// The cell at a spot; `None` if its chunk is not made yet, or the spot is in no chunk.
     #[inline(always)]
     pub(super) fn cell(&self, spot: Spot) -> Option<&AtomicU64> {
         self.chunks.get(spot.chunk)?.get()?.0.get(spot.cell)
     }
 
-    /// The cell of a sample whose native bucket is cut, or which is zero; nothing where it is to be made first.
+    /// The cell of a sample whose native bucket is cut or is the zero bucket; `None` if the cell is not made yet.
     #[inline(always)]
     pub(super) fn cut_or_zero(&self, shape: &Shape, spot: Spot, at: u16, sample: f64) -> Option<&AtomicU64> {
         if let Some(classic) = shape.above_cut(at, sample) {
@@ -146,14 +151,13 @@ impl Samples {
         if sample.abs() <= ZERO_THRESHOLD && shape.is_zero_whole { Some(&self.zero) } else { self.cell(spot) }
     }
 
-    /// The cell at a spot, whose chunk is made if `may` says that it may be.
+    /// The cell at a spot. Makes its chunk first if there is none and `may` allows it.
     pub(super) fn made(&self, spot: Spot, may: impl FnOnce() -> bool) -> Option<&AtomicU64> {
         self.chunks.get(spot.chunk)?.get_or_make(|| may().then(Chunk::default))?.0.get(spot.cell)
     }
 }
 
 impl Chunk {
-    /// Adds the counts of the cells.
     pub(super) fn add_to(&self, counts: &mut [u64; CHUNK]) {
         for (count, cell) in counts.iter_mut().zip(&self.0) {
             *count = count.wrapping_add(cell.load(Relaxed));
@@ -161,8 +165,8 @@ impl Chunk {
     }
 }
 
-/// The cells of octaves that are in no chunk: of negative samples, and of some that are beyond all durations. A few octaves;
-/// what comes after them is counted by its classic bucket alone.
+/// The cells of samples that are in no chunk: negative, infinite, or larger than every duration. There is room for eight
+/// octaves. Samples in further octaves are counted by their classic bucket alone.
 #[derive(Debug, Default)]
 pub(super) struct Rare([OnDemand<RareOctave>; 8]);
 

@@ -5,7 +5,8 @@ use super::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-/// The bits of an `f64`. No addition is lost. Who sees a change sees what came before it: the lanes of a gauge need that.
+/// The bits of an `f64`. No addition is lost. A thread that sees a change also sees what came before that change: the lanes of
+/// a gauge need that.
 #[derive(Debug, Default)]
 pub(crate) struct AtomicF64(AtomicU64);
 
@@ -25,7 +26,7 @@ impl AtomicF64 {
         }
     }
 
-    /// Adds; says whether another thread came in between.
+    /// Adds. Says whether another thread changed the number meanwhile.
     #[inline]
     pub(crate) fn add(&self, by: f64) -> bool {
         let mut seen = self.0.load(Relaxed);

@@ -1,11 +1,12 @@
 //! Values that threads change without getting into each other's way.
 //!
-//! Two threads that change one number take turns on its cache line, and on many cores that takes a hundred times as long as
-//! the change itself. So a value gets *lanes* once two threads meet at it: one number a core, each in cache lines of its own.
-//! From then on a thread changes the lane of its own number, and whoever reads the value adds all lanes up.
+//! Two threads that change one number take turns on its cache line. On many cores, waiting for the line takes many times as
+//! long as the change itself. So a value gets *lanes* once two threads meet at it: about one for each core, each in cache lines
+//! of its own. From then on each thread has a number, which says in which lane its changes go. Whoever reads the value adds up
+//! all lanes.
 //!
-//! A value without lanes costs a record the question whether there are any. What is kept in a lane, and how that is
-//! added up, is the business of the values: see `docs/proofs.md`, "Lanes".
+//! A value that has no lanes pays only for the question whether it has some. Each kind of value decides what a lane holds and
+//! how lanes are added up: see `docs/proofs.md`, "Lanes".
 
 use crossbeam_utils::CachePadded;
 
@@ -20,7 +21,7 @@ const MOST_LANES: usize = 64;
 /// Bytes of all lanes of the process at most. A value that would need more stays without: slower, and as exact.
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 
-// Not modelled: one is set once and for all, the other decides about memory only.
+// The standard library's atomics, also in a model: the first is set once, the second only bounds memory.
 /// How many lanes a value gets; 0 until it is known.
 static LANES: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 /// Bytes of all lanes.
@@ -36,8 +37,8 @@ mod thread {
     use std::cell::Cell;
 
     thread_local! {
-        /// The number of this thread; 0 until it has one. Needs no destructor and no allocation, so it is there to the end of
-        /// the thread, and inside an allocator.
+        /// The number of this thread; 0 until it has one. It needs no destructor and no allocation, so it works until the
+        /// thread ends, and inside an allocator.
         pub(super) static NUMBER: Cell<usize> = const { Cell::new(0) };
     }
 }
@@ -50,7 +51,7 @@ mod thread {
     }
 }
 
-/// Finds out how many lanes a value is to get. Reads files, so not while something is recorded.
+/// Finds out how many lanes a value gets. Called when a store is made and not first by a record, because this reads files.
 pub(crate) fn prepare() {
     if LANES.load(Relaxed) == 0 {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -63,11 +64,11 @@ pub(crate) fn prepare() {
 #[derive(Debug)]
 pub(crate) struct Lanes<L> {
     lanes: Box<[CachePadded<L>]>,
-    /// Not modelled, as [`BYTES`].
+    /// The bytes of [`BYTES`] that are taken by these lanes.
     bytes: std::sync::atomic::AtomicUsize,
 }
 
-/// Takes from what all lanes may have; says whether there was as much.
+/// Takes bytes of what all lanes together may have. Says whether there were enough left.
 fn reserve(bytes: usize) -> bool {
     let is_there = BYTES.fetch_add(bytes, Relaxed).saturating_add(bytes) <= MOST_BYTES;
     if !is_there {
@@ -77,7 +78,7 @@ fn reserve(bytes: usize) -> bool {
 }
 
 impl<L> Lanes<L> {
-    /// Nothing if the lanes of the process would take too much memory. `own` is what a lane has beside its size.
+    /// `None` if the lanes of the process would take too much memory. `own` is how many bytes a lane has on the heap.
     pub(crate) fn new(own: usize, lane: impl Fn() -> L) -> Option<Self> {
         prepare();
         let count = LANES.load(Relaxed);
@@ -85,7 +86,7 @@ impl<L> Lanes<L> {
         if !reserve(bytes) {
             return None;
         }
-        // Gives it back if a lane cannot be made.
+        // Made before its lanes, so that its drop gives the bytes back if making a lane panics.
         let mut new = Self { lanes: Box::default(), bytes: bytes.into() };
         new.lanes = (0..count).map(|_| CachePadded::new(lane())).collect();
         Some(new)
@@ -100,8 +101,8 @@ impl<L> Lanes<L> {
         may
     }
 
-    /// Changes the lane of this thread. `change` says whether another thread came in between: then this one takes another
-    /// lane from now on.
+    /// Changes the lane of this thread. `change` says whether another thread changed the lane meanwhile: then this thread
+    /// takes the next lane from now on.
     #[inline]
     pub(crate) fn change(&self, change: impl FnOnce(&L) -> bool) {
         let own = thread_number();
@@ -124,7 +125,7 @@ impl<L> Drop for Lanes<L> {
     }
 }
 
-/// Says in which lane this thread is.
+/// The number of this thread, which says in which lane it is.
 #[inline]
 fn thread_number() -> usize {
     thread::NUMBER.with(|own| match own.get() {
@@ -137,11 +138,12 @@ fn thread_number() -> usize {
     })
 }
 
-/// Adds to a number, unless it is time to ask whether another thread is there; says whether it added. That is asked only now
-/// and then, by the number itself: to ask at every addition would take a quarter of its time.
+/// Adds to a number, unless it is time to ask whether another thread changes it too. Says whether it added.
+///
+/// The number itself says when it is time: at every 32nd value. To ask at every addition would take a quarter of its time.
 #[inline(always)]
 pub(crate) fn add_unasked(number: &AtomicU64, by: u64) -> bool {
-    // One at a time, a number comes to each multiple. With larger steps it may never, so they always ask.
+    // Steps of 1 reach every multiple of 32. Larger steps may skip all of them, so they always ask.
     let is_unasked = by == 1 && number.load(Relaxed) & UNASKED != 0;
     if is_unasked {
         number.fetch_add(by, Relaxed);
@@ -149,10 +151,10 @@ pub(crate) fn add_unasked(number: &AtomicU64, by: u64) -> bool {
     is_unasked
 }
 
-/// The bits of a number that are not all 0 where nothing is asked.
+/// A number asks if all these bits of it are 0: every 32nd, or every second one in a model.
 const UNASKED: u64 = if cfg!(models) { 1 } else { 31 };
 
-/// Adds to a number; says whether another thread came in between.
+/// Adds to a number. Says whether another thread changed it meanwhile.
 pub(crate) fn add_and_ask(number: &AtomicU64, by: u64) -> bool {
     let seen = number.load(Relaxed);
     let is_alone = number.compare_exchange(seen, seen.wrapping_add(by), Relaxed, Relaxed).is_ok();
@@ -162,7 +164,7 @@ pub(crate) fn add_and_ask(number: &AtomicU64, by: u64) -> bool {
     !is_alone
 }
 
-/// The same, but asks only now and then.
+/// The same, but asks only at every 32nd value and at steps larger than 1.
 #[inline]
 pub(crate) fn add(number: &AtomicU64, by: u64) -> bool {
     !add_unasked(number, by) && add_and_ask(number, by)

@@ -30,15 +30,16 @@ impl Clock {
         Self::of(source().as_deref())
     }
 
-    /// By the source that the kernel says it keeps time by. It watches the counters of all processors, and changes to another
-    /// source when they disagree; `quanta` only looks at what the processor promises.
+    /// Chooses by the clock source of the kernel. The kernel compares the counters of all processors, and takes another source if
+    /// they disagree. `quanta` only looks at what the processor promises.
     fn of(source: Option<&str>) -> Self {
         let is_trusted = source.map_or(!cfg!(target_os = "linux"), is_counter);
         if !is_trusted {
             return Self::uncalibrated();
         }
         let counter = quanta::Clock::new();
-        // Minutes: a nanosecond of them is nothing. To multiply takes less than to ask `quanta` at each request.
+        // So many counts are minutes, and rounding to a nanosecond is no loss. Multiplying is cheaper than asking `quanta` at
+        // each request.
         const MANY: u64 = 1 << 40;
         let unit = counter.delta_as_nanos(0, MANY) as f64 / MANY as f64 / 1e9;
         Self { source: Source::Counter(counter), unit }
@@ -61,23 +62,23 @@ impl Clock {
     #[inline]
     pub(crate) fn seconds_since(&self, Reading(start): Reading) -> f64 {
         let Reading(now) = self.now();
-        // Signed, which the processor converts in one instruction: a century fits.
+        // The processor converts a signed number in one instruction. A century of counts fits.
         now.saturating_sub(start).cast_signed() as f64 * self.unit
     }
 }
 
-/// Five centuries fit.
+/// Nanoseconds; five centuries fit.
 fn nanos(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What the kernel keeps time by; only Linux says so.
+/// The clock source of the kernel. Only Linux tells it.
 fn source() -> Option<String> {
     let source = std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
     source.ok().map(|source| source.trim().to_owned())
 }
 
-/// The processor's counter itself, and what a hypervisor makes of it.
+/// Whether this source is the processor's counter, or what a hypervisor makes of it.
 fn is_counter(source: &str) -> bool {
     ["tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter"].contains(&source)
 }

@@ -17,14 +17,14 @@ use crate::{
 pub(crate) struct InFlightGauge(OnceLock<Arc<Resolved<GaugeCell>>>);
 
 impl InFlightGauge {
-    /// One request more; says whether it was counted, for then it has to be counted out.
+    /// Counts a request in. Says whether it was counted: only then it has to be counted out.
     #[inline]
     pub(crate) fn enter(&self, store: &Store) -> bool {
         let gauge = self.0.get().or_else(|| self.find(store));
         gauge.inspect(|gauge| gauge.apply(GaugeOp::Add(1.0))).is_some()
     }
 
-    /// One request less, of those that were counted.
+    /// Counts a request out. Only for one that was counted in.
     #[inline]
     pub(crate) fn leave(&self) {
         if let Some(gauge) = self.0.get() {
@@ -32,7 +32,7 @@ impl InFlightGauge {
         }
     }
 
-    /// The unit of a request that was counted: it leaves when this is dropped.
+    /// Takes over a request that was counted in: it is counted out when the unit is dropped.
     pub(crate) fn unit(&self) -> Option<InFlight> {
         self.0.get().cloned().map(InFlight)
     }
@@ -46,7 +46,7 @@ impl InFlightGauge {
     }
 }
 
-/// A unit of the gauge that outlives its request: it goes with the body.
+/// One request in the gauge, until this is dropped with the body of its response.
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<Resolved<GaugeCell>>);
 

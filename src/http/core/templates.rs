@@ -22,7 +22,7 @@ const RECENT: usize = 64;
 /// How many different status codes of one template and method are kept; further ones are looked up each time.
 const KEPT_STATUSES: usize = 8;
 
-/// The text of a template, which the requests of a route share: it has one address as long as a clone of it is kept.
+/// A template whose text all requests of a route share. The text has one address as long as a clone of the template is kept.
 pub(crate) trait SharedText: Clone {
     fn text(&self) -> &str;
 }
@@ -72,25 +72,25 @@ impl<T: SharedText, K: Default> Templates<T, K> {
         Self { all: TextMap::new(cap), recent: [const { OnceLock::new() }; RECENT] }
     }
 
-    /// What is kept of a template, made on first sight; nothing at the cap, where the families fold what comes.
+    /// What is kept of a template, made when it is first seen. `None` at the cap: then each request looks up its series.
     pub(crate) fn get_or_insert(&self, template: &str) -> Option<&Entry<Template<K>>> {
         self.all.get_or_insert(template)
     }
 
-    /// What the framework keeps of each.
+    /// What the framework keeps of each template.
     #[cfg(feature = "http-poem")]
     pub(crate) fn kept(&self) -> impl Iterator<Item = &K> {
         self.all.values().map(|template| &template.kept)
     }
 
-    /// A template that is found by its address: that of a route which is not nested, in poem.
+    /// Finds a template by the address of its text. In poem, not one of a nested route: that has a new text for each request.
     #[inline]
     pub(crate) fn recent(&self, template: &T) -> Option<&Template<K>> {
         let (kept, found) = self.recent.get(place(template.text()))?.get()?;
         std::ptr::eq(kept.text(), template.text()).then_some(&found.cell)
     }
 
-    /// The place of a template that is found by the address of its text. It stays there.
+    /// The place of a template that is found by the address of its text. The template stays in its place.
     #[cfg(feature = "http-tower")]
     #[inline]
     pub(crate) fn place(&self, text: &str) -> Option<usize> {
@@ -105,21 +105,21 @@ impl<T: SharedText, K: Default> Templates<T, K> {
         Some(&self.recent.get(place)?.get()?.0)
     }
 
-    /// Lets a template be found by its address. The first one in a place stays.
+    /// Makes a template one that is found by its address, unless its place is taken.
     pub(crate) fn keep(&self, template: &T, found: &Entry<Template<K>>) {
         if let Some(place) = self.recent.get(place(template.text())) {
             place.get_or_init(|| (template.clone(), found.clone()));
         }
     }
 
-    /// Counts a request whose template, method and status were seen before; says whether that was so.
+    /// Counts a request if its template, method and status were seen before. Says whether it did.
     #[inline]
     pub(crate) fn record_known(&self, template: &str, outcome: Outcome) -> bool {
         self.all.get(template).is_some_and(|template| template.record_known(outcome))
     }
 }
 
-/// Where a template is found by its address, if it is.
+/// The one place in which a template with this text can be.
 #[inline]
 fn place(text: &str) -> usize {
     let address = text.as_ptr().addr();
@@ -127,8 +127,8 @@ fn place(text: &str) -> usize {
 }
 
 impl<K> Template<K> {
-    /// Counts a request whose method and status were seen before; says whether that was so. Of a skipped template nothing is
-    /// kept.
+    /// Counts a request if its method and status were seen before. Says whether it did: never for a skipped template, for which
+    /// no series are kept.
     #[inline(always)]
     pub(crate) fn record_known(&self, Outcome { method, status, seconds }: Outcome) -> bool {
         let Some(series) = self.methods.get(method.index()).and_then(OnceLock::get) else { return false };
@@ -142,8 +142,9 @@ impl<K> Template<K> {
 
 /// Counts a request under a label, and keeps the series with the template while there is room.
 ///
-/// A series is found before it is put in its place, and not while the place is locked: what that logs can make a request of
-/// its own, which needs the same place. Two attempts: when one family is at fault, the other is counted all the same.
+/// A series is looked up before it is put in its place, and not while the place is locked. The look-up can log, and a log line
+/// can make a request of its own, which needs the same place. The two families are tried apart: if one is at fault, the
+/// other is still counted.
 pub(crate) fn record_first<K>(store: &Store, template: Option<&Template<K>>, label: &str, outcome: Outcome) {
     let Outcome { method, status, seconds } = outcome;
     let place = template.and_then(|template| template.methods.get(method.index()));
@@ -161,7 +162,7 @@ pub(crate) fn record_first<K>(store: &Store, template: Option<&Template<K>>, lab
         let one = CounterOp::Increment(1);
         let mut own = HTTP_REQUESTS.lazy.series_in(store, &[method_label(method), label, status_label(&status)]);
         for place in place.and_then(OnceLock::get).iter().flat_map(|series| &series.requests) {
-            // Full, by another status or in the meantime by another request: it gives back what it was to take.
+            // `set` gives the series back if the place is taken: by another status, or by a request at the same time.
             match place.set((status, own)) {
                 Ok(()) => return place.get().into_iter().for_each(|(_, requests)| requests.apply(one)),
                 Err((_, back)) => own = back,
