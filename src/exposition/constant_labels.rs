@@ -15,7 +15,7 @@ pub(super) struct WithConstantLabels<'a, E> {
     /// The constant labels as text, for series without labels of their own.
     alone: Box<str>,
     family: String,
-    /// Families that have such a label themselves, and the label.
+    /// The families that have such a label themselves, each with the label.
     hidden: BTreeSet<(String, String)>,
 }
 
@@ -25,7 +25,7 @@ impl<'a, E: Encoder> WithConstantLabels<'a, E> {
         Self { encoder, constant, alone, family: String::new(), hidden: BTreeSet::new() }
     }
 
-    /// Logs what was hidden.
+    /// Logs which constant labels were hidden by labels of the same name.
     pub(super) fn report(self, store: &Store) {
         for (family, label) in &self.hidden {
             store.diagnostics.constant_label_hidden(family, label);
@@ -36,7 +36,7 @@ impl<'a, E: Encoder> WithConstantLabels<'a, E> {
         if labels.is_empty() {
             return self.alone.clone();
         }
-        // Always there: label texts are written by us.
+        // Never `None`: this crate writes the label texts.
         let Some((own, _)) = label_pairs(labels) else { return labels.into() };
         let mut all: Vec<(&str, &str)> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         for (name, value) in self.constant {

@@ -52,8 +52,8 @@ impl Names {
         self.0.get(name) == Some(&kind)
     }
 
-    /// Whether a counter can have this name, which is its own without `_total`. In this format a family also owns names with the suffixes
-    /// of its samples.
+    /// Whether a counter can have this name, which is its own without `_total`. In this format a family also owns its name with the
+    /// suffixes of its samples.
     fn is_free(&self, base: &str) -> bool {
         const PARTS: [&str; 4] = ["_bucket", "_count", "_created", "_sum"];
         let is_part = |part: &&str| base.strip_suffix(part).is_some_and(|owner| self.is(owner, Kind::Histogram));

@@ -1,4 +1,4 @@
-//! The page for people: HTML and CSS out of the same walk that a scrape takes. No scripts, nothing from outside.
+//! The content of the page for people: HTML out of the same walk that a scrape takes. No scripts, nothing from outside.
 
 mod units;
 
@@ -22,7 +22,7 @@ use crate::{
     support::html::Escaped,
 };
 
-/// Series of a family that are shown; the text has all of them.
+/// How many series of a family are shown. The text format has all of them.
 const SHOWN_SERIES: usize = 20;
 
 /// The content of the page, without the head and the end of the document.
@@ -316,7 +316,7 @@ fn picture(out: &mut String, buckets: &[(String, u64)]) -> fmt::Result {
         Escaped(&words.join(", "))
     )?;
     for (place, (_, count)) in buckets.iter().enumerate().filter(|(_, (_, count))| *count > 0) {
-        // High enough to be seen.
+        // At least 1, so that it can be seen.
         let height = (24.0 * *count as f64 / most as f64).max(1.0);
         let (x, y) = (place.saturating_mul(10), 24.0 - height);
         write!(out, "<rect x=\"{x}\" y=\"{y:.1}\" width=\"8\" height=\"{height:.1}\"/>")?;

@@ -1,7 +1,7 @@
 //! The protobuf format of Prometheus: messages `io.prometheus.client.MetricFamily`, each behind its length.
 //!
-//! Written by hand: a message is a list of fields, a field its number, its kind and its value. `metrics.proto` of
-//! `prometheus/client_model` has the numbers.
+//! Written by hand. A message is a list of fields; a field is its number, its wire type and its value. The numbers are those of
+//! `metrics.proto` in `prometheus/client_model`.
 
 use super::{
     Format,
@@ -143,7 +143,7 @@ impl Message {
         self.end(start);
     }
 
-    /// The key of a field, and a first number.
+    /// The key of a field, and the number behind it.
     #[inline]
     fn key(&mut self, field: u8, kind: u8, number: u64) {
         if number < 0x80 {
@@ -177,12 +177,12 @@ impl Message {
     }
 }
 
-/// The kinds of values of fields.
+/// The wire types of fields.
 const WHOLE: u8 = 0;
 const DOUBLE: u8 = 1;
 const BYTES: u8 = 2;
 
-/// The number of a field, which is below 16, and of which kind its value is.
+/// The key of a field: its number, which is below 16, and its wire type.
 const fn key(field: u8, kind: u8) -> u8 {
     field << 3 | kind
 }
@@ -224,11 +224,11 @@ struct ProtobufEncoder {
     out: Message,
     /// Whether histograms have native buckets too.
     has_native: bool,
-    /// Where the family begins that is written.
+    /// Where the message of the current family begins in `out`.
     family: Option<usize>,
     kind: MetricType,
     unit: Option<&'static str>,
-    /// The start of the last metric, and its fields: metrics that were made together have the same one.
+    /// The start time of the last metric, and the same as a message: metrics that were made together share it.
     created: u64,
     timestamp: Message,
     labels: Labels,
@@ -259,7 +259,7 @@ impl Labels {
                 out.0.truncate(label);
                 out.any_label(rest)
             });
-            // Never ends here: label texts are written by us.
+            // Never ends here: this crate writes the label texts.
             let Some(after) = after else { break };
             if !after.is_empty() {
                 self.text.clear();

@@ -8,7 +8,7 @@ pub(super) struct Span {
     pub(super) length: u32,
 }
 
-/// A gap of so many buckets is written as empty buckets, because a span of its own takes more bytes.
+/// A gap of at most so many buckets is written as empty buckets, because a new span takes more bytes.
 const SMALL_GAP: i32 = 2;
 
 /// The spans of these buckets, whose indices rise, and the difference of each count to that of the bucket before it.

@@ -54,7 +54,7 @@ pub(crate) struct Returned {
     /// Whether it returned in the first task after a replay. That may be the task of a query: for a closed run, core then replays
     /// what the run had not handled yet, and does not send its commands.
     pub(crate) after_replay: bool,
-    /// What kind of command ends it, once that was handed to core.
+    /// The kind of the command that ends it, once the command was handed to core.
     sent: Option<Sent>,
 }
 
@@ -242,7 +242,7 @@ impl WorkerInterceptor for Hooks {
         Self: 'c,
     {
         self.0.note(|| self.0.completed(completion));
-        // The box of a type without a size allocates nothing.
+        // A box of a zero-sized type allocates nothing.
         Box::pin(poll_fn(|_| Poll::Ready(())))
     }
 

@@ -47,14 +47,14 @@ pub(crate) fn constructor(instance: &Arc<Instance>, ends: Option<Arc<Ends>>) -> 
 /// The interceptor of one instance of a run.
 struct Interceptor {
     service: ServiceRef,
-    /// Those of the worker, if it is instrumented.
+    /// `None` if the worker is not instrumented.
     ends: Option<Arc<Ends>>,
     run: RunKey,
     /// When the first workflow task may run, by the server's clock.
     begins: Option<SystemTime>,
     /// Whether a reset made the run: then its history up to there is that of another run.
     is_reset: bool,
-    /// Whether it is in the SDK's `WorkflowReplayer`, which does not call the end of a history a replay.
+    /// Whether it runs in the SDK's `WorkflowReplayer`, which does not report the end of a history as a replay.
     is_replayer: bool,
 }
 
@@ -149,7 +149,8 @@ impl<T> Future for Watched<'_, T> {
 
 impl<T> Drop for Watched<'_, T> {
     fn drop(&mut self) {
-        // An eviction drops the guards of the workflow's author. The run goes on elsewhere, or is over.
+        // An eviction drops the guards and timers in the workflow's code. They record nothing: the run goes on elsewhere, or has
+        // ended.
         let _muted = self.interceptor.inside(true);
         self.inner = None;
     }
@@ -259,7 +260,7 @@ impl WorkflowInterceptor for Interceptor {
         input: InitializeWorkflowInput,
         next: WorkflowNext<'_, InitializeWorkflowInput, InitializeWorkflowOutput>,
     ) -> InitializeWorkflowOutput {
-        // Whether this is a replay is not known here.
+        // It is not known here whether this is a replay, so it is always muted.
         let _muted = self.inside(true);
         next.run(input)
     }

@@ -109,7 +109,7 @@ impl Runs {
         }
     }
 
-    /// A run has ended; says whether this was not known.
+    /// A run has ended. Says whether this is new.
     fn close(&mut self, run: RunKey) -> bool {
         self.pass(run);
         self.passed.get_mut(&run).is_some_and(|is_closed| !std::mem::replace(is_closed, true))

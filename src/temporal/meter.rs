@@ -191,8 +191,8 @@ struct Bound<C: Stored> {
     own: Option<Own<C>>,
 }
 
-/// The series of a workflow type that was not known to be registered when core made its instruments. For the first run of a type core
-/// makes them before any of its code runs. So the series are made when they are used.
+/// The series of a workflow type that was not known to be registered when core made its instruments. For the first run of a type,
+/// core makes them before any code of the type runs. So the series are made at the first update.
 struct Own<C: Stored> {
     instrument: Instrument,
     queue: Arc<Queue>,
@@ -220,7 +220,7 @@ impl<C: Stored> Own<C> {
 }
 
 impl Instrument {
-    /// The series with these attributes; one that takes nothing when there is a fault.
+    /// The series with these attributes. If there is a fault, updates go nowhere.
     fn bind<C: Stored>(&self, attributes: &MetricAttributes) -> Bound<C> {
         let service = &self.meter.0.service;
         let store = service.store();
@@ -314,8 +314,8 @@ fn is_foreign(queue: &Queue, attributes: &Attributes) -> bool {
     is_unknown && !attributes.contains_key(ACTIVITY_TYPE)
 }
 
-/// Attributes as a map. Ours are the variant `NoOp`: core reads labels from it for its worker heartbeats. What is recorded with it is
-/// up to the meter.
+/// Attributes as a map. This meter uses the variant `NoOp`, because core reads labels from it for its worker heartbeats. The name says
+/// nothing about what is recorded.
 fn labels(attributes: &MetricAttributes) -> Attributes {
     match attributes {
         MetricAttributes::NoOp(labels) => labels.clone(),

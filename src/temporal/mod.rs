@@ -38,7 +38,7 @@ mod worker;
 
 pub use worker::WorkerGuard;
 
-/// The interceptor of a service that is off: passes everything on.
+/// The interceptor of a service that is off. It passes everything on.
 struct Delegate;
 
 impl WorkflowInterceptor for Delegate {}

@@ -1,5 +1,5 @@
-//! Instrumentation that fails in every way, under a workflow that must not notice. The history is one that a real
-//! server recorded; the SDK's replayer runs it without one.
+//! Faults of the instrumentation that a workflow must not notice, and what the ledger, the meter and the hooks of a worker count.
+//! The replayer of the SDK runs a history that a real server recorded.
 
 use std::{
     sync::Arc,
@@ -83,7 +83,7 @@ fn replay(service: &MonitoringService) {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("Tokio");
     tokio.block_on(async {
         let options = WorkflowReplayerOptions::new().workflow_interceptor(service.temporal_interceptor());
-        // Not the replayer's own, under which the interceptor does nothing.
+        // Not the names of the replayer, under which the interceptor only mutes.
         let options = options.register_workflow::<Play>().expect("registered");
         let options = options.namespace("orders").task_queue("orders").build();
         let history = WorkflowHistory::from_json(HISTORY).expect("a history");
@@ -146,7 +146,7 @@ fn the_sdk_notices_no_fault_of_the_meter() {
     }
 }
 
-/// A ledger beside a storage, with both halves.
+/// The ledger of a store, which has both the meter and the interceptor.
 fn ledger(store: &Store) -> Arc<Ledger> {
     let ledger = store.extension::<Ledger>();
     ledger.set_meter();
@@ -160,7 +160,7 @@ fn value(store: &Store, family: &str) -> f64 {
     text.lines().find_map(|line| line.strip_prefix(&start)?.parse().ok()).unwrap_or(0.0)
 }
 
-/// What the SDK tells a worker's interceptor of one run.
+/// The hooks of a worker, called as the SDK calls them.
 struct Told {
     hooks: Hooks,
     ends: Arc<Ends>,
@@ -174,7 +174,7 @@ impl Told {
         Self { hooks: Hooks(ends.clone()), ends }
     }
 
-    /// The run's function has returned, and this went to core.
+    /// The function of a run has returned, and this command went to core.
     fn sent(&self, run: &str, after_replay: bool, command: Command) {
         self.ends.returned(RunKey::new(run), Returned::new("T", Duration::from_secs(3), after_replay));
         self.complete(WorkflowActivationCompletion::from_cmds(run, vec![command]));
@@ -255,7 +255,7 @@ fn what_the_server_made_of_an_end_decides() {
 fn what_was_sent_counts_and_not_what_was_returned() {
     let service = MonitoringService::for_test();
     let told = Told::of(&service);
-    // Returned, and then the task failed; whatever evicts it.
+    // Returned, and then the task failed.
     told.ends.returned(RunKey::new("a"), Returned::new("T", Duration::ZERO, false));
     told.complete(WorkflowActivationCompletion::fail("a", Failure::default(), None));
     told.evict("a", EvictionReason::CacheFull);
@@ -280,12 +280,12 @@ fn what_was_sent_counts_and_not_what_was_returned() {
 fn a_query_on_a_closed_run_ends_nothing() {
     let service = MonitoringService::for_test();
     let told = Told::of(&service);
-    // Core handed out what the run had not handled when the server closed it.
+    // Core replayed what the run had not handled when the server closed it.
     told.sent("a", true, benign());
     told.query("a", "legacy_query");
     told.evict("a", EvictionReason::WorkflowExecutionEnding);
     assert_eq!(counted(&service), (0.0, 0.0));
-    // Queries that come with the task, and one that comes after the end of a run that was there before.
+    // A query that comes with a task, and one that comes after the end of a run that was not replayed.
     told.sent("b", true, benign());
     told.query("b", "1");
     told.evict("b", EvictionReason::WorkflowExecutionEnding);
@@ -400,7 +400,7 @@ fn gauges_end_with_the_last_worker_of_their_queue() {
     assert_eq!(shown("queue"), Some(100.0));
     drop(second);
     assert_eq!((shown("queue"), shown("by hand")), (Some(0.0), Some(100.0)));
-    // What core says on its way out.
+    // What core reports while it shuts down.
     slots("queue", 99);
     assert_eq!(shown("queue"), Some(0.0));
     let third = Told::of(&service);
@@ -454,7 +454,7 @@ fn a_run_starts_once_until_it_is_forgotten() {
         ledger.live(&store, run, "T", false, false);
     }
     ledger.accepted_first_task(run);
-    // Core calls a first task live that left no trace.
+    // Core does not report a first task as a replay if it left no event.
     ledger.live(&store, run, "T", false, false);
     ledger.live(&store, run, "T", false, true);
     assert_eq!(value(&store, "started_total"), 1.0);

@@ -73,14 +73,14 @@ macro_rules! __handle {
     };
 }
 
-/// `[what __computed takes] [kind name, if it is literal] [literal labels so far]; labels left`
+/// `[input of __computed] [kind and name, if the name is literal] [literal labels so far]; labels left`
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __check {
     ($then:tt $head:tt [$($known:literal)*]; $label:literal => $value:expr $(, $($rest:tt)*)?) => {
         $crate::__check!($then $head [$($known)* $label]; $($($rest)*)?)
     };
-    // What people write who come from other libraries.
+    // The syntax of other libraries.
     ($then:tt $head:tt $known:tt; $label:literal $(, $($rest:tt)*)?) => {
         $crate::__no_site!()
     };
@@ -123,7 +123,7 @@ macro_rules! __no_site {
     };
 }
 
-/// `Kind, what the log calls it before its name is evaluated; name and labels`
+/// `Kind name-for-the-log; name and labels`. The log needs a name while monitoring is off, and then a computed name is not evaluated.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __computed {

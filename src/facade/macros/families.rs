@@ -73,8 +73,8 @@ macro_rules! families {
 
 /// `[the list, if there is one] families`
 ///
-/// All attributes are matched at once, each by its name. Recursion would limit how many families a block can have. Whatever an error
-/// may point at is matched as `tt`: see `__at`.
+/// All attributes are matched at once, each by its name: recursion would limit how many families a block can have. Everything that an
+/// error may point at is matched as `tt`: see `__at`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __families {
@@ -125,7 +125,7 @@ macro_rules! __families {
     };
     ([$($list:tt)*] $($families:tt)*) => {
         $crate::__fault! { [] [] $($families)* }
-        // The list is there, empty, so that its users compile.
+        // An empty list, so that its users compile.
         $crate::__list! { [$($list)*] }
     };
 }
@@ -143,7 +143,7 @@ macro_rules! __list {
     };
 }
 
-/// `kind [[docs] [cfgs] [attributes] [vis]] name metric; labels`
+/// `kind [[docs] [cfgs] [attributes] [vis] [bounds]] name metric; labels`
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __kind {
@@ -156,7 +156,7 @@ macro_rules! __kind {
     (histogram [$($head:tt)*] $name:tt $metric:expr; $($labels:tt)*) => {
         $crate::__family! { [$($head)* Histogram histogram $name $metric] [0] [] [] []; $($labels)* }
     };
-    // Mistakes. If it is clear what was meant, the family is there all the same, so that its users compile.
+    // Mistakes. If it is clear what was meant, the family is declared all the same, so that its users compile.
     (Gauge $head:tt $name:tt $($family:tt)*) => {
         $crate::__error! { $name "the kind of a family is written small: `gauge ", ::core::stringify!($name), "`" }
         $crate::__kind! { gauge $head $name $($family)* }

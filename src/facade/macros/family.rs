@@ -1,9 +1,9 @@
 //! What one family of `families!` becomes: its closed sets, its `static`, and the checks of both.
 
-/// `[[docs] [cfgs] [attributes] [vis] kind name metric] [place of the next label] [labels] [closed sets] [its attributes];
-/// labels left`
+/// `[[docs] [cfgs] [attributes] [vis] [bounds] Kind kind name metric] [place of the next label] [labels so far] [closed sets so far]
+/// [attributes of the next label]; labels left`
 ///
-/// A label that is known is `[name place type documentation]`, a closed set `[name] its enum`.
+/// A label that was read is `[name [place] [type] [documentation]]`, a closed set is `[name its enum]`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __family {
@@ -87,7 +87,7 @@ macro_rules! __family {
             []; $($($rest)*)?
         }
     };
-    // Mistakes that people make first.
+    // Common mistakes.
     ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : & $($lifetime:lifetime)? str $(, $($rest:tt)*)?) => {
         $crate::__misread! {
             $head $at $known $sets;
@@ -102,7 +102,7 @@ macro_rules! __family {
             $label: str $(, $($rest)*)?
         }
     };
-    // The variants are known: they are declared, with texts that nobody sees.
+    // The variants are known: they are declared with empty texts, so that their users compile.
     (
         $head:tt $at:tt $known:tt $sets:tt $on:tt;
         $label:tt : $set:tt { $($variant:ident $(= $_a:tt)? $(: $_b:tt)? $(=> $_c:tt)?),+ $(,)? } $(, $($rest:tt)*)?
@@ -179,7 +179,7 @@ macro_rules! __family {
             ]
         }
     };
-    // A closed set that is declared in another place.
+    // A closed set that is declared elsewhere.
     ($head:tt [$($at:tt)*] [$($known:tt)*] $sets:tt [$(#[doc = $doc:expr])*]; $label:tt : $($set:tt)::+ $(, $($rest:tt)*)?) => {
         $crate::__family! {
             $head [$($at)* + 1]
@@ -249,9 +249,9 @@ macro_rules! __family {
     };
 }
 
-/// `what __family has read so far; [error] labels left`: reports a label that cannot be read, and goes on with what stands for it, so
-/// that the users of the family compile. The place of the next label is then one too far, by which `check_family_label` knows it: the
-/// labels of this family are not checked, for the second error would speak of what nobody wrote.
+/// `what __family has read so far; [error] labels left`: reports a label that cannot be read, and goes on with another one in its
+/// place, so that the users of the family compile. It counts one label too many. `check_family_label` sees that, and does not check
+/// the labels of this family: its errors would be about labels that nobody wrote.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __misread {
@@ -261,7 +261,7 @@ macro_rules! __misread {
     };
 }
 
-/// The bounds of a declaration, if it gives them.
+/// The bounds of a declaration. If they cannot be read, any bounds: `__buckets` reports the mistake.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __bounds {
@@ -319,8 +319,8 @@ macro_rules! __help {
     };
 }
 
-/// `[cfgs] [visibility] family [set its enum]..`: the closed sets of a family. Each family has a module for them: if two sets have one
-/// name, the compiler reports the second import and nothing else.
+/// `[cfgs] [visibility] family [set its enum]..`: the closed sets of a family, in a module of the family. So if two families declare
+/// sets of one name, the compiler reports the second import and nothing else.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sets {

@@ -3,8 +3,8 @@
 /// `at function(arguments)`: calls a function of `check` in a constant, and an error in it points at the word `at`.
 ///
 /// The compiler reports a call at the place of its first word. So the function is imported under the user's own word, and called by
-/// it. The inner macro is needed: it gives the word and the parentheses different contexts, and of two contexts that do not join the
-/// compiler takes the first. The word has to be passed as a `tt` all the way: an `ident` loses its place.
+/// that name. The inner macro is needed: it gives the word and the parentheses different contexts, and if contexts differ the compiler
+/// takes the first. The word has to be passed as a `tt` all the way: an `ident` loses its place.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __at {
@@ -17,7 +17,7 @@ macro_rules! __at {
     };
 }
 
-/// `at literals`: an error with this text that points at a word.
+/// `at literals`: an error with this text that points at the word `at`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __error {
@@ -134,7 +134,7 @@ macro_rules! __fault {
     ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal ($($labels:tt)*) $($rest:tt)*) => {
         $crate::__error! { $name "labels stand in braces: `= ", ::core::stringify!($metric), " { queue: str };`" }
     };
-    // Bounds without `buckets`, or behind a word like it. The family has others, so that its users compile.
+    // Bounds without `buckets`, or behind another word. The family gets other bounds, so that its users compile.
     ($attributes:tt $vis:tt histogram $name:tt = $metric:literal $($word:ident)? [$($bounds:tt)*] $($rest:tt)*) => {
         $crate::__error! {
             $name "the bounds of a histogram are written `buckets ", ::core::stringify!([$($bounds)*]),
@@ -177,7 +177,7 @@ macro_rules! __fault {
     };
 }
 
-/// A family that can be read, among others that cannot.
+/// A family that can be recognised, in a block that cannot be read as a whole.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __fault_aside {
@@ -186,7 +186,8 @@ macro_rules! __fault_aside {
     };
 }
 
-/// `[word] word`: what cannot be recognised. The second copy tells whether it is an identifier, which an error can point at.
+/// `[word] word`: what cannot be recognised. The second copy tells whether the word is an identifier: only then an error can point
+/// at it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __fault_here {

@@ -1,4 +1,5 @@
-//! The macros. They expand to calls of what is in `handles` (or `noop`), `family` and `schema::check`.
+//! The macros. What they expand to is in `__private` of `lib.rs`: call sites and handles (without the feature `prometheus`, their
+//! twins in `noop`), and the checks of `schema::check`.
 
 #[macro_use]
 mod call_site;

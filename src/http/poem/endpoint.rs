@@ -68,7 +68,7 @@ impl MetricsEndpoint {
     /// slash at its end. Call it when the router has all its routes.
     ///
     /// A route with a parameter or a wildcard that also fits the path stays as it is. The endpoint goes first, as any
-    /// literal path does in poem. It also goes before a route of that path below a `nest`, which poem does not see.
+    /// literal path does in poem. It also goes before a route of that path below a `nest`: poem does not report that.
     ///
     /// While monitoring is off, the router stays as it is. If the application has a route at the path, that route
     /// answers. If it has none, the path answers 503 and says why there are no metrics.
@@ -118,7 +118,7 @@ impl Endpoint for MetricsEndpoint {
 
     async fn call(&self, req: Request) -> Result<Response> {
         let answer = self.answer(req.method(), req.headers());
-        // Counted and skipped as one, with and without a slash behind it.
+        // The path with a slash at its end is counted and skipped as the same route.
         let template = req.data::<PathPattern>().and_then(|template| template.0.strip_suffix('/'));
         let template = template.filter(|template| !template.is_empty()).map(|template| PathPattern(template.into()));
         drop(req);
@@ -133,7 +133,7 @@ impl Endpoint for MetricsEndpoint {
 /// An application's router with the metrics endpoint in it, from [`MetricsEndpoint::mount`].
 pub struct MetricsRoute {
     route: Route,
-    /// While monitoring is off: not in the router, and asked where that has no answer.
+    /// The endpoint while monitoring is off. It is not in the router, and answers if the router finds no route.
     unrouted: Option<MetricsEndpoint>,
 }
 

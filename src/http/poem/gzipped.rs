@@ -1,7 +1,7 @@
 //! Keeps poem's `Compression` from compressing a gzipped answer a second time: Prometheus cannot read that.
 //!
-//! An endpoint cannot see what is around it. The middleware of this crate sees the answer afterwards, and undoes it. Where
-//! `Compression` is outside of that, or there is no middleware, a log line says so.
+//! An endpoint cannot see what is around it. The middleware of this crate sees the answer afterwards, and undoes the second
+//! compression. If `Compression` is around the middleware, or there is no middleware, a log line says so.
 
 use std::{
     pin::Pin,
@@ -20,12 +20,13 @@ use poem::{
     http::{self, HeaderValue, header},
 };
 
-/// The body of the answer and its length, kept on it for [`restore`]. The body of a HEAD is empty, the length is not 0.
+/// The body of an answer and its `Content-Length`, kept with the answer for [`restore`]. In the answer to a HEAD the body is empty
+/// and the length is not 0.
 #[derive(Clone)]
 #[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
 struct Gzipped(Bytes, Option<HeaderValue>);
 
-/// The answer to a scrape as poem's. `logged` is whether the log line was written.
+/// The answer to a scrape as a response of poem. `logged` is whether the log line was written.
 pub(crate) fn response(answer: http::Response<Bytes>, logged: Arc<AtomicBool>) -> Response {
     let (mut parts, bytes) = answer.into_parts();
     let body = Full::new(bytes.clone());
@@ -37,7 +38,7 @@ pub(crate) fn response(answer: http::Response<Bytes>, logged: Arc<AtomicBool>) -
     http::Response::from_parts(parts, Watched { body, is_asked: AtomicBool::new(false), logged }).into()
 }
 
-/// Undoes a second encoding of such an answer; says whether there was one.
+/// Undoes a second compression of such an answer. Says whether there was one.
 #[cfg(feature = "prometheus")]
 pub(crate) fn restore(response: &mut Response) -> bool {
     let encodings = response.headers().get_all(header::CONTENT_ENCODING).iter().count();
@@ -48,7 +49,8 @@ pub(crate) fn restore(response: &mut Response) -> bool {
     true
 }
 
-/// A body that notices who reads it. A server asks for its end before it reads; code that encodes it again does not.
+/// A body that notices whether a server reads it. A server asks for `is_end_stream` before it reads; code that compresses the
+/// body does not.
 struct Watched {
     body: Full<Bytes>,
     is_asked: AtomicBool,

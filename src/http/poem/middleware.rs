@@ -132,9 +132,10 @@ mod live {
 
     type BoxBody = http_body_util::combinators::BoxBody<bytes::Bytes, std::io::Error>;
 
-    /// A future is large, and to move it costs as much as to count the request: the handler's is made in the place where it
-    /// is polled, in an `async` block, which a future written by hand cannot do without `unsafe`. In a drop the handler
-    /// comes first, then what counts it.
+    /// Calls the handler and counts its request. When the future is dropped, the handler is dropped first, then what counts it.
+    ///
+    /// The handler's future is large, and moving it costs as much as counting the request. So it is made in the place where it
+    /// is polled. An `async` block can do that; a future written by hand cannot, without `unsafe`.
     #[inline]
     pub(crate) fn counted<'a, E: Endpoint>(
         endpoint: &'a E,
@@ -198,7 +199,7 @@ mod live {
         Poll::Ready(result)
     }
 
-    /// The response head is there: counts the request, which stays in flight with a body that streams.
+    /// The response head is there: counts the request. With a body that streams, the request stays in flight.
     fn finish(request: &mut InProgress<'_>, result: &mut Result<Response>) {
         let (status, template) = match &*result {
             Ok(response) => (response.status(), response.data::<PathPattern>()),
@@ -222,7 +223,7 @@ mod live {
         InProgress::start(tracker, |_| (method_of(req.method()), Asked::new(req)))
     }
 
-    /// A request before the first poll: who never polls has asked all the same.
+    /// A request whose future was not polled yet. It is counted even if nobody ever polls it.
     struct Unpolled<'a> {
         req: Option<Request>,
         tracker: &'a Tracker,
@@ -244,7 +245,7 @@ mod live {
         }
     }
 
-    /// Counts it in, and out as one that was not waited for.
+    /// Counts a request in, and out again as one whose client left.
     #[cold]
     fn drop_unpolled(req: &Request, tracker: &Tracker) {
         if let Some(mut request) = start(req, tracker) {

@@ -92,9 +92,9 @@ impl OpenApiDocument {
 }
 
 impl HttpMetrics {
-    /// Counts the routes of an API under the names that its parameters have. poem knows `/pets/:id` of an
-    /// [`OpenApiService`] as `/pets/:param0`, and the label `path` would have that. `mount` is the path at which the
-    /// API is nested, `/` for the root. [`skip`](Self::skip) takes either spelling.
+    /// Counts the routes of an API with the names of its parameters. poem knows `/pets/:id` of an [`OpenApiService`] as
+    /// `/pets/:param0`, and without this the label `path` has that. `mount` is the path at which the API is nested, `/`
+    /// for the root. [`skip`](Self::skip) takes either spelling.
     #[must_use]
     #[cfg_attr(docsrs, doc(cfg(feature = "openapi")))]
     pub fn openapi<T: OpenApi, W>(mut self, mount: &str, _: &OpenApiService<T, W>) -> Self {
@@ -110,7 +110,7 @@ impl HttpMetrics {
     }
 }
 
-/// `/pets/{id}` at `/api`, as poem has it and as it was written; nothing without parameters.
+/// A path such as `/pets/{id}`, mounted at `/api`: as poem has it, and as it was written. `None` without parameters.
 fn names(mount: &str, path: &str) -> Option<(String, String)> {
     let (mut poem, mut written, mut parameters) = (mount.to_owned(), mount.to_owned(), 0_u32..);
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
@@ -125,13 +125,14 @@ fn names(mount: &str, path: &str) -> Option<(String, String)> {
     (poem != written).then_some((poem, written))
 }
 
-/// The document with one path more, and all else as it is: text put into text, because `serde_json` sorts what it reads.
+/// Adds one path to the document and leaves everything else as it is. The path is inserted as text, because `serde_json` sorts
+/// the keys that it reads.
 fn with_metrics(spec: &str, path: &str, has_token: bool) -> String {
     insert(spec, path, &metrics(has_token)).unwrap_or_else(|| spec.to_owned())
 }
 
-/// Nothing where the path is there already, and where the text is not as poem-openapi prints it: two blanks for each level,
-/// and a line for each key. A line break inside of a string is an escape, so what looks like such a line is one.
+/// `None` if the path is there already, or if the text is not as poem-openapi prints it: two spaces for each level, and a line
+/// for each key. JSON writes a line break in a string as an escape, so a text that looks like such a line is one.
 fn insert(spec: &str, path: &str, metrics: &Value) -> Option<String> {
     const START: &str = "\n  \"paths\": {";
     let start = spec.find(START)?.checked_add(START.len())?;
@@ -148,7 +149,7 @@ fn insert(spec: &str, path: &str, metrics: &Value) -> Option<String> {
     Some(format!("{before}{paths}{comma}{key}{metrics}\n  {after}"))
 }
 
-/// What there is to know of the endpoint.
+/// The description of the endpoint.
 fn metrics(has_token: bool) -> Value {
     let access = if has_token {
         "a bearer token of this endpoint's own, without which the answer is 401."
@@ -157,7 +158,7 @@ fn metrics(has_token: bool) -> Value {
     };
     let text = |description: &str, media: &str, example: &str| json!({ "description": description, "content": { media: { "schema": { "type": "string" }, "example": example } } });
     json!({
-        // Not under the prefix of the API: on the server that serves this document.
+        // At the root of the server that serves this document, not under the prefix of the API.
         "servers": [{ "url": "/" }],
         "get": {
             "operationId": "compozyMetrics",
@@ -229,7 +230,7 @@ mod tests {
 
     #[test]
     fn all_else_is_the_same_to_the_byte() {
-        // A key and a text that look like the place, a number that a parser would print otherwise, an order of its own.
+        // A key and a text that look like the place, a number that a parser would print in another way, and unsorted keys.
         for paths in ["{}", "{\n    \"/z\": {\n      \"get\": \"\\n  \\\"paths\\\": {\"\n    },\n    \"/a\": {}\n  }"] {
             let spec = format!(
                 "{{\n  \"openapi\": \"3.0.0\",\n  \"x\": {{\n    \"paths\": {{}}\n  }},\n  \"y\": 1.0,\n  \"paths\": {paths},\n  \"a\": 1e2\n}}"

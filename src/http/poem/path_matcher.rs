@@ -1,4 +1,4 @@
-//! What paths fit a route template of poem: for requests that lost their template on the way.
+//! Which paths fit a route template of poem. Needed for requests that lost their template on the way.
 //!
 //! A panic, a dropped future and a middleware that answers in the router's place leave no `PathPattern`. Such a request is counted
 //! under the most specific template that its path fits, of those that the middleware has seen. A client can cause this as often as it
@@ -23,7 +23,7 @@ pub(crate) struct PathMatcher {
 enum Piece {
     Literal(String),
     Parameter,
-    /// The source, and the pattern once it was needed; nothing when it is not valid.
+    /// The source, and the pattern once it was needed; `None` if it is not valid.
     Regex(String, OnceLock<Option<Regex>>),
     CatchAll,
 }
@@ -38,7 +38,7 @@ pub(crate) enum Rank {
 }
 
 impl PathMatcher {
-    /// `/users/:id`, `/files/*rest`, `/n/:n<\d+>`, `/n/<\d+>`; nothing for a text that is not a template.
+    /// For `/users/:id`, `/files/*rest`, `/n/:n<\d+>`, `/n/<\d+>`. `None` if the text is not a template.
     pub(crate) fn new(template: &str) -> Option<Self> {
         if !template.starts_with('/') {
             return None;
@@ -79,7 +79,7 @@ impl PathMatcher {
         Some(Self { pieces, rank })
     }
 
-    /// How well a path fits: the least is the most specific.
+    /// The rank of the template if the path fits it: the lower, the more specific.
     pub(crate) fn rank(&self, path: &str) -> Option<&[Rank]> {
         (path.len() <= LONGEST_PATH && self.fits(path)).then_some(&self.rank)
     }

@@ -1,11 +1,13 @@
-//! What poem knows of the route of a request: a template, from the first of these that has one.
+//! The template of a request in poem. It comes from the first of these that has one:
 //!
-//! 1. The answer: poem's router leaves a `PathPattern` on what a route answers. Only an error of a mount (`nest`) is looked at
-//!    twice, because what is below it may have lost a template that says more.
-//! 2. What this middleware has seen: the most specific of those templates that the path fits. The router would take the same
-//!    one. Where two fit equally well, neither is known to be it.
-//! 3. The mount of such an error; then the request, which has a template where the middleware is below a route.
-//! 4. None: a 404 is `unmatched`, everything else is `unknown`.
+//! 1. The answer: poem's router leaves a `PathPattern` on it. Not if the answer is an error and the template is that of a mount
+//!    (`nest`): a more specific template below the mount may have got lost.
+//! 2. The templates that this middleware has seen: the most specific one that the path fits. The router would choose the same
+//!    one. If two are equally specific, neither is taken.
+//! 3. The mount of such an error.
+//! 4. The request: it has a template if the middleware is below a route.
+//!
+//! Without a template a 404 is `unmatched`, and everything else is `unknown`.
 
 use std::sync::OnceLock;
 
@@ -48,7 +50,7 @@ pub(crate) struct Poem(TemplateAliases);
 /// What is kept of a request until there is an answer.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    /// For the case that the template gets lost. Never a label value.
+    /// Used if the template gets lost. Never a label value.
     target: Option<PathAndQuery>,
     /// The template that the request came with: the middleware is below a route.
     given: Option<PathPattern>,
@@ -58,7 +60,7 @@ pub(crate) struct Asked {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     whole: OnceLock<(Box<str>, Option<PathMatcher>)>,
-    /// The paths below it, once there was one: then the template is a mount.
+    /// Matches the paths below the template. Made once there was such a path, because then the template is a mount.
     below: OnceLock<Option<PathMatcher>>,
 }
 
@@ -98,11 +100,12 @@ impl Asked {
     }
 }
 
-/// What the client asked for. `nest` rewrites the URI; a request that no server made has the rewritten one only.
+/// What the client asked for. `nest` rewrites the URI of a request. A request that no server made, as in a test, has no original
+/// URI beside it.
 #[inline]
 fn target(req: &Request) -> Option<PathAndQuery> {
     let original = req.original_uri().path_and_query();
-    // Of the root either will do.
+    // A request without an original URI shows `/` as the original.
     original.filter(|target| target.as_str().len() > 1).or_else(|| req.uri().path_and_query()).cloned()
 }
 

@@ -16,9 +16,9 @@ pub(crate) fn normalized(template: &str) -> String {
     normalized
 }
 
-/// Templates under the names that were written, by what poem calls them; without the feature `openapi` there are none.
+/// For each template as poem has it: how it was written. Empty without the feature `openapi`.
 ///
-/// One route of poem's can have several, one for each method: `GET /pets/:id` and `POST /pets/:name` are both its
+/// One route of poem can have been written in several ways, one for each method: `GET /pets/:id` and `POST /pets/:name` are both
 /// `/pets/:param0`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TemplateAliases(
@@ -40,7 +40,7 @@ impl TemplateAliases {
         template
     }
 
-    /// What poem calls a template that was written so; the template itself where nothing was.
+    /// The template as poem has it, for one that was written like this; for others the template itself.
     pub(crate) fn of_poem<'a>(&'a self, template: &'a str) -> &'a str {
         #[cfg(feature = "openapi")]
         for (poem, written) in &self.0 {

@@ -37,10 +37,10 @@ impl MonitoringService {
         let route = if self.is_enabled() {
             routing::get_service(metrics.clone()).fallback_service(metrics)
         } else {
-            // Of the methods that the application leaves.
+            // It gets the methods that the application does not answer.
             routing::any_service(metrics)
         };
-        // axum panics where a route is taken, and has no way to ask.
+        // axum panics if a route is taken, and offers no way to ask first.
         match catch_unwind(AssertUnwindSafe(|| app.clone().route(self.path(), route))) {
             Ok(mounted) => Ok(mounted),
             Err(_) if !self.is_enabled() => Ok(app),

@@ -16,7 +16,7 @@ pub struct HttpLayer<R: Routes = DefaultRoutes> {
     service: MonitoringService,
     skip: Vec<String>,
     routes: R,
-    /// One for all services that the layer is put around: axum puts it around each route.
+    /// Shared by all services that the layer is put around: axum puts it around each route.
     #[cfg(feature = "prometheus")]
     tracker: std::sync::Arc<Tracker<R>>,
 }
@@ -91,7 +91,7 @@ impl<R: Routes> HttpLayer<R> {
     /// let service = MonitoringService::for_test();
     /// let layer = service.http_layer().template(|head| {
     ///     let known = METHODS.into_iter().find(|method| *method == head.uri().path());
-    ///     Some(known.unwrap_or("unmatched")) // gRPC answers 200 whatever it does not know
+    ///     Some(known.unwrap_or("unmatched")) // gRPC answers 200 to unknown methods too
     /// });
     /// # let _ = layer;
     /// ```
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn without_the_feature_prometheus_the_layer_gives_back_the_service_itself() {
-        // Of any service the same type: the compiler says so, and there is no code that could differ.
+        // For any service the type is the same, and so is the code: the compiler checks it.
         fn layered<S>(layer: &HttpLayer, service: S) -> S {
             layer.layer(service)
         }

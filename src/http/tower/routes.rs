@@ -48,7 +48,7 @@ impl<'a> RequestHead<'a> {
 /// Where an [`HttpLayer`](crate::HttpLayer) gets the template of a request from. Only this crate implements it. An
 /// application passes a function to [`HttpLayer::template`](crate::HttpLayer::template).
 pub trait Routes: Clone + Send + Sync + 'static + sealed::Sealed {
-    /// A template. Where its text has the same address for each request of a route, its series are found by that.
+    /// A template. If its text has the same address for every request of a route, its series are found by that address.
     #[doc(hidden)]
     type Template: Clone + Send + Sync + 'static;
 

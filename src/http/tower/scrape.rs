@@ -51,7 +51,7 @@ impl MonitoringService {
     }
 }
 
-/// `type, what in it has the method answer`
+/// `type, the part of it that has the method answer`
 macro_rules! service {
     ($type:ty, |$this:ident| $answering:expr) => {
         impl<B> Service<Request<B>> for $type {

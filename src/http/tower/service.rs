@@ -48,7 +48,8 @@ impl<R: Routes> SharedText for Template<R> {
 /// The template that a request came with.
 pub(crate) enum Given<R: Routes> {
     Nothing,
-    /// One that was seen before, by its place: to share it would be two changes of a count that all threads change.
+    /// One that was seen before, by its place. A clone of the template would change a reference count, which all threads share,
+    /// twice.
     Seen(usize),
     New(Template<R>),
 }
@@ -132,7 +133,7 @@ where
 
     #[inline]
     fn call(&mut self, req: Request<B>) -> Self::Future {
-        // From here on a panic is counted: of the handler's beginning too.
+        // From here on a panic is counted, also one inside of `call`.
         let mut request = InProgress::start(self.tracker.clone(), |tracker| {
             let template = tracker.framework.0.template(&RequestHead::of(&req));
             (method_of(req.method()), Given::new(&tracker.templates, template))
@@ -156,7 +157,7 @@ pin_project! {
         #[pin]
         inner: Option<F>,
         request: Option<InProgress<Tower<R>, Arc<Tracker<R>>>>,
-        // Of a service that is not the process's one.
+        // For a service that is not the process's one.
         scope: Option<Arc<Tracker<R>>>,
     }
 
@@ -199,7 +200,7 @@ where
         let mut request = this.request.take();
         let status = match &answer {
             Ok(response) => response.status(),
-            // Of a service below that answers nothing: what a server makes of it, the client gets no answer.
+            // The inner service failed, so the client gets no answer from it.
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         if let Some(request) = &mut request {
