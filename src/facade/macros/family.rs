@@ -319,34 +319,45 @@ macro_rules! __help {
     };
 }
 
-/// `[cfgs] [visibility] family [set its enum]..`: the closed sets of a family, in a module of the family. So if two families declare
-/// sets of one name, the compiler reports the second import and nothing else.
+/// `[cfgs] [visibility] family [set its enum]..`: the closed sets of a family. Each is declared in a module of its own, so if two sets
+/// have one name, the compiler reports the second import and nothing else.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sets {
-    ($cfg:tt $vis:tt $name:tt) => {};
-    ([$($cfg:tt)*] $vis:tt $name:tt $([$set:tt $($declared:tt)*])+) => {
-        $($cfg)*
-        #[allow(non_snake_case, unreachable_pub, reason = "the module of a family has its name")]
-        mod $name {
-            $($($declared)*)+
-        }
-        $crate::__share! { [$($cfg)*] $vis $name $($set)+ }
+    ($cfg:tt $vis:tt $name:tt $([$set:tt $($declared:tt)*])*) => {
+        $crate::__modules! { $cfg [] $name $([$($declared)*])* }
+        $crate::__share! { $cfg $vis $name [$name] $($set)* }
     };
 }
 
+/// `[cfgs] [visibility] family [enum]..`: a module with the name of the family for each enum, one in the other.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __modules {
+    ($cfg:tt $vis:tt $name:tt) => {};
+    ([$($cfg:tt)*] [$($vis:tt)*] $name:tt [$($declared:tt)*] $($rest:tt)*) => {
+        $($cfg)*
+        #[allow(non_snake_case, unreachable_pub, clippy::module_inception, reason = "the modules of a family have its name")]
+        $($vis)* mod $name {
+            $($declared)*
+            $crate::__modules! { [] [pub] $name $($rest)* }
+        }
+    };
+}
+
+/// `[cfgs] [visibility] family [module] set..`
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __share {
-    ([$($cfg:tt)*] $vis:tt $name:tt) => {};
-    ([$($cfg:tt)*] [$($vis:tt)*] $name:tt $set:ident $($rest:tt)*) => {
+    ($cfg:tt $vis:tt $name:tt $module:tt) => {};
+    ([$($cfg:tt)*] [$($vis:tt)*] $name:tt [$($module:tt)*] $set:ident $($rest:tt)*) => {
         macro_rules! __declare_a_closed_set_once_and_name_it_without_braces_elsewhere (() => {
             $($cfg)*
             #[allow(unused_imports, reason = "a closed set that its module does not use")]
-            $($vis)* use $name::$set;
+            $($vis)* use $($module)*::$set;
         });
         __declare_a_closed_set_once_and_name_it_without_braces_elsewhere! {}
-        $crate::__share! { [$($cfg)*] [$($vis)*] $name $($rest)* }
+        $crate::__share! { [$($cfg)*] [$($vis)*] $name [$($module)*::$name] $($rest)* }
     };
 }
 
