@@ -96,7 +96,7 @@ fn read(file: &Path) -> Result<HashMap<Entry, u64>, String> {
 
 /// The lines that differ from a revision.
 struct Changes {
-    /// By the path without links; none when the file is new.
+    /// By the path without links; `None` if the file is new.
     files: HashMap<PathBuf, Option<Vec<Range<usize>>>>,
 }
 

@@ -13,7 +13,7 @@ use crate::{
 const MARKER: &str = "label-lint:";
 
 struct Allow {
-    /// The lines that it applies to; none for the whole file.
+    /// The lines that it applies to; `None` for the whole file.
     lines: Option<Vec<Range<usize>>>,
     names: Vec<(String, Range<usize>, bool)>,
 }
@@ -119,11 +119,11 @@ fn directive(text: &str, comment: Range<usize>) -> Option<(Names, &str, bool)> {
 /// A token, or a bracket.
 struct Token {
     range: Range<usize>,
-    /// How many brackets are around it; one that opens or closes is outside of itself.
+    /// How many brackets are around it. A bracket is not around itself.
     depth: usize,
     /// What ends a statement, an argument or a field: `;`, `,`, a bracket that opens or closes.
     kind: Kind,
-    /// Whether it continues the expression before it, which a block has ended: `else`, `.method()`, `?`.
+    /// Whether it continues an expression that ended in a block: `else`, `.method()`, `?`.
     continues: bool,
     is_function: bool,
 }
@@ -140,7 +140,8 @@ enum Kind {
 }
 
 /// The lines, from 1, that a comment on the line with this index applies to: those of the statement (or the argument, or the
-/// field) that ends before it on the line, else of the next one. It does not apply to statements inside of that one.
+/// field) that ends before it on the line. If the comment has the line for itself, those of the next one. It does not apply to
+/// statements inside of that one.
 fn lines_meant(text: &Text<'_>, index: usize, tokens: &[Token]) -> Vec<Range<usize>> {
     let line_of = |offset: usize| text.line(offset) - 1;
     let on_line =
@@ -221,7 +222,7 @@ fn without_blocks(tokens: &[Token]) -> Vec<&Token> {
     kept
 }
 
-/// All tokens; groups count by their brackets.
+/// All tokens. A group is its opening bracket, its content and its closing bracket.
 fn all_tokens(text: &str) -> Vec<Token> {
     fn add(stream: TokenStream, depth: usize, all: &mut Vec<Token>) {
         for token in stream {
@@ -265,7 +266,7 @@ impl Token {
         Self { range, depth, kind, continues: false, is_function: false }
     }
 
-    /// Whether a block that has it holds statements or items.
+    /// Whether a block with this token in it holds statements or items.
     fn is_statement(&self) -> bool {
         self.kind == Kind::Semicolon || self.is_function
     }

@@ -1,4 +1,4 @@
-//! `cargo label-lint PATH...`: Cargo passes its own word along.
+//! `cargo label-lint PATH...`: Cargo passes the word `label-lint` on as the first argument.
 
 use std::process::ExitCode;
 

@@ -63,7 +63,7 @@ pub fn rules(text: &str) -> Option<Vec<Rule>> {
     (rest.is_empty() && !rules.is_empty()).then_some(rules)
 }
 
-/// What the call of a macro becomes; nothing if no rule fits.
+/// What the call of a macro becomes; `None` if no rule fits.
 pub fn expand(rules: &[Rule], krate: CrateId, arguments: &TokenStream) -> Option<TokenStream> {
     let tokens: Vec<TokenTree> = arguments.clone().into_iter().collect();
     for rule in rules {

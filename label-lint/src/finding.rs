@@ -86,7 +86,7 @@ pub struct Finding {
     pub level: Level,
     /// The file, as it was reached from the argument.
     pub file: Arc<str>,
-    /// Where in it; none when it is about the file as a whole.
+    /// Where in it; `None` if it is about the file as a whole.
     pub place: Option<Place>,
     pub message: String,
     /// What stands beside the carets.
@@ -94,8 +94,8 @@ pub struct Finding {
     pub help: Vec<String>,
     /// The label it is about: what `allow(..)` may name besides the rule.
     pub label: Option<String>,
-    /// The macro in whose definition it is, when it depends on the arguments: told only if nobody calls the macro where
-    /// the call can be checked.
+    /// The macro in whose definition it is, if it depends on the arguments. It is reported only if no call of the macro can be
+    /// checked.
     pub until_expanded: Option<MacroId>,
     /// Whether it is only a guess that this is a label at all.
     pub is_guess: bool,

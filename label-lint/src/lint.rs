@@ -59,7 +59,7 @@ pub struct Outcome {
     /// Entries of the baseline that are no longer found.
     pub gone: usize,
     pub not_looked_at: BTreeSet<&'static str>,
-    /// What a reader has to know of the settings.
+    /// What a reader has to know about the settings.
     pub notes: Vec<String>,
 }
 

@@ -11,8 +11,8 @@ struct Level {
     of_macro: bool,
 }
 
-/// The text with spaces for what is in the braces of functions, so that places stay right; nothing if its brackets do
-/// not fit. What macros take is kept.
+/// The text with spaces in place of the bodies of functions, so that places stay right; `None` if its brackets do not match. The
+/// arguments of macros are kept.
 pub fn without_bodies(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let mut result = String::with_capacity(text.len());
@@ -36,7 +36,7 @@ pub fn without_bodies(text: &str) -> Option<String> {
             // `fn name`; `fn(` is a type.
             let is_named = || text[at + length..].trim_start().starts_with(|c: char| c == '_' || c.is_alphanumeric());
             level.in_function |= word == b"fn" && (at == 0 || bytes[at - 1] != b'#') && is_named();
-            // Of `br"..."`, the `r` starts the string.
+            // Goes on at the `r` of `br"..."`, where the string is recognised.
             let is_prefix = length == 2 && word[1] == b'r' && matches!(bytes.get(at + 2), Some(b'"' | b'#'));
             at += if is_prefix { 1 } else { length };
             continue;
@@ -52,7 +52,7 @@ pub fn without_bodies(text: &str) -> Option<String> {
             }
             b'(' | b'[' | b'{' => {
                 let of_macro = level.of_macro || after_bang;
-                // Of `fn f() -> ! { .. }`, which looks like a macro's.
+                // The body of `fn f() -> ! { .. }` looks like the braces of a macro.
                 level.in_function &= byte != b'{';
                 levels.push(Level { close: closing(byte), in_function: false, of_macro });
             }
@@ -65,7 +65,7 @@ pub fn without_bodies(text: &str) -> Option<String> {
             b';' => level.in_function = false,
             _ => {}
         }
-        // Also in `macro_rules! name {`: words leave it as it is.
+        // A word does not change it, so it is still set at the brace of `macro_rules! name {`.
         after_bang = byte == b'!' && bytes.get(at + 1) != Some(&b'=') || after_bang && byte.is_ascii_whitespace();
         at += 1;
     }

@@ -1,6 +1,6 @@
 //! Skips comments, strings and characters in a text.
 
-/// The end of a comment, a string or a character that starts here; just behind the quote of a lifetime.
+/// The end of a comment, a string or a character that starts here. For a lifetime, the place behind its quote.
 pub fn opaque_end(bytes: &[u8], at: usize) -> Option<usize> {
     match bytes[at] {
         b'/' if bytes[at..].starts_with(b"//") => Some(line_end(bytes, at)),

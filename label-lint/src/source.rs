@@ -19,7 +19,7 @@ pub const DEFAULT_MAX_BYTES: u64 = 16 << 20;
 
 /// How deep a parser may recurse for one file; see [`too_deep`].
 const MAX_DEPTH: usize = 10_000;
-/// What a pair of brackets costs against one token, roughly: a parser goes through a dozen functions for it.
+/// How many tokens a pair of brackets counts as, roughly: a parser goes through a dozen functions for it.
 const BRACKET_COST: usize = 8;
 /// The stack of the threads that parse. `tests/hostile.rs` shows that it is enough for [`MAX_DEPTH`].
 pub const STACK: usize = 512 << 20;
@@ -61,8 +61,7 @@ pub fn read(path: &Path, limit: u64) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// Makes a byte order mark, a `#!` line and the manifest of a script spaces, so that
-/// places stay right.
+/// Replaces a byte order mark, a `#!` line and the manifest of a script by spaces, so that places stay right.
 fn blank_preamble(text: &mut String) {
     if text.starts_with('\u{feff}') {
         text.replace_range(..3, "   ");

@@ -21,8 +21,8 @@ pub enum Value {
     List(Vec<Self>),
     /// A pair: the name and the value of a label, of which only the name is kept.
     Pair(Box<Self>),
-    /// A label built by a call of this path, which is checked where it stands; only there, its family is not known.
-    /// Without a path, the type says so.
+    /// A label built by a call of this path. It is checked there, but without its family, which is not known there. Without a path,
+    /// the type says that it is a label.
     Built(Path, Box<Self>),
     /// The value within, if the path is the standard library's (or that of `metrics`) and nobody's own.
     Through(Path, bool, Box<Self>),
@@ -139,7 +139,7 @@ fn bound(visit: impl FnOnce(&mut Bound)) -> Vec<String> {
     names.0
 }
 
-/// The value, unless it speaks of a name that a pattern around it binds anew.
+/// The value, unless it has a name in it that a pattern around it binds anew.
 fn without(value: Value, bound: &[String]) -> Value {
     fn speaks(value: &Value, bound: &[String]) -> bool {
         match value {

@@ -36,8 +36,8 @@ pub(crate) fn log_of(run: impl FnOnce()) -> String {
 
 /// Runs with a subscriber that sees every line, on this thread.
 ///
-/// `tracing` keeps for each line whether anybody wants it. As long as the process has one subscriber only, it asks the thread that
-/// meets the line first, and that may be another test's, without a subscriber. So there are always two.
+/// `tracing` remembers for each log line whether a subscriber wants it. While the process has only one subscriber, it asks the thread
+/// that comes to the line first. That may be the thread of another test, which has no subscriber. So there are always two.
 pub(crate) fn seen_by(subscriber: impl tracing::Subscriber + Send + Sync + 'static, run: impl FnOnce()) {
     static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
     LazyLock::force(&SECOND);

@@ -126,7 +126,7 @@ pub struct MetricFamily {
 }
 
 impl Histogram {
-    /// The native buckets with samples, by their index: below zero and above.
+    /// The native buckets with samples, by their index: first those below zero, then those above.
     pub fn native(&self) -> [BTreeMap<i32, u64>; 2] {
         [(&self.negative_span, &self.negative_delta), (&self.positive_span, &self.positive_delta)].map(
             |(spans, deltas)| {

@@ -29,7 +29,8 @@ pub const NO_ROUTE: [(&str, &str, &str, &str, u16); 8] = [
 
 /// Ends the test here and runs it in a process of its own: this binary, started with the name of this one test.
 ///
-/// The first line of each test that looks at state of the whole process. A variable tells the process that it is the test's own.
+/// The first line of each test that looks at the state of the whole process. An environment variable tells the new process that it is
+/// the test's own.
 #[allow(unused_macros)]
 macro_rules! own_process {
     () => {
@@ -67,25 +68,25 @@ pub fn is_own_process(inside: &str) -> bool {
     false
 }
 
-/// Cargo with the plain compiler: `scripts/test` has clippy in its place.
+/// Cargo with the plain compiler: `scripts/test` puts clippy in the place of the compiler.
 pub fn cargo_command() -> std::process::Command {
     let mut command = std::process::Command::new(env!("CARGO"));
     command.env_remove("RUSTC_WORKSPACE_WRAPPER").env_remove("CLIPPY_ARGS");
     command
 }
 
-/// A program that `scripts/setup python` installs; else the one on the path.
+/// A program that `scripts/setup python` installs. If it is not there, the one on the `PATH`.
 pub fn tool(name: &str) -> std::path::PathBuf {
     let installed = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/python/bin").join(name);
     if installed.exists() { installed } else { name.into() }
 }
 
-/// Whether this is the long form of the promises: `scripts/reliability` sets the variable.
+/// Whether the tests run in their long form: `scripts/reliability` sets the variable.
 pub fn is_long() -> bool {
     std::env::var_os("RELIABILITY").is_some_and(|form| form == "long")
 }
 
-/// The size of a test: so many in the short form, so many in the long one.
+/// The size of a test, in the short form and in the long one.
 pub fn size<T>(short: T, long: T) -> T {
     if is_long() { long } else { short }
 }
@@ -94,7 +95,7 @@ pub fn size<T>(short: T, long: T) -> T {
 pub fn figure(name: &str, value: impl std::fmt::Display) {
     use std::io::Write;
     if is_long() {
-        // Not through `println!`: a test that is captured would keep it. The first line break ends the line of the runner.
+        // Not through `println!`, which the test runner would capture. The first line break ends the line of the runner.
         let line = format!("\nfigure: {name} {value}\n");
         std::io::stdout().write_all(line.as_bytes()).expect("the script reads");
     }
@@ -131,7 +132,7 @@ pub fn samples(text: &str) -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// The value of one series; a message with the whole text when it is not there.
+/// The value of one series. Panics with the whole text if it is not there.
 #[track_caller]
 pub fn value(text: &str, series: &str) -> f64 {
     *samples(text).get(series).unwrap_or_else(|| panic!("no {series} in\n{text}"))
@@ -184,7 +185,7 @@ fn target_outside() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("first-day")
 }
 
-/// What `promtool check metrics` says about a text: its remarks, none for a text without fault. The text has to parse.
+/// The remarks of `promtool check metrics` about a text; empty if there are none. Panics if the text does not parse.
 #[track_caller]
 pub fn promtool(text: &str) -> String {
     use std::{
@@ -202,9 +203,9 @@ pub fn promtool(text: &str) -> String {
     check.stdin.take().expect("piped").write_all(text.as_bytes()).expect("promtool reads");
     let output = check.wait_with_output().expect("promtool ends");
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    // 1 is a text that does not parse, 3 one that does and has remarks.
+    // Status 1: the text does not parse. Status 3: it does, and there are remarks.
     assert!(output.status.success() || output.status.code() == Some(3), "{}: {said}", output.status);
-    // The specification named two gauges so.
+    // Two gauges have `_total` in the specification.
     let is_named_so = |line: &&str| line.starts_with("compozy_temporal_workers_") && line.contains("\"_total\" suffix");
     said.lines().filter(|line| !line.is_empty() && !is_named_so(line)).map(|line| format!("{line}\n")).collect()
 }

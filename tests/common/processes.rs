@@ -23,7 +23,7 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
-/// A folder that goes with the test.
+/// A folder that is removed with the test.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
@@ -78,7 +78,7 @@ fn cargo_build(what: &[&str]) {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(["build", "--quiet"])
         .args(what)
-        // As the test itself is built, so that nothing is built twice.
+        // In the profile of the test itself, so that nothing is built twice.
         .args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] })
         .status()
         .expect("cargo runs");
@@ -159,7 +159,7 @@ impl Prometheus {
         Self::configured(name, &format!("scrape_configs:\n{scrape}"), &[])
     }
 
-    /// With a configuration, every second, and further arguments.
+    /// With this configuration, which scrapes every second, and further arguments.
     pub fn configured(name: &str, text: &str, arguments: &[&str]) -> Self {
         Self::started("prometheus", name, text, arguments)
     }
@@ -193,7 +193,7 @@ impl Prometheus {
         json["data"].clone()
     }
 
-    /// The value of a query that gives one number; nothing while it gives none.
+    /// The value of a query that gives one number; `None` while it gives none.
     pub fn number(&self, query: &str) -> Option<f64> {
         self.first(&format!("/api/v1/query?query={}", percent(query)))
     }

@@ -71,7 +71,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Whether a `.map(Label::from)` is in an expression, which is checked where it stands.
+    /// Whether a `.map(Label::from)` is in an expression. Its labels are checked there.
     pub(super) fn maps_to_labels(&self, expr: &Expr) -> bool {
         match expr {
             Expr::MethodCall(call) => {
@@ -148,7 +148,7 @@ impl Checker<'_> {
         }
     }
 
-    /// An expression of a known type: one that holds `Label`s may be made of pairs. Says whether it does.
+    /// Checks an expression of a known type, if the type holds `Label`s: it may be made of pairs. Says whether it does.
     pub(super) fn typed(&mut self, ty: &Type, expr: &Expr) -> bool {
         if !value::holds_labels(ty) || !self.is_label_type(ty) {
             return false;
@@ -198,7 +198,7 @@ pub(super) fn tuple_into(expr: &Expr) -> Option<&syn::ExprTuple> {
     }
 }
 
-/// Whether labels may be made in an expression in a way that is not seen where it stands.
+/// Whether an expression may turn something into labels: with `.into()`, or with `.map(Label::from)` and the like.
 fn has_conversion(expr: &Expr) -> bool {
     struct Search(bool);
     impl Visit<'_> for Search {

@@ -109,7 +109,7 @@ impl Checker<'_> {
             return known || self.foreign_macro(path, arguments);
         }
         match path {
-            // From a macro that was not expanded, or a glob of another package: known by its shape.
+            // From a macro that was not expanded, or a glob of another package: recognised by the shape of its arguments.
             [name] if self.may_matter(path) => self.item(name, arguments, at, false),
             _ => self.foreign_macro(path, arguments),
         }
@@ -335,7 +335,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Reports a macro of another rule set whose call could not be understood.
+    /// Reports a call of a known macro whose arguments cannot be read.
     fn unreadable(&mut self, item: &str, arguments: &TokenStream, at: Span) {
         let depends = tokens::has_variable(arguments.clone());
         let place = if self.expansion.is_empty() { at.byte_range() } else { return };
@@ -351,7 +351,7 @@ impl Checker<'_> {
     }
 }
 
-/// Whether tokens start as `"name", ..` and have a `=>`.
+/// Whether tokens start as `"name", ..` and have a `>`, as in `=>`.
 fn looks_like_a_metric(arguments: &TokenStream) -> bool {
     let mut tokens = arguments.clone().into_iter();
     let starts = matches!(

@@ -87,7 +87,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Whether one of these types of a package is at hand, or what the chain of calls starts with.
+    /// Whether one of these types of a package is in scope, or the chain of calls starts with a function of the package.
     fn has_type(&self, call: Option<&syn::ExprMethodCall>, package: &str, types: &[&str]) -> bool {
         let mut start = call.map(|call| &*call.receiver);
         while let Some(Expr::MethodCall(call)) = start {
@@ -102,7 +102,7 @@ impl Checker<'_> {
         types.iter().any(|name| self.foreign(&[(*name).to_owned()], Space::Type) == Some(package))
     }
 
-    /// The attributes of an instrument of OpenTelemetry: elsewhere a `KeyValue` is of a span, or of a resource.
+    /// The attributes of an instrument of OpenTelemetry. A `KeyValue` elsewhere belongs to a span or a resource.
     fn attributes(&mut self, list: &Expr) {
         let Expr::Reference(list) = list else { return };
         let Expr::Array(array) = &*list.expr else { return };

@@ -47,7 +47,7 @@ pub struct Context<'a> {
     pub namespace: Namespace<'a>,
     /// Names that may stand for something of `metrics` or the facade.
     pub words: &'a HashSet<String>,
-    /// Where the text of a large file starts that was cut in pieces.
+    /// Where this piece of a large file starts, in bytes; 0 for a file that is not cut in pieces.
     pub base: usize,
 }
 
@@ -160,7 +160,7 @@ impl Checker<'_> {
         path.iter().any(|name| self.context.words.contains(name)) || self.is_of_block(path)
     }
 
-    /// Whether a path starts with a name of a block around, which no list of the tree's names has.
+    /// Whether a path starts with a name of a block around. The names of blocks are not among [`Context::words`].
     fn is_of_block(&self, path: &[String]) -> bool {
         let Some(first) = path.first() else { return false };
         let scopes = self.frames.iter().filter_map(|frame| frame.scope.as_ref());
@@ -174,7 +174,7 @@ impl Checker<'_> {
         if self.expansion.is_empty() { self.text.source.get(self.context.base..).unwrap_or_default() } else { "" }
     }
 
-    /// The place of syntax; none if the definition of a macro wrote it, which is checked where it stands.
+    /// The place of syntax; `None` if the definition of a macro wrote it: then it is checked there.
     fn place(&self, at: &impl ToTokens) -> Option<Range<usize>> {
         let range =
             if self.expansion.is_empty() { at.span().byte_range() } else { tokens::place(at.to_token_stream())? };
@@ -195,7 +195,7 @@ impl Checker<'_> {
         self.frames.pop();
     }
 
-    /// Binds the names of a pattern: to the value if it is a name alone.
+    /// Binds the names of a pattern. If the pattern is one name, it is bound to the value.
     fn bind(&mut self, pat: &Pat, known: &Known) {
         let (pat, known) = match (pat, known) {
             (Pat::Type(typed), known) => (&*typed.pat, known),
@@ -219,7 +219,7 @@ impl Checker<'_> {
         let mut idents = Idents(Vec::new());
         idents.visit_pat(pat);
         let Some(frame) = self.frames.last_mut() else { return };
-        // A name that a macro binds is another than that of its call. Macros within the macro are not told apart.
+        // A name that a macro binds is not the same as that name in its call. Macros within the macro are not told apart.
         let depth = self.expansion.len();
         for ident in idents.0 {
             let by_macro = depth > 0 && ident.span().byte_range().is_empty();
@@ -267,7 +267,7 @@ impl Checker<'_> {
         });
     }
 
-    /// A call found in such tokens; says whether to look within.
+    /// Checks a call found in such tokens. Says whether to look for calls inside of it.
     fn found(&mut self, call: Call, at: Span) -> bool {
         match call {
             Call::Macro(path, arguments) => !self.macro_call(&path, &arguments, at),

@@ -158,7 +158,7 @@ impl Checker<'_> {
         }
     }
 
-    /// `depends`: it is computed from the arguments of the macro around it, and so checked where that macro is called.
+    /// `depends`: the label is computed from the arguments of the macro around it. So it is checked where that macro is called.
     pub(super) fn unresolved_label(&mut self, place: Range<usize>, shown: &str, depends: bool) {
         self.report_at(
             Rule::UnresolvedLabel,
@@ -241,7 +241,7 @@ impl Checker<'_> {
         self.context.namespace.allows(name, label, self.context.extension)
     }
 
-    /// A text of the facade with the namespace of this tree: the facade has that of this program's build in it.
+    /// A text of the facade, with the namespace of this tree. The text has the namespace that this program was built with.
     fn in_namespace(&self, text: &str) -> String {
         let quoted = |namespace: Namespace<'_>| format!("`{}_", namespace.as_str());
         text.replace(&quoted(Namespace::BUILD), &quoted(self.context.namespace))

@@ -169,7 +169,7 @@ impl Linker<'_> {
         module
     }
 
-    /// Gives a module the source of a file. `chain`: the files that lead here, so that no circle is gone round.
+    /// Gives a module the source of a file. `chain`: the files that lead here, so that a circle of files ends.
     fn fill(&mut self, module: ModuleId, file: usize, chain: &mut Vec<usize>, is_root: bool) {
         if self.names.places[file].len() >= MAX_PLACES {
             return;

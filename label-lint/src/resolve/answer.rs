@@ -38,7 +38,7 @@ pub enum Target {
     Outside(Path),
 }
 
-/// What a path may stand for. Not certain: or something else.
+/// What a path may stand for. If the answer is not certain, it may also be something else.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub targets: Vec<Target>,

@@ -87,7 +87,7 @@ impl Env<'_> {
         Answer::one(Target::Macro(at.clone()))
     }
 
-    /// A name in a module. `viewer`: the module that a glob brings it to, which sees no more than it may.
+    /// A name in a module. `viewer`: the module whose glob asks for it. It gets only what is visible to it.
     pub(super) fn in_module(
         &self,
         module: ModuleId,

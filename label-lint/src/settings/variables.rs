@@ -56,7 +56,7 @@ impl Settings {
         Ok(())
     }
 
-    /// As cargo does: the nearest file wins, key by key; the environment wins over a file without `force`.
+    /// Finds a variable as cargo does: the nearest file wins, key by key; the environment wins over a file without `force`.
     fn variable(&mut self, start: &Path, name: &str, accepted: &str) -> Result<Option<Variable>, Error> {
         let mut entry = Entry::default();
         let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
