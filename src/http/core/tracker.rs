@@ -11,10 +11,7 @@ use super::{
     templates::{Outcome, Path, SharedText, Templates, record_first},
 };
 use crate::{
-    MonitoringService,
-    builtin::catalogue::Method,
-    dispatch::{instance::Instance, scope::Entered},
-    schema::names::own_name,
+    MonitoringService, builtin::catalogue::Method, dispatch::instance::Instance, schema::names::own_name,
     storage::store::Store,
 };
 
@@ -84,17 +81,18 @@ impl<F: Framework> RequestTracker<F> {
         self.service.instance_if_on().map(Arc::as_ref)
     }
 
-    /// Whether the service is not the process's one, so that its handlers run in its scope.
+    /// The service, if it is not the process's one: then its handlers run in its scope.
     #[inline]
-    pub(crate) fn has_scope(&self) -> bool {
+    pub(crate) fn scope(&self) -> Option<&MonitoringService> {
         // Also while it is off: what its handlers record must not go to the process's service.
-        self.service.instance().is_some_and(|instance| !instance.is_global())
+        self.service.instance().is_some_and(|instance| !instance.is_global()).then_some(&self.service)
     }
 
-    /// That scope; nothing otherwise.
+    /// Enters that scope.
+    #[cfg(feature = "http-tower")]
     #[inline]
-    pub(crate) fn enter(&self) -> Option<Entered<'_>> {
-        self.has_scope().then(|| self.service.enter())
+    pub(crate) fn enter(&self) -> Option<crate::dispatch::scope::Entered<'_>> {
+        self.scope().map(MonitoringService::enter)
     }
 
     #[inline]

@@ -118,16 +118,18 @@ mod live {
     };
 
     use http_body::Body as _;
-    use pin_project_lite::pin_project;
     use poem::{Body, PathPattern, http::StatusCode};
 
-    use super::{Endpoint, Future, IntoResponse, Request, Response, Result};
-    use crate::http::{
-        core::{body::CountedBody, labels::method_of},
-        poem::{
-            gzipped,
-            route::{Asked, InProgress, Tracker},
+    use super::{Endpoint, Future, IntoResponse, MonitoringService, Request, Response, Result};
+    use crate::{
+        http::{
+            core::{body::CountedBody, labels::method_of},
+            poem::{
+                gzipped,
+                route::{Asked, InProgress, Tracker},
+            },
         },
+        service::Scoped,
     };
 
     type BoxBody = http_body_util::combinators::BoxBody<bytes::Bytes, std::io::Error>;
@@ -145,8 +147,8 @@ mod live {
         let mut unpolled = Unpolled { req: Some(req), tracker };
         async move {
             let mut request = unpolled.start();
-            if tracker.has_scope() {
-                return scoped(tracker, &mut request, || unpolled.req.take().map(|req| endpoint.call(req))).await;
+            if let Some(service) = tracker.scope() {
+                return scoped(service, &mut request, || unpolled.req.take().map(|req| endpoint.call(req))).await;
             }
             // Taken only by the branch above.
             let Some(req) = unpolled.req.take() else { return pending().await };
@@ -159,7 +161,7 @@ mod live {
     }
 
     async fn scoped<F, T>(
-        tracker: &Tracker,
+        service: &MonitoringService,
         request: &mut Option<InProgress<'_>>,
         call: impl FnOnce() -> Option<F>,
     ) -> Result<Response>
@@ -167,11 +169,8 @@ mod live {
         F: Future<Output = Result<T>>,
         T: IntoResponse,
     {
-        let inner = {
-            let _entered = tracker.enter();
-            call()
-        };
-        let mut inner = pin!(Scoped { inner, tracker });
+        let inner = service.in_scope(call);
+        let mut inner = pin!(Scoped::new(service, inner));
         poll_fn(|cx| match request {
             Some(request) => poll_counted(inner.as_mut(), request, cx),
             None => inner.as_mut().poll(cx).map_ok(IntoResponse::into_response),
@@ -250,33 +249,6 @@ mod live {
     fn drop_unpolled(req: &Request, tracker: &Tracker) {
         if let Some(mut request) = start(req, tracker) {
             request.leave();
-        }
-    }
-
-    pin_project! {
-        /// A handler in the scope of its service, also when it is dropped.
-        struct Scoped<'a, F> {
-            #[pin]
-            inner: Option<F>,
-            tracker: &'a Tracker,
-        }
-
-        impl<F> PinnedDrop for Scoped<'_, F> {
-            fn drop(this: Pin<&mut Self>) {
-                let mut this = this.project();
-                let _entered = this.tracker.enter();
-                this.inner.set(None);
-            }
-        }
-    }
-
-    impl<F: Future> Future for Scoped<'_, F> {
-        type Output = F::Output;
-
-        fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-            let this = self.project();
-            let _entered = this.tracker.enter();
-            this.inner.as_pin_mut().map_or(Poll::Pending, |inner| inner.poll(cx))
         }
     }
 }

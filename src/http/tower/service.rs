@@ -138,7 +138,7 @@ where
             let template = tracker.framework.0.template(&RequestHead::of(&req));
             (method_of(req.method()), Given::new(&tracker.templates, template))
         });
-        let scope = self.tracker.has_scope().then(|| self.tracker.clone());
+        let scope = self.tracker.scope().map(|_| self.tracker.clone());
         let inner = {
             let _entered = scope.as_ref().and_then(|tracker| tracker.enter());
             self.inner.call(req)
