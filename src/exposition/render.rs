@@ -4,9 +4,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Format, constant_labels::WithConstantLabels, encoder::Encoder, walk::walk};
 use crate::{
-    storage::{collector::Reading, store::Store},
+    storage::{
+        collector::Reading,
+        store::{MOST_FORMATS, Store},
+    },
     support::failpoint,
 };
+
+const _: () = assert!(Format::COUNT <= MOST_FORMATS, "a format has no place in `Store::last_sizes`");
 
 /// Everything that a scrape shows. `new` makes an encoder, with room for so many bytes; `finish` takes its output.
 pub(super) fn render<E: Encoder, T: AsRef<[u8]>>(

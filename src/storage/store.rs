@@ -66,13 +66,16 @@ pub(crate) struct Store {
     /// Whether protobuf has native histograms.
     native_histograms: AtomicBool,
     /// Bytes of the last exposition in each format.
-    pub(crate) last_sizes: [AtomicUsize; 4],
+    pub(crate) last_sizes: [AtomicUsize; MOST_FORMATS],
     /// Whether `build_info!` has set its series.
     has_build_info: AtomicBool,
     /// See [`Store::extension`].
     #[cfg(feature = "temporal")]
     extension: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
 }
+
+/// Room for the formats of the exposition, which checks that it is enough.
+pub(crate) const MOST_FORMATS: usize = 4;
 
 impl Store {
     pub(crate) fn new(cap: usize) -> Arc<Self> {
