@@ -158,18 +158,18 @@ macro_rules! __kind {
     };
     // Mistakes. If it is clear what was meant, the family is declared all the same, so that its users compile.
     (Gauge $head:tt $name:tt $($family:tt)*) => {
-        $crate::__error! { $name "the kind of a family is written small: `gauge ", ::core::stringify!($name), "`" }
+        $crate::__error! { $name "the kind of a family is written in lower case: `gauge ", ::core::stringify!($name), "`" }
         $crate::__kind! { gauge $head $name $($family)* }
     };
     (Histogram $head:tt $name:tt $($family:tt)*) => {
-        $crate::__error! { $name "the kind of a family is written small: `histogram ", ::core::stringify!($name), "`" }
+        $crate::__error! { $name "the kind of a family is written in lower case: `histogram ", ::core::stringify!($name), "`" }
         $crate::__kind! { histogram $head $name $($family)* }
     };
     (Counter $head:tt $name:tt $($family:tt)*) => {
-        $crate::__error! { $name "the kind of a family is written small: `counter ", ::core::stringify!($name), "`" }
+        $crate::__error! { $name "the kind of a family is written in lower case: `counter ", ::core::stringify!($name), "`" }
         $crate::__kind! { counter $head $name $($family)* }
     };
     ($kind:ident $head:tt $name:tt $($family:tt)*) => {
-        $crate::__error! { $name "`", ::core::stringify!($kind), "` is no kind of family: counter, gauge, histogram" }
+        $crate::__error! { $name "`", ::core::stringify!($kind), "` is not a kind of family: write counter, gauge or histogram" }
     };
 }

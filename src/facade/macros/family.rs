@@ -11,7 +11,7 @@ macro_rules! __family {
     ([$a:tt $b:tt $c:tt $d:tt $e:tt $kind:ident $word:ident $name:tt $metric:expr] $at:tt $known:tt $sets:tt $on:tt; #[cfg $($it:tt)*] $($rest:tt)*) => {
         $crate::__misread! {
             [$a $b $c $d $e $kind $word $name $metric] $at $known $sets;
-            [$name "`#[cfg]` stands on a family: a label that comes and goes changes what `with` takes"] $($rest)*
+            [$name "`#[cfg]` belongs on a family: on a label it would change what `with` takes"] $($rest)*
         }
     };
     ($head:tt $at:tt $known:tt $sets:tt [$($on:tt)*]; #[$($it:tt)*] $($rest:tt)*) => {
@@ -129,14 +129,14 @@ macro_rules! __family {
     ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : str $next:tt $($rest:tt)*) => {
         $crate::__misread! {
             $head $at $known $sets;
-            [$label "there is no `,` behind the label `", ::core::stringify!($label), "`"]
+            [$label "there is no `,` after the label `", ::core::stringify!($label), "`"]
             $label: str, $next $($rest)*
         }
     };
     ($head:tt $at:tt $known:tt $sets:tt $on:tt; $label:tt : $set:ident { $($variants:tt)* } $next:tt $($rest:tt)*) => {
         $crate::__misread! {
             $head $at $known $sets;
-            [$label "there is no `,` behind the label `", ::core::stringify!($label), "`"]
+            [$label "there is no `,` after the label `", ::core::stringify!($label), "`"]
             $label: $set { $($variants)* }, $next $($rest)*
         }
     };
@@ -174,7 +174,7 @@ macro_rules! __family {
         $crate::__misread! {
             $head $at $known $sets;
             [
-                $label "behind a label stands `:` and its type: `", ::core::stringify!($label),
+                $label "a label is followed by `:` and its type: `", ::core::stringify!($label),
                 ": str`; its value is given to `with`"
             ]
         }
@@ -197,7 +197,7 @@ macro_rules! __family {
     ($head:tt $at:tt $known:tt $sets:tt [$($on:tt)+]; $label:tt : $($rest:tt)*) => {
         $crate::__misread! {
             $head $at $known $sets;
-            [$label "on a label stands a doc comment; attributes only where its closed set is declared"]
+            [$label "a label takes a doc comment; it takes other attributes only where its closed set is declared"]
             $label: $($rest)*
         }
     };
@@ -208,7 +208,7 @@ macro_rules! __family {
             [
                 $label "the label `", ::core::stringify!($label), "` cannot be read: `", ::core::stringify!($label),
                 ": str` is free text, `", ::core::stringify!($label),
-                ": Queue { Mail = \"mail\", Sms = \"sms\" }` a closed set, and `,` stands behind each label"
+                ": Queue { Mail = \"mail\", Sms = \"sms\" }` a closed set, and each label ends in `,`"
             ]
         }
     };

@@ -37,10 +37,10 @@ macro_rules! __error {
 macro_rules! __fault {
     ([] []) => {};
     ([$($attributes:tt)+] $vis:tt) => {
-        ::core::compile_error!("there is no family behind the last doc comment or attribute");
+        ::core::compile_error!("there is no family after the last doc comment or attribute");
     };
     ($attributes:tt $vis:tt #![$at:tt $($rest_of_it:tt)*] $($rest:tt)*) => {
-        $crate::__error! { $at "`#!` is for modules: before a family stands `#`, without `!`" }
+        $crate::__error! { $at "`#!` is for modules: an attribute of a family begins with `#`, without `!`" }
         $crate::__fault! { $attributes $vis $($rest)* }
     };
     ([$($attributes:tt)*] $vis:tt #[doc = $($it:tt)+] $($rest:tt)*) => {
@@ -84,15 +84,15 @@ macro_rules! __fault {
         $crate::__fault! { $attributes [pub] $($rest)* }
     };
     ($attributes:tt $vis:tt static $at:tt $($rest:tt)*) => {
-        $crate::__error! { $at "a family is a `static` by itself: leave that word out" }
+        $crate::__error! { $at "a family is already a `static`: leave that word out" }
         $crate::__fault! { $attributes $vis $at $($rest)* }
     };
     ($attributes:tt $vis:tt const $at:tt $($rest:tt)*) => {
-        $crate::__error! { $at "a family is a `static` by itself: leave out `const`" }
+        $crate::__error! { $at "a family is already a `static`: leave out `const`" }
         $crate::__fault! { $attributes $vis $at $($rest)* }
     };
     ($attributes:tt $vis:tt list $at:tt; $($rest:tt)*) => {
-        $crate::__error! { $at "the list stands first, before the families" }
+        $crate::__error! { $at "the list comes first, before the families" }
         $crate::__list! { [[] $vis $at] }
         $crate::__fault! { [] [] $($rest)* }
     };
@@ -106,12 +106,12 @@ macro_rules! __fault {
         $crate::__fault! { [] [] $($rest)* }
     };
     ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal { $($labels:tt)* } buckets [$($bounds:tt)*]; $($rest:tt)*) => {
-        $crate::__error! { $name "`buckets [..]` stands before the labels" }
+        $crate::__error! { $name "`buckets [..]` comes before the labels" }
         $crate::__fault_aside! { $attributes $vis $kind $name = $metric buckets [$($bounds)*] { $($labels)* }; }
         $crate::__fault! { [] [] $($rest)* }
     };
     ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal buckets $($rest:tt)*) => {
-        $crate::__error! { $name "behind the name stand `buckets [1, 10, 100]`, the labels in braces, and `;`" }
+        $crate::__error! { $name "after the name come `buckets [1, 10, 100]`, the labels in braces, and `;`" }
     };
     ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal { $($labels:tt)* }; $($rest:tt)*) => {
         $crate::__fault_aside! { $attributes $vis $kind $name = $metric { $($labels)* }; }
@@ -132,13 +132,13 @@ macro_rules! __fault {
         $crate::__fault! { [] [] $($rest)* }
     };
     ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal ($($labels:tt)*) $($rest:tt)*) => {
-        $crate::__error! { $name "labels stand in braces: `= ", ::core::stringify!($metric), " { queue: str };`" }
+        $crate::__error! { $name "labels are written in braces: `= ", ::core::stringify!($metric), " { queue: str };`" }
     };
     // Bounds without `buckets`, or behind another word. The family gets other bounds, so that its users compile.
     ($attributes:tt $vis:tt histogram $name:tt = $metric:literal $($word:ident)? [$($bounds:tt)*] $($rest:tt)*) => {
         $crate::__error! {
             $name "the bounds of a histogram are written `buckets ", ::core::stringify!([$($bounds)*]),
-            "`, and labels stand in braces behind them"
+            "`, and labels follow in braces"
         }
         $crate::__fault! { $attributes $vis histogram $name = $metric buckets [1] $($rest)* }
     };
@@ -146,7 +146,7 @@ macro_rules! __fault {
         $crate::__fault! { $attributes $vis histogram $name = $metric [$($bounds)*] { $($labels)* } $($rest)* }
     };
     ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal [$($labels:tt)*] $($rest:tt)*) => {
-        $crate::__error! { $name "labels stand in braces: `= ", ::core::stringify!($metric), " { queue: str };`" }
+        $crate::__error! { $name "labels are written in braces: `= ", ::core::stringify!($metric), " { queue: str };`" }
     };
     ($attributes:tt $vis:tt $kind:tt $name:tt = $metric:literal { $($labels:tt)* } $($rest:tt)*) => {
         $crate::__error! { $name "the family `", $metric, "` does not end in `;`" }
@@ -193,7 +193,7 @@ macro_rules! __fault_aside {
 macro_rules! __fault_here {
     ([$at:tt] $_at:ident) => {
         $crate::__error! {
-            $at "this is no family: it reads `/// Its help text`, `pub counter JOBS = \"compozy_jobs_total\" { queue: str };`"
+            $at "this is not a family: a family reads `/// Its help text`, `pub counter JOBS = \"compozy_jobs_total\" { queue: str };`"
         }
     };
     ([$at:tt] $_at:tt) => {
