@@ -21,9 +21,9 @@ pub enum CounterOp {
 
 /// A monotonic count: the sum of `base` and all lanes. None of them ever falls, so neither does the sum.
 ///
-/// An increment by 1 looks for lanes only if the base is a multiple of 32; other steps always do. Once there are lanes, the
-/// base stays at such a multiple. One case is slower and as exact: a thread read the base before it got there, and adds 1
-/// afterwards. Then the next 31 increments go to the base as well.
+/// An increment by 1 looks for lanes only if the base is a multiple of 32; other steps always do. Once there are lanes,
+/// increments leave the base at such a multiple. Two things can move it on: [`CounterOp::Absolute`], and a thread that read the
+/// base before it got there and adds 1 afterwards. Then up to 31 increments go to the base again. The sum stays exact.
 #[derive(Debug, Default)]
 pub struct CounterCell {
     base: AtomicU64,

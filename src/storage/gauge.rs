@@ -144,7 +144,7 @@ impl Lane {
         }
     }
 
-    /// Returns what is in the lane, and stays in it until it is opened.
+    /// Closes the lane. Returns what is in it, which does not change until it is opened.
     fn close(&self) -> i64 {
         self.0.fetch_add(1, AcqRel).cast_signed().div_euclid(ONE)
     }

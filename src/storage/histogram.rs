@@ -145,7 +145,7 @@ impl HistogramCell {
         if spot.chunk >= CHUNKS {
             return self.rare.get_or_make(|| Some(Rare::default()))?.cell(bucket);
         }
-        // The memory of all lanes together is bounded. The base has at most [`CHUNKS`] small chunks.
+        // The memory of all lanes together is bounded. The base has at most `CHUNKS` small chunks.
         let of_lane = if std::ptr::eq(part, &self.base) { None } else { self.lanes.get() };
         let own = of_lane.and_then(|lanes| part.made(spot, || lanes.grow(size_of::<Chunk>())));
         own.or_else(|| self.base.made(spot, || true))

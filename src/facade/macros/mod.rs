@@ -1,5 +1,5 @@
-//! The macros. What they expand to is in `__private` of `lib.rs`: call sites and handles (without the feature `prometheus`, their
-//! twins in `noop`), and the checks of `schema::check`.
+//! The macros. They expand to public types of this crate and to what `__private` in `lib.rs` exports: call sites (without the feature
+//! `prometheus`, their twins in `noop`) and the checks of `schema::check`.
 
 #[macro_use]
 mod call_site;

@@ -93,11 +93,11 @@ impl PathMatcher {
                     None => return false,
                 },
                 Piece::CatchAll => return true,
-                // As in poem: a parameter takes nothing between two slashes, and not the end of the path.
+                // As in poem: a parameter also fits an empty segment between two slashes, but not the end of the path.
                 Piece::Parameter | Piece::Regex(..) if path.is_empty() => return false,
                 Piece::Parameter => path.get(segment.len()..).unwrap_or_default(),
                 Piece::Regex(source, pattern) => {
-                    // As in poem: searched for in all that is left, and as long as what it finds.
+                    // As in poem: the pattern is searched for in the whole rest, and takes as many bytes as it has found.
                     let pattern = pattern.get_or_init(|| Regex::new(source).ok());
                     match pattern.as_ref().and_then(|pattern| pattern.find(path)) {
                         Some(found) => path.get(found.len()..).unwrap_or_default(),

@@ -125,7 +125,7 @@ impl Framework for Poem {
         let is_error = status.is_client_error() || status.is_server_error();
         match answered {
             Some(template) if !is_error || !(template.0.is_empty() || asked.is_below(&template.0)) => {
-                // poem has no name for what is nested at the root.
+                // In poem the template of what is nested at the root is empty.
                 if template.0.is_empty() { Path::Text("/") } else { Path::Template(template) }
             }
             mount => path_of_no_route(templates, store, asked, mount, status),
