@@ -6,26 +6,24 @@ use std::{fs, path::Path};
 
 use common::Sandbox;
 
-/// The command of `scripts/test`, as words, on the workspace of this package but for the directory it is called in.
-fn command_of_ci(root: &Path) -> Vec<String> {
+/// The arguments with which `scripts/test` calls the linter.
+fn arguments_of_ci(root: &Path) -> Vec<String> {
     let script = fs::read_to_string(root.join("scripts/test")).unwrap();
-    let line = script.lines().find(|line| line.starts_with("cargo run") && line.contains("label-lint"));
-    let mut words: Vec<String> = line.expect("scripts/test runs label-lint").split(' ').map(str::to_owned).collect();
-    words.insert(2, format!("--manifest-path={}", root.join("Cargo.toml").display()));
-    words
+    let arguments = script.lines().find_map(|line| line.split_once("/debug/label-lint\" ")).map(|(_, rest)| rest);
+    arguments.expect("scripts/test runs label-lint").split(' ').map(str::to_owned).collect()
 }
 
 #[test]
 fn a_bad_label_in_this_tree_fails_the_build() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let command = command_of_ci(root);
-    assert!(command.iter().any(|word| word == "--deny-warnings"), "{command:?}");
-    let arguments: Vec<&str> = command[1..].iter().map(String::as_str).collect();
+    let arguments = arguments_of_ci(root);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    assert!(arguments.contains(&"--deny-warnings"), "{arguments:?}");
     let sandbox = Sandbox::new();
     for part in ["Cargo.toml", "Cargo.lock", ".cargo", "src", "tests", "examples", "benches", "label-lint"] {
         sandbox.copy(&root.join(part), part);
     }
-    let clean = sandbox.run(env!("CARGO"), &arguments);
+    let clean = sandbox.lint(&arguments);
     assert_eq!(clean.code, 0, "{}{}", clean.stdout, clean.stderr);
 
     for (file, planted, rule) in [
@@ -39,7 +37,7 @@ fn a_bad_label_in_this_tree_fails_the_build() {
     ] {
         let before = fs::read_to_string(sandbox.path(file)).unwrap();
         sandbox.write(file, format!("{before}\nfn planted() {{ {planted}; }}\n"));
-        let run = sandbox.run(env!("CARGO"), &arguments);
+        let run = sandbox.lint(&arguments);
         assert_eq!(run.code, 1, "{file}");
         assert!(run.stdout.contains(&format!("[{rule}]")) && run.stdout.contains(file), "{}", run.stdout);
         sandbox.write(file, before);

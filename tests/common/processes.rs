@@ -63,7 +63,7 @@ pub fn built(example: &str) -> PathBuf {
             features.push(feature);
         }
     }
-    cargo_build(&["--example", example, "--features", &features.join(",")]);
+    cargo_build(&["--package", "compozy-monitoring", "--example", example, "--features", &features.join(",")]);
     target().join("examples").join(example)
 }
 
@@ -78,6 +78,8 @@ fn cargo_build(what: &[&str]) {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(["build", "--quiet"])
         .args(what)
+        // What `scripts/test` names beside each package that it builds.
+        .args(std::env::var("ONE_BUILD").iter().flat_map(|packages| packages.split(' ')))
         // In the profile of the test itself, so that nothing is built twice.
         .args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] })
         .status()

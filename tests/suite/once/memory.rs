@@ -2,10 +2,9 @@
 //! One test in its own process, because it looks at the memory of the whole process.
 #![cfg(feature = "prometheus")]
 
-use crate::common;
-
-use common::{figure, grouped, resident, size};
 use compozy_monitoring::{Config, MonitoringService, histogram, metrics};
+
+use crate::common::{figure, grouped, resident, size};
 
 compozy_monitoring::families! {
     /// Declared.
