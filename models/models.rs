@@ -532,6 +532,23 @@ fn a_set_beside_the_making_of_lanes_takes_what_came_before_it_and_leaves_what_ca
 }
 
 #[test]
+fn a_set_beside_lanes_that_open_later_replaces_no_step_that_came_after_one_it_left() {
+    all(3, || {
+        let cell = Arc::new(GaugeCell::default());
+        let other = cell.clone();
+        let set = thread::spawn(move || other.apply(GaugeOp::Set(5.0)));
+        // To a lane, to the base, to a lane.
+        for step in [1.0, 0.5, 2.0] {
+            cell.spread_now();
+            cell.apply(GaugeOp::Add(step));
+        }
+        set.join().unwrap();
+        let seen = cell.get();
+        assert!([5.0, 7.0, 7.5, 8.5].contains(&seen), "{seen}");
+    });
+}
+
+#[test]
 fn cells_that_two_threads_make_at_once_lose_no_sample_and_both_histograms_agree() {
     all(1, || {
         let cell = Arc::new(HistogramCell::default());

@@ -17,7 +17,7 @@ use crate::{
         on_demand::OnDemand,
         striped::Lanes,
         sync::atomic::{
-            AtomicU8, AtomicU64,
+            AtomicU32, AtomicU64,
             Ordering::{AcqRel, Acquire, Relaxed, Release},
         },
     },
@@ -37,14 +37,15 @@ pub enum GaugeOp {
 pub struct GaugeCell {
     base: AtomicF64,
     lanes: OnDemand<Lanes<Lane>>,
-    /// 0, then [`LANES`] or [`BASE_ONLY`] for good.
-    decision: AtomicU8,
+    /// How often it was set, times [`SET`], plus how many threads are setting it now. [`HAS_LANES`] once lanes are open.
+    sets: AtomicU32,
 }
 
-/// Two threads met before the gauge was set: steps go to lanes.
-const LANES: u8 = 1;
-/// The gauge was set first. Lanes that another thread makes at that moment stay closed.
-const BASE_ONLY: u8 = 2;
+/// Two threads have met: the lanes take steps.
+const HAS_LANES: u32 = u32::MAX;
+const SET: u32 = 1 << 16;
+/// A gauge that was set so often before it had lanes never gets any: to set one that has them costs two changes of each lane.
+const OFTEN: u32 = 16 * SET;
 
 impl GaugeCell {
     /// Reads the base before it asks for lanes. If a thread went up in a lane and then down in the base, whoever sees the step
@@ -64,13 +65,15 @@ impl GaugeCell {
     #[cold]
     #[inline(never)]
     extern "C" fn spread(&self) {
-        if self.decision.load(Relaxed) == BASE_ONLY {
+        let sets = self.sets.load(Relaxed);
+        // Not while a thread sets it either: it does not know of lanes. The next two threads that meet try again.
+        if sets >= OFTEN || !sets.is_multiple_of(SET) {
             return;
         }
-        // Closed until it is decided. A thread that sets the gauge meanwhile either finds the lanes or decides against them.
+        // They are made closed, and stay so if a thread has begun to set the gauge meanwhile.
         let lanes = self.lanes.get_or_make(|| Lanes::new(0, Lane::new_closed));
         if let Some(lanes) = lanes
-            && self.decision.compare_exchange(0, LANES, AcqRel, Relaxed).is_ok()
+            && self.sets.compare_exchange(sets, HAS_LANES, AcqRel, Relaxed).is_ok()
         {
             lanes.iter().for_each(Lane::open);
         }
@@ -86,16 +89,24 @@ impl GaugeCell {
                 added.unwrap_or_default()
             });
         }
-        if !is_added {
-            self.base.add(by);
+        // The lanes may be there and not yet open.
+        if !is_added && self.base.add(by) {
+            self.spread();
         }
     }
 
+    /// Sets a gauge that has lanes, or may get them.
     #[inline(never)]
-    extern "C" fn set_first(&self, value: f64) {
-        match (self.decision.compare_exchange(0, BASE_ONLY, AcqRel, Acquire), self.lanes.get()) {
-            (Err(LANES), Some(lanes)) => closed(lanes, |in_lanes| self.base.set(value - in_lanes)),
-            _ => self.base.set(value),
+    extern "C" fn set_beside_lanes(&self, value: f64) {
+        let begin = |sets: u32| (sets < OFTEN).then_some(sets.wrapping_add(SET | 1));
+        match (self.sets.fetch_update(AcqRel, Acquire, begin), self.lanes.get()) {
+            (Err(HAS_LANES), Some(lanes)) => closed(lanes, |in_lanes| self.base.set(value - in_lanes)),
+            (begun, _) => {
+                self.base.set(value);
+                if begun.is_ok() {
+                    self.sets.fetch_sub(1, Release);
+                }
+            }
         }
     }
 }
@@ -169,8 +180,8 @@ impl Cell for GaugeCell {
                 }
                 Some(lanes) => self.add_to_lane(lanes, by),
             },
-            GaugeOp::Set(value) if self.decision.load(Acquire) == BASE_ONLY => self.base.set(value),
-            GaugeOp::Set(value) => self.set_first(value),
+            GaugeOp::Set(value) if (OFTEN..HAS_LANES).contains(&self.sets.load(Acquire)) => self.base.set(value),
+            GaugeOp::Set(value) => self.set_beside_lanes(value),
         }
     }
 
@@ -242,17 +253,35 @@ mod tests {
     }
 
     #[test]
-    fn a_gauge_that_was_set_first_keeps_to_its_base() {
+    fn a_gauge_that_was_set_now_and_then_gets_lanes_and_one_that_was_set_often_keeps_to_its_base() {
+        for times in 0..20 {
+            let cell = GaugeCell::default();
+            (0..times).for_each(|i| cell.apply(GaugeOp::Set(f64::from(i))));
+            cell.spread();
+            cell.apply(GaugeOp::Add(1.0));
+            assert_eq!(
+                (in_lanes(&cell), cell.lanes.get().is_some()),
+                if times < 16 { (1.0, true) } else { (0.0, false) }
+            );
+            cell.apply(GaugeOp::Set(3.0));
+            assert_eq!((cell.get(), cell.base.get()), if times < 16 { (3.0, 2.0) } else { (3.0, 3.0) });
+        }
+    }
+
+    #[test]
+    fn lanes_that_come_while_it_is_set_open_when_two_threads_meet_again() {
         let cell = GaugeCell::default();
-        cell.apply(GaugeOp::Set(3.0));
+        let one_sets = SET + 1;
+        cell.sets.store(one_sets, Relaxed);
         cell.spread();
         assert!(cell.lanes.get().is_none());
-        let cell = GaugeCell::default();
         cell.lanes.get_or_make(|| Lanes::new(0, Lane::new_closed));
-        cell.apply(GaugeOp::Set(3.0));
+        cell.apply(GaugeOp::Add(1.0));
+        assert_eq!((in_lanes(&cell), cell.get()), (0.0, 1.0));
+        cell.sets.store(SET, Relaxed);
         cell.spread();
         cell.apply(GaugeOp::Add(1.0));
-        assert_eq!((in_lanes(&cell), cell.get()), (0.0, 4.0), "lanes that came too late stay closed");
+        assert_eq!((in_lanes(&cell), cell.get()), (1.0, 2.0));
     }
 
     #[test]
