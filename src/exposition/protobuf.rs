@@ -28,6 +28,7 @@ pub(super) fn render(store: &Store) -> Vec<u8> {
         kind: MetricType::Gauge,
         created: 0,
         timestamp: Message(Vec::new()),
+        seconds: 0,
         labels: Labels::default(),
     };
     render::render(store, Format::Protobuf, new, |mut encoder: ProtobufEncoder| {
@@ -75,25 +76,23 @@ impl Message {
         self.bytes(field, value.as_bytes());
     }
 
-    /// Adds the first label of a label text; returns the rest of the text. `None` if the value is escaped or the label is long:
-    /// then the caller removes what was written.
+    /// Adds the first label of a label text; returns the rest of the text. Adds nothing and returns `None` if the value is escaped or
+    /// the label is long.
     #[inline]
     fn short_label<'a>(&mut self, text: &'a [u8]) -> Option<&'a [u8]> {
-        let start = self.0.len();
-        self.0.extend_from_slice(&[key(metric::LABEL, BYTES), 0, key(1, BYTES), 0]);
-        let (name, after) = self.text_until(text, *b"==")?;
-        self.0.extend_from_slice(&[key(2, BYTES), 0]);
-        let (value, after) = self.text_until(after.strip_prefix(b"=\"")?, *b"\"\\")?;
+        let (name, after) = text.split_at_checked(first(text, *b"=")?)?;
+        let after = after.strip_prefix(b"=\"")?;
+        let (value, after) = after.split_at_checked(first(after, *b"\"\\")?)?;
         let after = after.strip_prefix(b"\"")?;
         // Four bytes are those of keys and lengths.
-        let size = name.saturating_add(value).saturating_add(4);
+        let size = name.len().saturating_add(value.len()).saturating_add(4);
         if size >= 0x80 {
             return None;
         }
-        let label = self.0.get_mut(start..)?;
-        *label.get_mut(1)? = size as u8;
-        *label.get_mut(3)? = name as u8;
-        *label.get_mut(name.saturating_add(5))? = value as u8;
+        self.0.extend_from_slice(&[key(metric::LABEL, BYTES), size as u8, key(1, BYTES), name.len() as u8]);
+        self.0.extend_from_slice(name);
+        self.0.extend_from_slice(&[key(2, BYTES), value.len() as u8]);
+        self.0.extend_from_slice(value);
         Some(after.strip_prefix(b",").unwrap_or(after))
     }
 
@@ -106,32 +105,6 @@ impl Message {
             out.text(2, &value);
         });
         Some(after.as_bytes())
-    }
-
-    /// Copies a text up to the first of two bytes; returns its length and the rest. Eight bytes at a time, because this is most of
-    /// the work of a scrape of counters.
-    #[inline]
-    fn text_until<'a>(&mut self, text: &'a [u8], stops: [u8; 2]) -> Option<(usize, &'a [u8])> {
-        const EACH: u64 = u64::from_le_bytes([1; 8]);
-        let (mut size, mut rest) = (0usize, text);
-        while let Some((word, after)) = rest.split_first_chunk() {
-            self.0.extend_from_slice(word);
-            // The lowest bit that is set marks the first stop: the highest bit of its byte.
-            let [one, other] = stops.map(|stop| {
-                let differs = u64::from_le_bytes(*word) ^ EACH.wrapping_mul(u64::from(stop));
-                differs.wrapping_sub(EACH) & !differs & EACH << 7
-            });
-            if one | other != 0 {
-                let last = (one | other).trailing_zeros() as usize / 8;
-                self.0.truncate(self.0.len().saturating_sub(word.len()).saturating_add(last));
-                return Some((size.saturating_add(last), rest.get(last..)?));
-            }
-            (size, rest) = (size.saturating_add(word.len()), after);
-        }
-        let last = rest.iter().position(|byte| stops.contains(byte))?;
-        let (end, after) = rest.split_at_checked(last)?;
-        self.0.extend_from_slice(end);
-        Some((size.saturating_add(last), after))
     }
 
     /// Adds a message as a field.
@@ -175,6 +148,25 @@ impl Message {
             self.0.remove(place);
         }
     }
+}
+
+/// Where the first of some bytes is. Eight bytes at a time, because this is much of the work of a scrape of counters.
+#[inline]
+fn first<const N: usize>(text: &[u8], bytes: [u8; N]) -> Option<usize> {
+    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    let (words, rest) = text.as_chunks();
+    for (i, word) in words.iter().enumerate() {
+        // The lowest bit that is set marks the first of the bytes: the highest bit of its place.
+        let found = bytes.iter().fold(0, |found, byte| {
+            let differs = u64::from_le_bytes(*word) ^ EACH.wrapping_mul(u64::from(*byte));
+            found | differs.wrapping_sub(EACH) & !differs & EACH << 7
+        });
+        if found != 0 {
+            return Some(i.saturating_mul(8).saturating_add(found.trailing_zeros() as usize / 8));
+        }
+    }
+    let last = rest.iter().position(|byte| bytes.contains(byte))?;
+    Some(last.saturating_add(words.len().saturating_mul(8)))
 }
 
 /// The wire types of fields.
@@ -228,9 +220,11 @@ struct ProtobufEncoder {
     family: Option<usize>,
     kind: MetricType,
     unit: Option<&'static str>,
-    /// The start time of the last metric, and the same as a message: metrics that were made together share it.
+    /// The start time of the last metric in milliseconds, and the same as a message. Its first bytes say the seconds, which metrics
+    /// share more often than the rest.
     created: u64,
     timestamp: Message,
+    seconds: usize,
     labels: Labels,
 }
 
@@ -253,12 +247,7 @@ impl Labels {
             None => text,
         };
         while !rest.is_empty() {
-            let label = out.0.len();
-            let short = out.short_label(rest);
-            let after = short.or_else(|| {
-                out.0.truncate(label);
-                out.any_label(rest)
-            });
+            let after = out.short_label(rest).or_else(|| out.any_label(rest));
             // Never ends here: this crate writes the label texts.
             let Some(after) = after else { break };
             if !after.is_empty() {
@@ -284,12 +273,7 @@ impl ProtobufEncoder {
 
     /// Adds a metric. `value` is the field of its value, `created` the field of its start in that; 0 for none.
     fn metric(&mut self, metric: Metric<'_>, value: u8, created: u8, write: impl FnOnce(&mut Message)) {
-        if metric.created != self.created {
-            self.created = metric.created;
-            self.timestamp.0.clear();
-            self.timestamp.whole(1, metric.created / 1_000);
-            self.timestamp.whole(2, (metric.created % 1_000).wrapping_mul(1_000_000));
-        }
+        self.start_is(metric.created);
         self.out.message(family::METRIC, |out| {
             self.labels.write(metric.labels.as_bytes(), out);
             out.message(value, |out| {
@@ -299,6 +283,20 @@ impl ProtobufEncoder {
                 }
             });
         });
+    }
+
+    fn start_is(&mut self, created: u64) {
+        if created != self.created {
+            let seconds = created / 1_000;
+            if seconds != self.created / 1_000 {
+                self.timestamp.0.clear();
+                self.timestamp.whole(1, seconds);
+                self.seconds = self.timestamp.0.len();
+            }
+            self.timestamp.0.truncate(self.seconds);
+            self.timestamp.whole(2, (created % 1_000).wrapping_mul(1_000_000));
+            self.created = created;
+        }
     }
 }
 
