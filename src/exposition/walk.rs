@@ -125,3 +125,42 @@ fn encode_reading(reading: &Reading, encoder: &mut impl Encoder) {
     // When it began to count is not known here.
     encoder.number(Metric { labels: "", created: 0 }, reading.value);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use metrics::Key;
+
+    use super::*;
+    use crate::{
+        exposition::text,
+        storage::{collector::Collector, counter::CounterOp},
+    };
+
+    #[derive(Debug)]
+    struct Fixed;
+
+    impl Collector for Fixed {
+        fn name(&self) -> &'static str {
+            "fixed"
+        }
+
+        fn collect(&self, readings: &mut Vec<Reading>) {
+            let names = ["z_read", "e_read", "c_stored_total", "a_read"];
+            readings.extend(names.map(|name| Reading { name, help: "Read", is_counter: false, value: 1.0 }));
+        }
+    }
+
+    #[test]
+    fn what_is_read_stands_sorted_among_what_is_stored_which_keeps_its_names() {
+        let store = Store::new(10);
+        store.add_collector(Arc::new(Fixed));
+        for name in ["f_stored_total", "c_stored_total"] {
+            store.resolve::<CounterCell>(&Key::from_name(name)).apply(CounterOp::Increment(7));
+        }
+        let text = text::render(&store);
+        let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(samples, ["a_read 1", "c_stored_total 7", "e_read 1", "f_stored_total 7", "z_read 1"]);
+    }
+}
