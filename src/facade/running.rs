@@ -10,7 +10,7 @@ use crate::{
         histogram::{HistogramCell, HistogramOp},
     },
     support::{
-        panics::catch_panic,
+        panics::{catch_panic, whole_after_a_panic},
         reentrancy::{drop_slowly, slow},
     },
 };
@@ -52,6 +52,8 @@ extern "C" fn record_since(series: Pinned<HistogramCell>, start: Instant) {
 /// What a guard has that counted: the value that it gives one back to.
 #[derive(Debug)]
 pub(super) struct Taken(Anchor<GaugeCell>);
+
+whole_after_a_panic!(Taken);
 
 impl Taken {
     #[inline(always)]

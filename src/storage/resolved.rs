@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{bridge::Bridge, cell::Apply, dense::DenseSeries, series::Series};
-use crate::support::panics::catch_panic;
+use crate::support::panics::{catch_panic, whole_after_a_panic};
 
 /// One series, wherever it is kept.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(crate) enum Resolved<C: Bridge> {
     /// Refused, and the reason was logged.
     Nothing,
 }
+
+whole_after_a_panic!(Resolved<C: Bridge>);
 
 impl<C: Bridge> Resolved<C> {
     #[inline(always)]

@@ -7,6 +7,7 @@ use std::{
 
 use super::cell::{Apply, Cell};
 use crate::support::{
+    panics::whole_after_a_panic,
     reentrancy::slow,
     sync::atomic::{
         AtomicBool,
@@ -30,6 +31,8 @@ pub struct Series<T> {
     /// The family. After a removal, a handle finds the new series of these labels there.
     home: Option<HomeRef<T>>,
 }
+
+whole_after_a_panic!(Series<T>);
 
 /// How a series refers to its family. The outer pointer is thin, which saves as much memory as `created` takes.
 pub(crate) type HomeRef<T> = Arc<Weak<dyn Home<T>>>;

@@ -22,6 +22,7 @@ use crate::{
     schema::{family::LabelDef, limits::OTHER},
     support::{
         failpoint,
+        panics::whole_after_a_panic,
         sync::{
             Mutex, MutexGuard, OnceLock,
             atomic::{
@@ -57,6 +58,8 @@ pub(crate) struct TextTable<T> {
     /// How many look-ups ended at the overflow series.
     pub(crate) overflowed: AtomicU64,
 }
+
+whole_after_a_panic!(TextTable<T>);
 
 #[derive(Debug)]
 struct Count<T> {

@@ -10,6 +10,7 @@ mod common;
 
 // Each of these says by itself which features it needs.
 mod authorization;
+mod auto_traits;
 mod cap;
 mod constant_labels;
 mod contained;

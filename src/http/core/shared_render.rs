@@ -16,6 +16,7 @@ use tokio::{
 use crate::{
     exposition::{Format, render},
     storage::store::Store,
+    support::panics::whole_after_a_panic,
 };
 
 /// What scrapes share.
@@ -26,6 +27,8 @@ pub(crate) struct SharedRender {
     /// Held while one runs, so that no more than one core is busy with it.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
+
+whole_after_a_panic!(SharedRender);
 
 type Waiting = [Option<Arc<Slot>>; Format::COUNT];
 
