@@ -176,7 +176,7 @@ fn durations(text: &str, part: &str) -> BTreeMap<(String, String), u64> {
     of_part.map(|(s, n)| ((label(&s, "method"), label(&s, "path")), n as u64)).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn requests_of_every_kind_are_counted_exactly() {
     // A stream of small chunks waits for an acknowledgement that the kernel delays: more drivers, not faster ones.
     let drivers = size(8, 64);
