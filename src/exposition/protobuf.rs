@@ -28,7 +28,6 @@ pub(super) fn render(store: &Store) -> Vec<u8> {
         kind: MetricType::Gauge,
         created: 0,
         timestamp: Message(Vec::new()),
-        seconds: 0,
         labels: Labels::default(),
     };
     render::render(store, Format::Protobuf, new, |mut encoder: ProtobufEncoder| {
@@ -220,11 +219,9 @@ struct ProtobufEncoder {
     family: Option<usize>,
     kind: MetricType,
     unit: Option<&'static str>,
-    /// The start time of the last metric in milliseconds, and the same as a message. Its first bytes say the seconds, which metrics
-    /// share more often than the rest.
+    /// The start time of the last metric, and the same as a message: metrics that were made together share it.
     created: u64,
     timestamp: Message,
-    seconds: usize,
     labels: Labels,
 }
 
@@ -273,7 +270,12 @@ impl ProtobufEncoder {
 
     /// Adds a metric. `value` is the field of its value, `created` the field of its start in that; 0 for none.
     fn metric(&mut self, metric: Metric<'_>, value: u8, created: u8, write: impl FnOnce(&mut Message)) {
-        self.start_is(metric.created);
+        if metric.created != self.created {
+            self.created = metric.created;
+            self.timestamp.0.clear();
+            self.timestamp.whole(1, metric.created / 1_000);
+            self.timestamp.whole(2, (metric.created % 1_000).wrapping_mul(1_000_000));
+        }
         self.out.message(family::METRIC, |out| {
             self.labels.write(metric.labels.as_bytes(), out);
             out.message(value, |out| {
@@ -283,20 +285,6 @@ impl ProtobufEncoder {
                 }
             });
         });
-    }
-
-    fn start_is(&mut self, created: u64) {
-        if created != self.created {
-            let seconds = created / 1_000;
-            if seconds != self.created / 1_000 {
-                self.timestamp.0.clear();
-                self.timestamp.whole(1, seconds);
-                self.seconds = self.timestamp.0.len();
-            }
-            self.timestamp.0.truncate(self.seconds);
-            self.timestamp.whole(2, (created % 1_000).wrapping_mul(1_000_000));
-            self.created = created;
-        }
     }
 }
 

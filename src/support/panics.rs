@@ -30,11 +30,9 @@ pub(crate) fn catch_message<R>(run: impl FnOnce() -> R) -> Result<R, String> {
 /// through a trait object is this crate's own or the `metrics` crate's. Without this, a record could not stand in a `catch_unwind` that
 /// compiles while monitoring is off.
 macro_rules! whole_after_a_panic {
-    ($($name:ident $(<$parameter:ident $(: $bound:path)?>)?),+) => {
-        $(
-            impl$(<$parameter $(: $bound)?>)? std::panic::UnwindSafe for $name$(<$parameter>)? {}
-            impl$(<$parameter $(: $bound)?>)? std::panic::RefUnwindSafe for $name$(<$parameter>)? {}
-        )+
+    ($name:ident $(<$parameter:ident $(: $bound:path)?>)?) => {
+        impl$(<$parameter $(: $bound)?>)? std::panic::UnwindSafe for $name$(<$parameter>)? {}
+        impl$(<$parameter $(: $bound)?>)? std::panic::RefUnwindSafe for $name$(<$parameter>)? {}
     };
 }
 pub(crate) use whole_after_a_panic;
