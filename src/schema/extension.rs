@@ -18,10 +18,10 @@ pub enum EntryFault {
     Reserved,
     /// On the core list already.
     Core,
-    /// Speaks of a person or of one request.
-    Personal,
     /// There twice.
     Duplicate,
+    /// Speaks of a person or of one request.
+    Personal,
 }
 
 impl EntryFault {
@@ -33,8 +33,8 @@ impl EntryFault {
             Self::Malformed => "is no label name",
             Self::Reserved => "is a reserved label",
             Self::Core => "is on the core list already",
-            Self::Personal => "speaks of a person or of one request",
             Self::Duplicate => "is there twice",
+            Self::Personal => "speaks of a person or of one request",
         }
     }
 }

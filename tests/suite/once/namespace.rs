@@ -64,6 +64,8 @@ impl Workspace {
             .current_dir(&self.0)
             .env_remove("COMPOZY_METRIC_LABELS")
             .env_remove("COMPOZY_METRIC_NAMESPACE")
+            // The crate is built once for each namespace.
+            .env("CARGO_INCREMENTAL", "1")
             .args([command, "--quiet", "--config", "profile.dev.debug=false", "--target-dir"])
             .arg(target())
             .output()
