@@ -59,14 +59,14 @@ impl Workspace {
         fs::write(self.0.join(".cargo/config.toml"), text).expect("written");
     }
 
-    fn cargo(&self, command: &str) -> Output {
+    fn build(&self) -> Output {
         cargo_command()
             .current_dir(&self.0)
             .env_remove("COMPOZY_METRIC_LABELS")
             .env_remove("COMPOZY_METRIC_NAMESPACE")
             // The crate is built once for each namespace.
             .env("CARGO_INCREMENTAL", "1")
-            .args([command, "--quiet", "--config", "profile.dev.debug=false", "--target-dir"])
+            .args(["build", "--quiet", "--config", "profile.dev.debug=false", "--target-dir"])
             .arg(target())
             .output()
             .expect("cargo runs")
@@ -87,7 +87,7 @@ fn target() -> PathBuf {
 fn a_build_with_another_namespace_has_it_in_its_own_families_and_in_the_rules() {
     let workspace = Workspace::new("namespace", PROGRAM);
     workspace.namespace("acme_shop");
-    let built = workspace.cargo("build");
+    let built = workspace.build();
     assert!(built.status.success() && built.stderr.is_empty(), "{}", String::from_utf8_lossy(&built.stderr));
     let output = Command::new(target().join("debug/shop")).output().expect("it runs");
     let text = String::from_utf8(output.stdout).expect("text");
@@ -114,7 +114,7 @@ fn a_build_with_another_namespace_has_it_in_its_own_families_and_in_the_rules() 
     fs::write(workspace.0.join(".cargo/config.toml"), "").expect("written");
     let program = "fn main() { print!(\"{}\", compozy_monitoring::MonitoringService::for_test().render()); }";
     fs::write(workspace.0.join("shop/src/main.rs"), program).expect("written");
-    assert!(workspace.cargo("build").status.success());
+    assert!(workspace.build().status.success());
     let output = Command::new(target().join("debug/shop")).output().expect("it runs");
     let text = String::from_utf8(output.stdout).expect("text");
     assert!(samples(&text).keys().all(|series| series.starts_with("compozy_")), "{text}");
@@ -138,7 +138,7 @@ fn main() {}
 "#;
     let workspace = Workspace::new("namespace-bad", program);
     workspace.namespace("acme");
-    let said = String::from_utf8_lossy(&workspace.cargo("check").stderr).into_owned();
+    let said = String::from_utf8_lossy(&workspace.build().stderr).into_owned();
     for part in [
         "the counter `acme_jobs`: the name of a counter ends in `_total`",
         "the label `version` of `acme_http_refused_total` is not allowed",
@@ -159,7 +159,7 @@ fn main() {}
         ("gr\u{f6}\u{df}e", "gr\\u{f6}\\u{df}e"),
     ] {
         workspace.namespace(bad);
-        let output = workspace.cargo("check");
+        let output = workspace.build();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{bad:?}");
         let first = format!("COMPOZY_METRIC_NAMESPACE: `{shown}` is no namespace");
