@@ -75,6 +75,13 @@ pub fn cargo_command() -> std::process::Command {
     command
 }
 
+/// The same for a fixture that is built again and again in a folder of its own: what the builds have in common is kept.
+pub fn cargo_incremental() -> std::process::Command {
+    let mut command = cargo_command();
+    command.env("CARGO_INCREMENTAL", "1");
+    command
+}
+
 /// A program that `scripts/setup python` installs. If it is not there, the one on the `PATH`.
 pub fn tool(name: &str) -> std::path::PathBuf {
     let installed = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/python/bin").join(name);

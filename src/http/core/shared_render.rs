@@ -187,11 +187,11 @@ mod tests {
         shared: &'a SharedRender,
         store: &'a Arc<Store>,
         scrapes: [Option<Scrape<'a>>; 3],
-        /// How much was counted when each arrived, in all plays: what it sees is no less.
+        /// How much was counted when each arrived: what it sees is no less.
         arrived: [Option<u64>; 3],
         seen: [Option<Option<u64>>; 3],
         dropped: [bool; 3],
-        counted: &'a mut u64,
+        counted: u64,
         faulty: bool,
         formats: [Format; 3],
     }
@@ -221,8 +221,8 @@ mod tests {
                     if self.arrived[i].is_none() {
                         let counter = self.store.resolve::<CounterCell>(&Key::from_name("compozy_play_total"));
                         counter.apply(CounterOp::Increment(1));
-                        *self.counted += 1;
-                        self.arrived[i] = Some(*self.counted);
+                        self.counted += 1;
+                        self.arrived[i] = Some(self.counted);
                         let (shared, store) = (self.shared, self.store);
                         self.scrapes[i] = Some(Box::pin(shared.render(store, self.formats[i])));
                     }
@@ -265,24 +265,19 @@ mod tests {
     }
 
     /// Plays these choices, then lets everything end; how many choices there were at each step.
-    fn play(
-        store: &Arc<Store>,
-        counted: &mut u64,
-        choices: &[usize],
-        faulty: bool,
-        formats: [Format; 3],
-    ) -> Vec<usize> {
+    fn play(choices: &[usize], faulty: bool, formats: [Format; 3]) -> Vec<usize> {
         const LONGEST: usize = 7;
         JOBS.with_borrow_mut(VecDeque::clear);
-        let shared = SharedRender::default();
+        // With nothing in it but one counter: what it takes to render is not the question.
+        let (store, shared) = (Store::new(1), SharedRender::default());
         let mut play = Play {
             shared: &shared,
-            store,
+            store: &store,
             scrapes: [None, None, None],
             arrived: [None; 3],
             seen: [None; 3],
             dropped: [false; 3],
-            counted,
+            counted: 0,
             faulty,
             formats,
         };
@@ -311,7 +306,7 @@ mod tests {
         }
         assert!(faulty || failed == 0, "a render failed for no reason: {steps:?}");
         // Whoever comes after all this is served.
-        let mut late: Scrape<'_> = Box::pin(shared.render(store, formats[0]));
+        let mut late: Scrape<'_> = Box::pin(shared.render(&store, formats[0]));
         let served = (0..3).any(|_| {
             let is_ready = late.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
             if let Some(job) = JOBS.with_borrow_mut(VecDeque::pop_front) {
@@ -326,11 +321,9 @@ mod tests {
     /// Every order of up to seven steps of three scrapes, a client that goes and the thread.
     fn every_order(faulty: bool, formats: [Format; 3]) -> usize {
         STAGED.set(true);
-        // One for all plays, with nothing in it but their counter: what it takes to render is not the question.
-        let store = Store::new(1);
-        let (mut choices, mut plays, mut counted) = (Vec::new(), 0, 0);
+        let (mut choices, mut plays) = (Vec::new(), 0);
         loop {
-            let widths = play(&store, &mut counted, &choices, faulty, formats);
+            let widths = play(&choices, faulty, formats);
             plays += 1;
             choices.resize(widths.len(), 0);
             // The next one, as a counter whose digits have these bases.

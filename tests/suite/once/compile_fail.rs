@@ -7,12 +7,12 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 
 use serde_json::Value;
 
-use crate::common::cargo_command;
+use crate::common::cargo_incremental;
 
 /// The labels of the application in these builds.
 const LABELS: &str = "task_type,queue";
@@ -27,18 +27,11 @@ fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile-fail")
 }
 
-/// Cargo, which keeps what one list has in common with the next one.
-fn fixture_command() -> Command {
-    let mut command = cargo_command();
-    command.env("CARGO_INCREMENTAL", "1");
-    command
-}
-
 /// A cargo command on the fixture.
 fn cargo(command: &[&str], features: &[&str], labels: &str) -> Output {
     // One of the `early` is what a build without the feature is told.
     let prometheus: &[&str] = if features == ["early"] { &[] } else { &["prometheus"] };
-    fixture_command()
+    cargo_incremental()
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(command)
         .args(["--quiet", "--package", "bad-labels"])
@@ -175,7 +168,7 @@ fn a_build_without_a_list_is_told_so_and_where_cargo_looks_for_it() {
     // Cargo reads `.cargo/config.toml` of the folder it is called in: from elsewhere it is not found.
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bad-labels/Cargo.toml");
     let check = |list: Option<&str>| {
-        let mut command = fixture_command();
+        let mut command = cargo_incremental();
         command.current_dir(std::env::temp_dir()).env_remove("COMPOZY_METRIC_LABELS").arg("check").arg("--quiet");
         command.args(["--message-format", "json", "--features", "cases", "--target-dir"]).arg(target());
         command.arg("--manifest-path").arg(&fixture);

@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::common::{cargo_command, promtool, samples};
+use crate::common::{cargo_incremental, promtool, samples};
 
 const PROGRAM: &str = r#"
 use compozy_monitoring::{Config, MonitoringService, build_info, labels, metrics};
@@ -60,12 +60,10 @@ impl Workspace {
     }
 
     fn build(&self) -> Output {
-        cargo_command()
+        cargo_incremental()
             .current_dir(&self.0)
             .env_remove("COMPOZY_METRIC_LABELS")
             .env_remove("COMPOZY_METRIC_NAMESPACE")
-            // The crate is built once for each namespace.
-            .env("CARGO_INCREMENTAL", "1")
             .args(["build", "--quiet", "--config", "profile.dev.debug=false", "--target-dir"])
             .arg(target())
             .output()
